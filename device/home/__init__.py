@@ -1,0 +1,1 @@
+"""MQTT, Home Assistant, the local API."""

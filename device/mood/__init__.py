@@ -1,0 +1,1 @@
+"""Pure: readings become the mood of the room."""

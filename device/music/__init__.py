@@ -1,0 +1,1 @@
+"""Library, audio affect, choosing, learning, player."""

@@ -1,0 +1,253 @@
+"""Every setting: type, default, bounds, unit and what it is for, in one place.
+
+The configuration file, its checks, the JSON schema and the README's table are generated
+from these types by `device.config`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from device.types import Goal
+
+HOME = Path(__file__).resolve().parent.parent
+"""Where Attune is installed: the folder that holds `models_tflite/` and `music/`."""
+
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Meta(ge=0.0, le=86_400.0)]
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+TopicPath = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^#+\x00/][^#+\x00]*$")]
+SECRET = {"secret": True}
+"""Marks a setting that is never shown, and that the environment may override."""
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of a table of the configuration file."""
+
+
+class CameraSettings(Group, frozen=True, kw_only=True):
+    """Where pictures come from. They are looked at and forgotten; none is ever stored or sent."""
+
+    source: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="auto (picamera2, else the first V4L2 camera), picamera2, /dev/videoN, "
+            "rtsp://… or http://… (MJPEG), a video file, a folder of images, or gst:PIPELINE "
+            "(Jetson: the system's OpenCV must be visible)",
+        ),
+    ] = "auto"
+    width: Annotated[
+        int, Meta(ge=160, le=4096, description="pixels asked of the camera, across")
+    ] = 640
+    height: Annotated[
+        int, Meta(ge=120, le=4096, description="pixels asked of the camera, down")
+    ] = 480
+    rotate: Annotated[
+        Literal[0, 90, 180, 270],
+        Meta(description="degrees clockwise that a picture is turned before it is looked at"),
+    ] = 0
+    loop: Annotated[bool, Meta(description="start a video file or a folder again at its end")] = (
+        True
+    )
+    idle_hertz: Annotated[
+        float, Meta(ge=0.2, le=8.0, description="looks a second while nobody is in view")
+    ] = 1.5
+    face_hertz: Annotated[
+        float,
+        Meta(ge=0.5, le=30.0, description="looks a second, at most, while somebody is in view"),
+    ] = 8.0
+    timeout_seconds: Annotated[
+        float, Meta(ge=0.5, le=60.0, description="a camera silent for so long is opened anew")
+    ] = 5.0
+
+
+class VisionSettings(Group, frozen=True, kw_only=True):
+    """How faces are found and read."""
+
+    models: Annotated[
+        str, Meta(description="folder of the TFLite models; empty: the ones that came with Attune")
+    ] = ""
+    threads: Annotated[int, Meta(ge=1, le=8, description="processor threads per model")] = 2
+    minimum_score: Annotated[
+        Fraction, Meta(description="a face found with less confidence is not believed")
+    ] = 0.6
+    maximum_faces: Annotated[
+        int, Meta(ge=1, le=20, description="only the largest so many faces are read")
+    ] = 5
+
+
+class MoodSettings(Group, frozen=True, kw_only=True):
+    """How readings become the mood of the room."""
+
+    smoothing_seconds: Annotated[
+        float, Meta(ge=0.1, le=120.0, description="time constant of the mood's running average")
+    ] = 3.0
+    hold_seconds: Annotated[
+        Seconds, Meta(description="a new label must lead for so long before it is believed")
+    ] = 2.0
+    margin: Annotated[
+        Fraction, Meta(description="probability by which a new label must lead the present one")
+    ] = 0.08
+    uncertain_below: Annotated[
+        Fraction, Meta(description="a leading label less probable than this shows as uncertain")
+    ] = 0.35
+    absence_seconds: Annotated[
+        Seconds, Meta(description="nobody in view for so long: the music fades and pauses")
+    ] = 30.0
+
+
+class MusicSettings(Group, frozen=True, kw_only=True):
+    """What is played, and how."""
+
+    folders: Annotated[
+        list[str],
+        Meta(description="folders with music; empty: the starter library that came with Attune"),
+    ] = msgspec.field(default_factory=list)
+    goal: Annotated[
+        Goal,
+        Meta(
+            description="match the mood, lift it, calm it, or help to focus; what is chosen "
+            "by hand later is remembered and wins"
+        ),
+    ] = Goal.MATCH
+    volume: Annotated[int, Meta(ge=0, le=100, description="percent, until changed by hand")] = 60
+    autoplay: Annotated[bool, Meta(description="start to play when somebody comes into view")] = (
+        True
+    )
+    change_with_mood: Annotated[
+        bool,
+        Meta(
+            description="when the mood changes, go over to a fitting track at once; "
+            "false: when the track has ended"
+        ),
+    ] = True
+    minimum_play_seconds: Annotated[
+        Seconds, Meta(description="a track sounds at least so long before a mood change ends it")
+    ] = 10.0
+    fade_seconds: Annotated[
+        float, Meta(ge=0.0, le=15.0, description="length of fades in, out and across")
+    ] = 1.5
+    repeat_hours: Annotated[
+        float,
+        Meta(
+            ge=0.0,
+            le=720.0,
+            description="a track is not played again for so long, "
+            "unless more than half of the library would be out",
+        ),
+    ] = 2.0
+    random_seed: Annotated[
+        int | None, Meta(description="makes choices repeatable; for tests and demonstrations")
+    ] = None
+
+
+class SoundSettings(Group, frozen=True, kw_only=True):
+    """Where the sound goes."""
+
+    device: Annotated[
+        str,
+        Meta(
+            description="name of the sound card as `attune doctor` lists it; empty: the "
+            "system's default"
+        ),
+    ] = ""
+    buffer_samples: Annotated[
+        Literal[512, 1024, 2048, 4096], Meta(description="larger: safer, smaller: snappier")
+    ] = 2048
+
+
+class MqttSettings(Group, frozen=True, kw_only=True):
+    """The broker that Home Assistant listens to."""
+
+    enabled: Annotated[bool, Meta(description="talk to a broker at all")] = False
+    host: Annotated[str, Meta(min_length=1, description="name or address of the broker")] = (
+        "localhost"
+    )
+    port: Annotated[int, Meta(ge=1, le=65_535, description="8883 is usual with TLS")] = 1883
+    username: Annotated[str, Meta(description="empty: no login")] = ""
+    password: Annotated[
+        str,
+        Meta(
+            description="better kept out of this file: the environment's ATTUNE_MQTT_PASSWORD wins",
+            extra=SECRET,
+        ),
+    ] = ""
+    tls: Annotated[bool, Meta(description="encrypt, and check the broker's certificate")] = False
+    ca_file: Annotated[
+        str, Meta(description="PEM of who signed the broker's certificate; empty: the system's")
+    ] = ""
+    certificate_file: Annotated[str, Meta(description="PEM of our own certificate, if asked")] = ""
+    key_file: Annotated[str, Meta(description="PEM of our own key, if asked")] = ""
+    base_topic: Annotated[
+        TopicPath, Meta(description="first part of Attune's own topics; the id follows")
+    ] = "attune"
+    discovery_prefix: Annotated[
+        TopicPath, Meta(description="Home Assistant's discovery prefix")
+    ] = "homeassistant"
+    id: Annotated[
+        Name, Meta(description="tells two speakers in one home apart; letters, digits, _ and -")
+    ] = "attune"
+    name: Annotated[
+        str, Meta(min_length=1, max_length=64, description="what Home Assistant calls the speaker")
+    ] = "Attune"
+
+
+class ApiSettings(Group, frozen=True, kw_only=True):
+    """The local API that the `attune` command talks to."""
+
+    socket: Annotated[
+        str,
+        Meta(
+            description="path of the UNIX socket; empty: /run/attune/api.sock as a service, "
+            "api.sock in the state folder otherwise"
+        ),
+    ] = ""
+
+
+class StateSettings(Group, frozen=True, kw_only=True):
+    """What is remembered."""
+
+    folder: Annotated[
+        str,
+        Meta(
+            description="folder of the database; empty: /var/lib/attune as a service, "
+            "~/.local/state/attune otherwise"
+        ),
+    ] = ""
+
+
+class LogSettings(Group, frozen=True, kw_only=True):
+    """What is told to the journal."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="how much is told")
+    ] = "info"
+
+
+class Settings(Group, frozen=True, kw_only=True):
+    """The whole configuration: one field for each table of the file."""
+
+    camera: CameraSettings = CameraSettings()
+    vision: VisionSettings = VisionSettings()
+    mood: MoodSettings = MoodSettings()
+    music: MusicSettings = msgspec.field(default_factory=MusicSettings)
+    sound: SoundSettings = SoundSettings()
+    mqtt: MqttSettings = MqttSettings()
+    api: ApiSettings = ApiSettings()
+    state: StateSettings = StateSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def models_folder(self) -> Path:
+        """Where the TFLite models lie."""
+        return Path(self.vision.models) if self.vision.models else HOME / "models_tflite"
+
+    @property
+    def music_folders(self) -> tuple[Path, ...]:
+        """Where the music lies."""
+        return tuple(Path(folder) for folder in self.music.folders) or (HOME / "music",)

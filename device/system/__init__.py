@@ -1,0 +1,1 @@
+"""Store, supervision, systemd, health of the board."""

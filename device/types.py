@@ -1,0 +1,414 @@
+"""The values that flow between Attune's rooms.
+
+Everything here is frozen, carries its unit in its name, and holds no pixels. Coordinates
+are fractions of the frame (0..1) unless a name says otherwise, durations are seconds,
+instants are seconds of the monotonic clock, valence and arousal lie in -1..1
+(Russell, "A circumplex model of affect", 1980).
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import NewType
+
+import msgspec
+
+TrackId = NewType("TrackId", str)
+"""Stable name of a track: the SHA-256 (hex, first 16 digits) of its library-relative path."""
+
+
+class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of every value here: immutable, compared by content, encodable as JSON."""
+
+
+class Emotion(str, enum.Enum):
+    """The seven emotions of RAF-DB (Li et al., 2017); `Mood.label` adds two states of its own."""
+
+    SURPRISE = "surprise"
+    FEAR = "fear"
+    DISGUST = "disgust"
+    HAPPINESS = "happiness"
+    SADNESS = "sadness"
+    ANGER = "anger"
+    NEUTRAL = "neutral"
+
+
+class MoodLabel(str, enum.Enum):
+    """What the room feels like: one of the seven emotions, or that it cannot be said."""
+
+    SURPRISE = "surprise"
+    FEAR = "fear"
+    DISGUST = "disgust"
+    HAPPINESS = "happiness"
+    SADNESS = "sadness"
+    ANGER = "anger"
+    NEUTRAL = "neutral"
+    UNCERTAIN = "uncertain"
+    NOBODY = "nobody"
+
+
+class AgeGroup(str, enum.Enum):
+    """Coarse age, from the weighted median age of a face's track."""
+
+    CHILD = "child"  # 0-12
+    TEENAGER = "teenager"  # 13-19
+    YOUNG_ADULT = "young_adult"  # 20-34
+    ADULT = "adult"  # 35-54
+    SENIOR = "senior"  # 55 and over
+
+    @staticmethod
+    def of(age_years: float) -> AgeGroup:
+        """The group that an age in years falls into."""
+        for group, below in (
+            (AgeGroup.CHILD, 13),
+            (AgeGroup.TEENAGER, 20),
+            (AgeGroup.YOUNG_ADULT, 35),
+            (AgeGroup.ADULT, 55),
+        ):
+            if age_years < below:
+                return group
+        return AgeGroup.SENIOR
+
+
+class Goal(str, enum.Enum):
+    """What the music should do with the mood."""
+
+    MATCH = "match"
+    LIFT = "lift"
+    CALM = "calm"
+    FOCUS = "focus"
+
+
+# --- vision -------------------------------------------------------------------------------
+
+
+class Point(Value):
+    """A place in an image, as fractions of its width and height."""
+
+    x: float
+    y: float
+
+
+class Box(Value):
+    """A bounding box, as fractions of the image's width and height."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Detection(Value):
+    """One face found in one image. Eyes are named as seen in the image: left has the smaller x
+    in an upright face."""
+
+    box: Box
+    score: float
+    left_eye: Point | None = None
+    right_eye: Point | None = None
+
+
+class FaceReading(Value):
+    """What the models say of one face crop.
+
+    `emotions` are calibrated probabilities that sum to 1, one for each `Emotion`.
+    `age_interval_years` claims to hold the true age with 80 % probability.
+    """
+
+    emotions: dict[Emotion, float]
+    age_years: float
+    age_interval_years: tuple[float, float]
+
+
+class Face(Value):
+    """One tracked face in one frame. `track` is stable while the face stays in view.
+
+    `sharpness` is 0 (blurred) .. 1 (sharp); with the box's size it weighs the reading.
+    """
+
+    track: int
+    box: Box
+    score: float
+    sharpness: float
+    reading: FaceReading
+
+
+class Sighting(Value):
+    """What vision saw at one instant; no faces means that nobody is in view."""
+
+    at: float
+    faces: tuple[Face, ...] = ()
+
+
+# --- mood ---------------------------------------------------------------------------------
+
+
+class Mood(Value):
+    """The mood of the room. `since` is monotonic; ages are None while nobody is seen."""
+
+    label: MoodLabel = MoodLabel.NOBODY
+    valence: float = 0.0
+    arousal: float = 0.0
+    confidence: float = 0.0
+    since: float = 0.0
+    people: int = 0
+    age_years: float | None = None
+    age_interval_years: tuple[float, float] | None = None
+    youngest_years: float | None = None
+
+    @property
+    def age_group(self) -> AgeGroup | None:
+        """The group of the room's age, None while nobody is seen."""
+        return None if self.age_years is None else AgeGroup.of(self.age_years)
+
+
+# --- music --------------------------------------------------------------------------------
+
+
+class Affect(Value):
+    """Valence and arousal of a track, how sure we are (standard deviation) and who says so."""
+
+    valence: float
+    arousal: float
+    deviation: float
+    source: str  # "user tag", "file tag", "folder", "genre" or "unknown"
+
+
+class Track(Value):
+    """One piece of the library. `path` is absolute; None means that nothing says so."""
+
+    id: TrackId
+    path: str
+    title: str
+    artist: str
+    affect: Affect
+    duration_seconds: float
+    album: str | None = None
+    genre: str | None = None
+    year: int | None = None
+    tempo_bpm: float | None = None
+    loudness_lufs: float | None = None
+    explicit: bool = False
+
+
+class Choice(Value):
+    """A track picked for a mood, with the probability it was picked with, and why, in words."""
+
+    track: Track
+    probability: float
+    because: str
+
+
+class PlayerState(str, enum.Enum):
+    """What the player does now."""
+
+    STOPPED = "stopped"
+    PLAYING = "playing"
+    PAUSED = "paused"
+
+
+class TrackEnded(Value):
+    """The player reached a track's end, or gave up on it (`error` says why)."""
+
+    track: TrackId
+    error: str | None = None
+
+
+class TrackStarted(Value):
+    """The first sample of a track was handed to the sound output."""
+
+    track: TrackId
+
+
+PlayerEvent = TrackEnded | TrackStarted
+
+
+# --- commands: what HA, the page, the CLI and signals may ask -------------------------------
+
+
+class Play(Value, tag="play"):
+    """Start or go on playing, even while nobody is seen."""
+
+
+class Pause(Value, tag="pause"):
+    """Pause until asked to play."""
+
+
+class Next(Value, tag="next"):
+    """Skip to another track."""
+
+
+class Previous(Value, tag="previous"):
+    """Start the track again, or the one before within its first seconds."""
+
+
+class SetVolume(Value, tag="volume"):
+    """Set the volume in percent, 0..100."""
+
+    percent: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.percent <= 100:
+            msg = f"volume must be 0..100 percent, not {self.percent}"
+            raise ValueError(msg)
+
+
+class SetGoal(Value, tag="goal"):
+    """Choose what the music should do."""
+
+    goal: Goal
+
+
+class OverrideMood(Value, tag="mood"):
+    """Pretend a mood, or None to believe the camera again."""
+
+    label: Emotion | None
+
+
+class Like(Value, tag="like"):
+    """The current track fits."""
+
+
+class Dislike(Value, tag="dislike"):
+    """The current track does not fit; skip it."""
+
+
+class SetPrivacy(Value, tag="privacy"):
+    """True stops the camera's sensor; False lets it look again."""
+
+    on: bool
+
+
+class Scan(Value, tag="scan"):
+    """Look through the music folders again."""
+
+
+class Reload(Value, tag="reload"):
+    """Read the configuration again."""
+
+
+Command = (
+    Play
+    | Pause
+    | Next
+    | Previous
+    | SetVolume
+    | SetGoal
+    | OverrideMood
+    | Like
+    | Dislike
+    | SetPrivacy
+    | Scan
+    | Reload
+)
+
+
+# --- status: the one immutable picture that everybody reads ---------------------------------
+
+
+class Health(str, enum.Enum):
+    """How a part is: `OFF` is on purpose, `DOWN` is retried."""
+
+    STARTING = "starting"
+    UP = "up"
+    DOWN = "down"
+    OFF = "off"
+
+
+class Part(Value):
+    """One worker's health, and what is wrong with it in words."""
+
+    health: Health = Health.STARTING
+    detail: str = ""
+
+
+class PartChanged(Value):
+    """A worker's news about itself."""
+
+    name: str  # "camera", "broker", "sound", "library"
+    part: Part
+
+
+class Board(Value):
+    """Health of the board; None where the board does not tell."""
+
+    temperature_celsius: float | None = None
+    throttled: bool | None = None
+    under_voltage: bool | None = None
+
+
+class NowPlaying(Value):
+    """The current track as shown to people."""
+
+    id: TrackId
+    title: str
+    artist: str
+    path: str
+    position_seconds: float
+    duration_seconds: float
+    because: str
+
+
+class MoodNow(Value):
+    """The mood as shown to people: `since` became an age."""
+
+    label: MoodLabel
+    valence: float
+    arousal: float
+    confidence: float
+    since_seconds: float
+    overridden: bool
+
+
+class Status(Value):
+    """Everything there is to show. Built by the speaker alone, read by anyone."""
+
+    mood: MoodNow
+    people: int
+    age: float | None
+    age_interval: tuple[float, float] | None
+    age_group: AgeGroup | None
+    track: NowPlaying | None
+    playing: bool
+    volume: int
+    goal: Goal
+    privacy: bool
+    camera: Part
+    broker: Part
+    sound: Part
+    library: Part
+    tracks: int
+    board: Board
+    uptime_seconds: float
+    dropped_sightings: int
+    version: str
+
+
+# --- news: what happened, told once ---------------------------------------------------------
+
+
+class MoodChanged(Value, tag="mood_changed", tag_field="event_type"):
+    """The room's label changed."""
+
+    label: MoodLabel
+    valence: float
+    arousal: float
+    confidence: float
+
+
+class AgeChanged(Value, tag="age_changed", tag_field="event_type"):
+    """The room's age group changed."""
+
+    age: float | None
+    age_group: AgeGroup | None
+
+
+class NowStarted(Value, tag="track_started", tag_field="event_type"):
+    """A track started to sound."""
+
+    title: str
+    artist: str
+    because: str
+
+
+News = MoodChanged | AgeChanged | NowStarted

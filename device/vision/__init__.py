@@ -1,0 +1,1 @@
+"""Pixels live and die here: cameras, detection, alignment, inference, tracking."""
