@@ -85,7 +85,7 @@ class WorkerContext(Protocol):
         ...
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, legitimately idle, until `seconds` are over, `wake` or the end; True when stopping."""
+        """Sleep, legitimately idle, until `seconds` are over or `wake`; True when stopping."""
         ...
 
     def wake(self) -> None:

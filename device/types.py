@@ -82,14 +82,14 @@ class Goal(str, enum.Enum):
 # --- vision -------------------------------------------------------------------------------
 
 
-class Point(Value):
+class Point(Value, frozen=True):
     """A place in an image, as fractions of its width and height."""
 
     x: float
     y: float
 
 
-class Box(Value):
+class Box(Value, frozen=True):
     """A bounding box, as fractions of the image's width and height."""
 
     x: float
@@ -98,7 +98,7 @@ class Box(Value):
     height: float
 
 
-class Detection(Value):
+class Detection(Value, frozen=True):
     """One face found in one image. Eyes are named as seen in the image: left has the smaller x
     in an upright face."""
 
@@ -108,7 +108,7 @@ class Detection(Value):
     right_eye: Point | None = None
 
 
-class FaceReading(Value):
+class FaceReading(Value, frozen=True):
     """What the models say of one face crop.
 
     `emotions` are calibrated probabilities that sum to 1, one for each `Emotion`.
@@ -120,7 +120,7 @@ class FaceReading(Value):
     age_interval_years: tuple[float, float]
 
 
-class Face(Value):
+class Face(Value, frozen=True):
     """One tracked face in one frame. `track` is stable while the face stays in view.
 
     `sharpness` is 0 (blurred) .. 1 (sharp); with the box's size it weighs the reading.
@@ -133,7 +133,7 @@ class Face(Value):
     reading: FaceReading
 
 
-class Sighting(Value):
+class Sighting(Value, frozen=True):
     """What vision saw at one instant; no faces means that nobody is in view."""
 
     at: float
@@ -143,7 +143,7 @@ class Sighting(Value):
 # --- mood ---------------------------------------------------------------------------------
 
 
-class Mood(Value):
+class Mood(Value, frozen=True):
     """The mood of the room. `since` is monotonic; ages are None while nobody is seen."""
 
     label: MoodLabel = MoodLabel.NOBODY
@@ -165,7 +165,7 @@ class Mood(Value):
 # --- music --------------------------------------------------------------------------------
 
 
-class Affect(Value):
+class Affect(Value, frozen=True):
     """Valence and arousal of a track, how sure we are (standard deviation) and who says so."""
 
     valence: float
@@ -174,7 +174,7 @@ class Affect(Value):
     source: str  # "user tag", "file tag", "folder", "genre" or "unknown"
 
 
-class Track(Value):
+class Track(Value, frozen=True):
     """One piece of the library. `path` is absolute; None means that nothing says so."""
 
     id: TrackId
@@ -191,7 +191,7 @@ class Track(Value):
     explicit: bool = False
 
 
-class Choice(Value):
+class Choice(Value, frozen=True):
     """A track picked for a mood, with the probability it was picked with, and why, in words."""
 
     track: Track
@@ -207,14 +207,14 @@ class PlayerState(str, enum.Enum):
     PAUSED = "paused"
 
 
-class TrackEnded(Value):
+class TrackEnded(Value, frozen=True):
     """The player reached a track's end, or gave up on it (`error` says why)."""
 
     track: TrackId
     error: str | None = None
 
 
-class TrackStarted(Value):
+class TrackStarted(Value, frozen=True):
     """The first sample of a track was handed to the sound output."""
 
     track: TrackId
@@ -226,23 +226,23 @@ PlayerEvent = TrackEnded | TrackStarted
 # --- commands: what HA, the page, the CLI and signals may ask -------------------------------
 
 
-class Play(Value, tag="play"):
+class Play(Value, frozen=True, tag="play"):
     """Start or go on playing, even while nobody is seen."""
 
 
-class Pause(Value, tag="pause"):
+class Pause(Value, frozen=True, tag="pause"):
     """Pause until asked to play."""
 
 
-class Next(Value, tag="next"):
+class Next(Value, frozen=True, tag="next"):
     """Skip to another track."""
 
 
-class Previous(Value, tag="previous"):
+class Previous(Value, frozen=True, tag="previous"):
     """Start the track again, or the one before within its first seconds."""
 
 
-class SetVolume(Value, tag="volume"):
+class SetVolume(Value, frozen=True, tag="volume"):
     """Set the volume in percent, 0..100."""
 
     percent: int
@@ -253,37 +253,37 @@ class SetVolume(Value, tag="volume"):
             raise ValueError(msg)
 
 
-class SetGoal(Value, tag="goal"):
+class SetGoal(Value, frozen=True, tag="goal"):
     """Choose what the music should do."""
 
     goal: Goal
 
 
-class OverrideMood(Value, tag="mood"):
+class OverrideMood(Value, frozen=True, tag="mood"):
     """Pretend a mood, or None to believe the camera again."""
 
     label: Emotion | None
 
 
-class Like(Value, tag="like"):
+class Like(Value, frozen=True, tag="like"):
     """The current track fits."""
 
 
-class Dislike(Value, tag="dislike"):
+class Dislike(Value, frozen=True, tag="dislike"):
     """The current track does not fit; skip it."""
 
 
-class SetPrivacy(Value, tag="privacy"):
+class SetPrivacy(Value, frozen=True, tag="privacy"):
     """True stops the camera's sensor; False lets it look again."""
 
     on: bool
 
 
-class Scan(Value, tag="scan"):
+class Scan(Value, frozen=True, tag="scan"):
     """Look through the music folders again."""
 
 
-class Reload(Value, tag="reload"):
+class Reload(Value, frozen=True, tag="reload"):
     """Read the configuration again."""
 
 
@@ -315,21 +315,21 @@ class Health(str, enum.Enum):
     OFF = "off"
 
 
-class Part(Value):
+class Part(Value, frozen=True):
     """One worker's health, and what is wrong with it in words."""
 
     health: Health = Health.STARTING
     detail: str = ""
 
 
-class PartChanged(Value):
+class PartChanged(Value, frozen=True):
     """A worker's news about itself."""
 
     name: str  # "camera", "broker", "sound", "library"
     part: Part
 
 
-class Board(Value):
+class Board(Value, frozen=True):
     """Health of the board; None where the board does not tell."""
 
     temperature_celsius: float | None = None
@@ -337,7 +337,7 @@ class Board(Value):
     under_voltage: bool | None = None
 
 
-class NowPlaying(Value):
+class NowPlaying(Value, frozen=True):
     """The current track as shown to people."""
 
     id: TrackId
@@ -349,7 +349,7 @@ class NowPlaying(Value):
     because: str
 
 
-class MoodNow(Value):
+class MoodNow(Value, frozen=True):
     """The mood as shown to people: `since` became an age."""
 
     label: MoodLabel
@@ -360,7 +360,7 @@ class MoodNow(Value):
     overridden: bool
 
 
-class Status(Value):
+class Status(Value, frozen=True):
     """Everything there is to show. Built by the speaker alone, read by anyone."""
 
     mood: MoodNow
@@ -387,7 +387,7 @@ class Status(Value):
 # --- news: what happened, told once ---------------------------------------------------------
 
 
-class MoodChanged(Value, tag="mood_changed", tag_field="event_type"):
+class MoodChanged(Value, frozen=True, tag="mood_changed", tag_field="event_type"):
     """The room's label changed."""
 
     label: MoodLabel
@@ -396,14 +396,14 @@ class MoodChanged(Value, tag="mood_changed", tag_field="event_type"):
     confidence: float
 
 
-class AgeChanged(Value, tag="age_changed", tag_field="event_type"):
+class AgeChanged(Value, frozen=True, tag="age_changed", tag_field="event_type"):
     """The room's age group changed."""
 
     age: float | None
     age_group: AgeGroup | None
 
 
-class NowStarted(Value, tag="track_started", tag_field="event_type"):
+class NowStarted(Value, frozen=True, tag="track_started", tag_field="event_type"):
     """A track started to sound."""
 
     title: str
