@@ -154,12 +154,8 @@ class Mood(Value, frozen=True):
     people: int = 0
     age_years: float | None = None
     age_interval_years: tuple[float, float] | None = None
+    age_group: AgeGroup | None = None
     youngest_years: float | None = None
-
-    @property
-    def age_group(self) -> AgeGroup | None:
-        """The group of the room's age, None while nobody is seen."""
-        return None if self.age_years is None else AgeGroup.of(self.age_years)
 
 
 # --- music --------------------------------------------------------------------------------
@@ -327,6 +323,13 @@ class PartChanged(Value, frozen=True):
 
     name: str  # "camera", "broker", "sound", "library"
     part: Part
+
+
+class LibraryScanned(Value, frozen=True):
+    """The library as found in the music folders, and how many files were skipped."""
+
+    tracks: tuple[Track, ...]
+    skipped: int = 0
 
 
 class Board(Value, frozen=True):

@@ -1,0 +1,168 @@
+"""The mood of the room: readings of several faces, smoothed, with hysteresis.
+
+Each sighting's probabilities are averaged over its faces, weighted by size and sharpness,
+and smoothed by an exponential average of that evidence. The label follows the average only
+by a margin that was held for a while; *uncertain* and *nobody* are labels like any other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from device.mood.circumplex import place
+from device.mood.held import Held
+from device.settings import MoodSettings
+from device.types import AgeGroup, Emotion, Face, Mood, MoodLabel, Sighting
+
+ARRIVAL_SECONDS = 0.6
+"""Somebody must be seen for so long to count: a single false face starts no music."""
+LONGEST_STEP_SECONDS = 1.0
+"""One sighting never counts for more time than this, however long vision was silent."""
+
+
+def weight(face: Face) -> float:
+    """How much a face says: its width (nearer people matter more) times how sharp it is.
+
+    Never zero, so that a blurred face alone still makes a mood.
+    """
+    return max(face.box.width, 0.01) * max(face.sharpness, 0.05)
+
+
+def weighted_median(values: Sequence[float], weights: Sequence[float]) -> float:
+    """The smallest value at which half of the weight is reached; needs at least one value."""
+    half = sum(weights) / 2
+    reached = 0.0
+    for value, share in sorted(zip(values, weights, strict=True)):
+        reached += share
+        if reached >= half:
+            return value
+    return max(values)
+
+
+def blend(faces: Sequence[Face]) -> tuple[dict[Emotion, float], float]:
+    """The faces' probabilities averaged by weight, and the weight they carry together."""
+    weights = [weight(face) for face in faces]
+    total = sum(weights)
+    return {
+        emotion: sum(
+            w * face.reading.emotions.get(emotion, 0.0)
+            for w, face in zip(weights, faces, strict=True)
+        )
+        / total
+        for emotion in Emotion
+    }, total
+
+
+class Room:
+    """Follows the mood of a room from sighting to sighting. Pure: time comes with each call."""
+
+    def __init__(self, settings: MoodSettings, now: float) -> None:
+        self._settings = settings
+        self._label = Held(MoodLabel.UNCERTAIN, now)
+        self._group: Held[AgeGroup | None] = Held(None, now)
+        self._people = Held(0, now)
+        self._evidence: dict[Emotion, float] | None = None
+        self._updated = now
+        self._blind = True
+        self.mood = Mood(MoodLabel.UNCERTAIN, since=now)
+
+    def configure(self, settings: MoodSettings) -> None:
+        """Take changed settings over; what was seen stays."""
+        self._settings = settings
+
+    def see(self, sighting: Sighting) -> Mood:
+        """Take a sighting in; returns the mood, which is also kept in `mood`."""
+        if sighting.faces:
+            self._somebody(sighting)
+        else:
+            self._nobody(sighting.at)
+        self._blind = False
+        return self.mood
+
+    def lose_sight(self, now: float) -> Mood:
+        """The camera was switched off or lost: who is there cannot be said."""
+        if not self._blind:
+            self._blind = True
+            self._empty(MoodLabel.UNCERTAIN, now)
+        return self.mood
+
+    def _nobody(self, now: float) -> None:
+        # The first look after blindness is believed at once: nothing contradicts it.
+        hold = 0.0 if self._blind else self._settings.hold_seconds
+        if self._label.update(MoodLabel.NOBODY, now, hold):
+            self._empty(MoodLabel.NOBODY, now)
+
+    def _empty(self, label: MoodLabel, now: float) -> None:
+        self._evidence = None
+        self._label.set(label, now)
+        self._group.set(None, now)
+        self._people.set(0, now)
+        confidence = 1.0 if label is MoodLabel.NOBODY else 0.0
+        self.mood = Mood(label, confidence=confidence, since=now)
+
+    def _somebody(self, sighting: Sighting) -> None:
+        now = sighting.at
+        average = self._smooth(sighting)
+        hold = self._settings.hold_seconds
+        if self._people.value == 0:
+            hold = min(hold, ARRIVAL_SECONDS)
+        self._label.update(self._candidate(average), now, hold)
+        if self._label.value is not MoodLabel.NOBODY:
+            self._describe(sighting.faces, average, now)
+
+    def _smooth(self, sighting: Sighting) -> dict[Emotion, float]:
+        """Take the faces into the running evidence; returns it as probabilities."""
+        step = min(max(sighting.at - self._updated, 0.0), LONGEST_STEP_SECONDS)
+        self._updated = sighting.at
+        probabilities, share = blend(sighting.faces)
+        fresh = {emotion: share * p for emotion, p in probabilities.items()}
+        if self._evidence is None:
+            self._evidence = fresh
+        else:
+            keep = math.exp(-step / self._settings.smoothing_seconds)
+            self._evidence = {
+                emotion: keep * old + (1 - keep) * fresh[emotion]
+                for emotion, old in self._evidence.items()
+            }
+        total = sum(self._evidence.values())
+        return {emotion: part / total for emotion, part in self._evidence.items()}
+
+    def _candidate(self, average: dict[Emotion, float]) -> MoodLabel:
+        """The label that the evidence asks for, in favour of the present one by the margin."""
+        leader = max(average, key=lambda emotion: average[emotion])
+        present = self._label.value
+        certain_from = self._settings.uncertain_below
+        if present in (MoodLabel.NOBODY, MoodLabel.UNCERTAIN):
+            sure = average[leader] >= certain_from
+            return MoodLabel(leader.value) if sure else MoodLabel.UNCERTAIN
+        if average[leader] < certain_from - self._settings.margin:
+            return MoodLabel.UNCERTAIN
+        lead = average[leader] - average[Emotion(present.value)]
+        return MoodLabel(leader.value) if lead >= self._settings.margin else present
+
+    def _describe(self, faces: Sequence[Face], average: dict[Emotion, float], now: float) -> None:
+        valence, arousal = place(average)
+        weights = [weight(face) for face in faces]
+        label = self._label.value
+        ages = [face.reading.age_years for face in faces]
+        lows, highs = zip(*(face.reading.age_interval_years for face in faces), strict=True)
+        age = weighted_median(ages, weights)
+        # Somebody who just came has an age group and is counted at once.
+        hold = self._settings.hold_seconds if self._people.value else 0.0
+        self._group.update(AgeGroup.of(age), now, hold)
+        self._people.update(len(faces), now, hold)
+        self.mood = Mood(
+            label=label,
+            valence=valence,
+            arousal=arousal,
+            confidence=max(average.values())
+            if label is MoodLabel.UNCERTAIN
+            else average[Emotion(label.value)],
+            since=self._label.since,
+            people=self._people.value,
+            age_years=age,
+            age_interval_years=(weighted_median(lows, weights), weighted_median(highs, weights)),
+            age_group=self._group.value,
+            youngest_years=min(ages),
+        )
