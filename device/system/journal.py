@@ -36,6 +36,7 @@ def _handler() -> logging.Handler:
         return plain
     if systemd_journal is not None:
         journal: logging.Handler = systemd_journal.JournalHandler(SYSLOG_IDENTIFIER="attune")
+        journal.setFormatter(logging.Formatter("%(message)s"))  # the rest goes into fields
         return journal
     prefixed = logging.StreamHandler(sys.stderr)
     prefixed.setFormatter(_Prefixed("%(name)s: %(message)s"))
