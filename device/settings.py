@@ -23,6 +23,12 @@ Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]
 TopicPath = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^#+\x00/][^#+\x00]*$")]
 SECRET = {"secret": True}
 """Marks a setting that is never shown, and that the environment may override."""
+PATH = {"path": "any"}
+"""Marks a setting that names a path: relative ones count from the configuration file's folder."""
+FILE = {"path": "file"}
+"""A path to a file that must be there."""
+FOLDER = {"path": "folder"}
+"""A path to a folder that must be there."""
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,8 +43,10 @@ class CameraSettings(Group, frozen=True, kw_only=True):
         Meta(
             min_length=1,
             description="auto (picamera2, else the first V4L2 camera), picamera2, /dev/videoN, "
-            "rtsp://… or http://… (MJPEG), a video file, a folder of images, or gst:PIPELINE "
-            "(Jetson: the system's OpenCV must be visible)",
+            "rtsp://… or http://… (MJPEG), a video file, a folder of images, slideshow:FOLDER "
+            "(the demonstration's portraits), or gst:PIPELINE (Jetson: the system's OpenCV must "
+            "be visible)",
+            extra=PATH,
         ),
     ] = "auto"
     width: Annotated[
@@ -62,7 +70,7 @@ class CameraSettings(Group, frozen=True, kw_only=True):
         Meta(ge=0.5, le=30.0, description="looks a second, at most, while somebody is in view"),
     ] = 8.0
     timeout_seconds: Annotated[
-        float, Meta(ge=0.5, le=60.0, description="a camera silent for so long is opened anew")
+        float, Meta(ge=0.5, le=15.0, description="a camera silent for so long is opened anew")
     ] = 5.0
 
 
@@ -70,7 +78,11 @@ class VisionSettings(Group, frozen=True, kw_only=True):
     """How faces are found and read."""
 
     models: Annotated[
-        str, Meta(description="folder of the TFLite models; empty: the ones that came with Attune")
+        str,
+        Meta(
+            description="folder of the TFLite models; empty: the ones that came with Attune",
+            extra=FOLDER,
+        ),
     ] = ""
     threads: Annotated[int, Meta(ge=1, le=8, description="processor threads per model")] = 2
     minimum_score: Annotated[
@@ -106,7 +118,10 @@ class MusicSettings(Group, frozen=True, kw_only=True):
 
     folders: Annotated[
         list[str],
-        Meta(description="folders with music; empty: the starter library that came with Attune"),
+        Meta(
+            description="folders with music; empty: the starter library that came with Attune",
+            extra=PATH,
+        ),
     ] = msgspec.field(default_factory=list)
     goal: Annotated[
         Goal,
@@ -179,10 +194,16 @@ class MqttSettings(Group, frozen=True, kw_only=True):
     ] = ""
     tls: Annotated[bool, Meta(description="encrypt, and check the broker's certificate")] = False
     ca_file: Annotated[
-        str, Meta(description="PEM of who signed the broker's certificate; empty: the system's")
+        str,
+        Meta(
+            description="PEM of who signed the broker's certificate; empty: the system's",
+            extra=FILE,
+        ),
     ] = ""
-    certificate_file: Annotated[str, Meta(description="PEM of our own certificate, if asked")] = ""
-    key_file: Annotated[str, Meta(description="PEM of our own key, if asked")] = ""
+    certificate_file: Annotated[
+        str, Meta(description="PEM of our own certificate, if asked", extra=FILE)
+    ] = ""
+    key_file: Annotated[str, Meta(description="PEM of our own key, if asked", extra=FILE)] = ""
     base_topic: Annotated[
         TopicPath, Meta(description="first part of Attune's own topics; the id follows")
     ] = "attune"
@@ -204,7 +225,8 @@ class ApiSettings(Group, frozen=True, kw_only=True):
         str,
         Meta(
             description="path of the UNIX socket; empty: /run/attune/api.sock as a service, "
-            "api.sock in the state folder otherwise"
+            "api.sock in the state folder otherwise",
+            extra=PATH,
         ),
     ] = ""
 
@@ -216,7 +238,8 @@ class StateSettings(Group, frozen=True, kw_only=True):
         str,
         Meta(
             description="folder of the database; empty: /var/lib/attune as a service, "
-            "~/.local/state/attune otherwise"
+            "~/.local/state/attune otherwise",
+            extra=PATH,
         ),
     ] = ""
 
