@@ -85,7 +85,10 @@ def tone(
     samples = sine(seconds, hertz, amplitude=amplitude, rate=rate)
     if kind in SOUNDFILE:
         container, encoding = SOUNDFILE[kind]
-        soundfile.write(path, samples, rate, format=container, subtype=encoding)
+        with soundfile.SoundFile(path, "w", rate, 2, encoding, format=container) as output:
+            # In blocks: libsndfile's Vorbis encoder overflows its stack on long writes.
+            for start in range(0, len(samples), 4096):
+                output.write(samples[start : start + 4096])
     else:
         _encode(path, samples, rate, *PYAV[kind])
     if tags:
