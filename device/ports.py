@@ -205,11 +205,13 @@ class Play(NamedTuple):
 
 
 class Resume(NamedTuple):
-    """Where to go on after a restart."""
+    """Where to go on after a restart: `playing` says whether music sounded, `paused_by_hand`
+    that nobody's arrival may start it."""
 
     track: TrackId | None
     position_seconds: float
     playing: bool
+    paused_by_hand: bool
     volume: int | None
     goal: Goal | None
     privacy: bool
