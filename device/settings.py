@@ -19,8 +19,24 @@ HOME = Path(__file__).resolve().parent.parent
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0, le=86_400.0)]
-Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
-TopicPath = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^#+\x00/][^#+\x00]*$")]
+Name = Annotated[
+    str,
+    Meta(
+        title="letters, digits, _ and -",
+        min_length=1,
+        max_length=64,
+        pattern=r"^[A-Za-z0-9_-]+$",
+    ),
+]
+TopicPath = Annotated[
+    str,
+    Meta(
+        title="a topic without # and +",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^#+\x00/][^#+\x00]*$",
+    ),
+]
 SECRET = {"secret": True}
 """Marks a setting that is never shown, and that the environment may override."""
 PATH = {"path": "any"}
@@ -210,9 +226,7 @@ class MqttSettings(Group, frozen=True, kw_only=True):
     discovery_prefix: Annotated[
         TopicPath, Meta(description="Home Assistant's discovery prefix")
     ] = "homeassistant"
-    id: Annotated[
-        Name, Meta(description="tells two speakers in one home apart; letters, digits, _ and -")
-    ] = "attune"
+    id: Annotated[Name, Meta(description="tells two speakers in one home apart")] = "attune"
     name: Annotated[
         str, Meta(min_length=1, max_length=64, description="what Home Assistant calls the speaker")
     ] = "Attune"

@@ -1,0 +1,99 @@
+"""What the settings' types say of each key: bounds, choices, default and description."""
+
+from __future__ import annotations
+
+import enum
+import functools
+import typing
+from typing import Any, NamedTuple
+
+from device.settings import Settings
+
+
+class Key(NamedTuple):
+    """One setting. `type` is its annotated type; `path` is "", "any", "file" or "folder"."""
+
+    table: str
+    name: str
+    type: Any
+    default: object
+    description: str
+    secret: bool
+    path: str
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"{self.table}.{self.name}"
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values of a setting with a closed set of them; else empty."""
+        base = _base(self.type)
+        if typing.get_origin(base) is typing.Literal:
+            return tuple(str(value) for value in typing.get_args(base))
+        if isinstance(base, type) and issubclass(base, enum.Enum):
+            return tuple(str(member.value) for member in base)
+        return ()
+
+    @property
+    def allowed(self) -> str:
+        """What may be written, in words."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        base = _base(self.type)
+        if base == list[str]:
+            return "a list of texts"
+        if base is bool:
+            return "true or false"
+        if base is str:
+            return self._allowed_text()
+        words = "a number" if base is float else "a whole number"
+        low, high = _constraint(self.type, "ge"), _constraint(self.type, "le")
+        return words if low is None else f"{words}, {_plain(low)} to {_plain(high)}"
+
+    def _allowed_text(self) -> str:
+        words = _constraint(self.type, "title") or "text"
+        if maximum := _constraint(self.type, "max_length"):
+            return f"{words}, 1 to {maximum} characters"
+        return f"{words}, not empty" if _constraint(self.type, "min_length") else words
+
+
+@functools.cache
+def keys() -> tuple[Key, ...]:
+    """Every setting, in the order of the file."""
+    found = []
+    defaults = Settings()
+    for table, group in typing.get_type_hints(Settings).items():
+        for name, kind in typing.get_type_hints(group, include_extras=True).items():
+            extra = _constraint(kind, "extra") or {}
+            found.append(
+                Key(
+                    table,
+                    name,
+                    kind,
+                    getattr(getattr(defaults, table), name),
+                    _constraint(kind, "description"),
+                    secret=extra.get("secret", False),
+                    path=extra.get("path", ""),
+                )
+            )
+    return tuple(found)
+
+
+def _base(annotated: object) -> object:
+    """The bare type under `Annotated` and `| None`."""
+    bare = typing.get_args(annotated)[0] if hasattr(annotated, "__metadata__") else annotated
+    if type(None) in typing.get_args(bare):
+        (bare,) = (part for part in typing.get_args(bare) if part is not type(None))
+    return bare
+
+
+def _constraint(annotated: object, name: str) -> Any:  # noqa: ANN401 - as various as Meta's fields
+    """A field of the `Meta`s of an annotated type, None where none sets it."""
+    values = (getattr(meta, name) for meta in getattr(annotated, "__metadata__", ()))
+    return next((value for value in values if value is not None), None)
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if number == int(number) else str(number)
