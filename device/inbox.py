@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Generic, NamedTuple, TypeVar
 
 from device.types import Command, Sighting, Status
@@ -63,4 +64,7 @@ def ask(post: Callable[[Asked], None], command: Command, timeout_seconds: float)
     """Post a command and wait for the status after it. Raises TimeoutError."""
     reply: Future[Status] = Future()
     post(Asked(command, reply))
-    return reply.result(timeout_seconds)
+    try:
+        return reply.result(timeout_seconds)
+    except FutureTimeoutError as error:  # an alias of TimeoutError only from Python 3.11 on
+        raise TimeoutError(f"no answer within {timeout_seconds:g} s") from error

@@ -59,6 +59,7 @@ class Room:
 
     def __init__(self, settings: MoodSettings, now: float) -> None:
         self._settings = settings
+        self._present = Held(value=False, since=now)
         self._label = Held(MoodLabel.UNCERTAIN, now)
         self._group: Held[AgeGroup | None] = Held(None, now)
         self._people = Held(0, now)
@@ -88,13 +89,16 @@ class Room:
         return self.mood
 
     def _nobody(self, now: float) -> None:
+        left = self._present.update(False, now, self._settings.hold_seconds)
         # The first look after blindness is believed at once: nothing contradicts it.
-        hold = 0.0 if self._blind else self._settings.hold_seconds
-        if self._label.update(MoodLabel.NOBODY, now, hold):
+        if left or self._blind:
             self._empty(MoodLabel.NOBODY, now)
+        elif not self._present.value:
+            self._evidence = None  # a false face's
 
     def _empty(self, label: MoodLabel, now: float) -> None:
         self._evidence = None
+        self._present.set(False, now)
         self._label.set(label, now)
         self._group.set(None, now)
         self._people.set(0, now)
@@ -104,11 +108,12 @@ class Room:
     def _somebody(self, sighting: Sighting) -> None:
         now = sighting.at
         average = self._smooth(sighting)
-        hold = self._settings.hold_seconds
-        if self._people.value == 0:
-            hold = min(hold, ARRIVAL_SECONDS)
-        self._label.update(self._candidate(average), now, hold)
-        if self._label.value is not MoodLabel.NOBODY:
+        label = self._candidate(average)
+        if self._present.update(True, now, ARRIVAL_SECONDS):
+            self._label.set(label, now)
+        elif self._present.value:
+            self._label.update(label, now, self._settings.hold_seconds)
+        if self._present.value:
             self._describe(sighting.faces, average, now)
 
     def _smooth(self, sighting: Sighting) -> dict[Emotion, float]:
