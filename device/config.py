@@ -51,7 +51,7 @@ class ConfigError(Exception):
         super().__init__("\n".join(str(problem) for problem in problems))
 
 
-def find(option: Path | None, environ: Mapping[str, str]) -> Path | None:
+def find(option: Path | None, environ: Mapping[str, str] = os.environ) -> Path | None:
     """The file to read: as asked, $ATTUNE_CONFIG, the system's, else None: the defaults."""
     if option is not None:
         return option
@@ -60,7 +60,7 @@ def find(option: Path | None, environ: Mapping[str, str]) -> Path | None:
     return SYSTEM_FILE if SYSTEM_FILE.exists() else None
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of a file (None: the defaults), secrets overridden by the environment.
 
     Relative paths count from the file's folder. Raises `ConfigError` with every problem.
@@ -147,7 +147,7 @@ class _Reader:
         else:
             self.values[key.table][key.name] = converted
 
-    def read_secrets(self, environ: Mapping[str, str]) -> None:
+    def read_secrets(self, environ: Mapping[str, str] = os.environ) -> None:
         """Secrets from the environment, else from systemd's credentials, win over the file's."""
         for key in keys():
             if not key.secret:
@@ -239,7 +239,7 @@ def _absolute(value: Any, folder: str) -> Any:  # noqa: ANN401 - a text, or a li
     return os.path.normpath(os.path.join(folder, os.path.expanduser(value)))  # noqa: PTH111, PTH118 - pathlib raises where os.path does not
 
 
-def state_folder(settings: Settings, environ: Mapping[str, str]) -> Path:
+def state_folder(settings: Settings, environ: Mapping[str, str] = os.environ) -> Path:
     """Where the database lies: as set, else the service's state directory, else the user's."""
     if settings.state.folder:
         return Path(settings.state.folder)
@@ -249,7 +249,7 @@ def state_folder(settings: Settings, environ: Mapping[str, str]) -> Path:
     return Path(base) / "attune"
 
 
-def socket_path(settings: Settings, environ: Mapping[str, str]) -> Path:
+def socket_path(settings: Settings, environ: Mapping[str, str] = os.environ) -> Path:
     """Where the daemon's local API listens."""
     if settings.api.socket:
         return Path(settings.api.socket)

@@ -1,0 +1,145 @@
+"""A small speaker behind the real API server, for the tests of the API and the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from device.home.api import ApiServer, create_app
+from device.system.supervise import Supervisor, WorkerFailed
+from device.types import (
+    AgeGroup,
+    Board,
+    Command,
+    Goal,
+    Health,
+    MoodLabel,
+    MoodNow,
+    NowPlaying,
+    OverrideMood,
+    Part,
+    PartChanged,
+    Pause,
+    Play,
+    SetGoal,
+    SetPrivacy,
+    SetVolume,
+    Status,
+    TrackId,
+)
+
+
+def make_status() -> Status:
+    return Status(
+        mood=MoodNow(
+            label=MoodLabel.HAPPINESS,
+            valence=0.81,
+            arousal=0.43,
+            confidence=0.9,
+            since_seconds=61.5,
+            overridden=False,
+        ),
+        people=1,
+        age=38.2,
+        age_interval=(30.0, 46.0),
+        age_group=AgeGroup.ADULT,
+        track=NowPlaying(
+            id=TrackId("0011223344556677"),
+            title="Morning Light",
+            artist="Attune",
+            path="/music/happy/morning.ogg",
+            position_seconds=12.0,
+            duration_seconds=64.0,
+            because="bright and quick, as the mood",
+        ),
+        playing=True,
+        volume=60,
+        goal=Goal.MATCH,
+        privacy=False,
+        camera=Part(Health.UP, "picamera2"),
+        broker=Part(Health.DOWN, "connection refused"),
+        sound=Part(Health.UP),
+        library=Part(Health.UP),
+        tracks=12,
+        board=Board(temperature_celsius=51.5),
+        uptime_seconds=3725.0,
+        dropped_sightings=0,
+        version="0.1.0",
+    )
+
+
+class TinySpeaker:
+    """Does what it is asked, at once, and remembers it."""
+
+    def __init__(self) -> None:
+        self.now = make_status()
+        self.asked: list[Command] = []
+        self.busy = False
+
+    def status(self) -> Status:
+        return self.now
+
+    def ask(self, command: Command) -> Status:
+        if self.busy:
+            raise TimeoutError
+        self.asked.append(command)
+        replace = msgspec.structs.replace
+        if isinstance(command, (Play, Pause)):
+            self.now = replace(self.now, playing=isinstance(command, Play))
+        elif isinstance(command, SetVolume):
+            self.now = replace(self.now, volume=command.percent)
+        elif isinstance(command, SetGoal):
+            self.now = replace(self.now, goal=command.goal)
+        elif isinstance(command, SetPrivacy):
+            self.now = replace(self.now, privacy=command.on)
+        elif isinstance(command, OverrideMood):
+            label = MoodLabel(command.label.value if command.label else "neutral")
+            mood = replace(self.now.mood, label=label, overridden=command.label is not None)
+            self.now = replace(self.now, mood=mood)
+        return self.now
+
+
+class Served:
+    """What the supervisor told while the API was served."""
+
+    def __init__(self) -> None:
+        self.told: list[PartChanged | WorkerFailed] = []
+
+    def part(self, health: Health, seconds: float = 5.0) -> Part:
+        """The newest part of such health; waits for it."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for news in reversed(self.told):
+                if isinstance(news, PartChanged) and news.part.health is health:
+                    return news.part
+            time.sleep(0.01)
+        raise AssertionError(f"not {health} within {seconds} s: {self.told}")
+
+
+class SystemClock:
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wall(self) -> float:
+        return time.time()
+
+
+@contextlib.contextmanager
+def serve(speaker: TinySpeaker, path: Path, *, up: bool = True) -> Iterator[Served]:
+    """The real server, supervised, on a UNIX socket; asserts that it stops within a second."""
+    served = Served()
+    supervisor = Supervisor(served.told.append, SystemClock(), random.Random(0))  # noqa: S311 - jitter
+    supervisor.start("api", ApiServer(create_app(speaker.status, speaker.ask), path).run)
+    try:
+        if up:
+            served.part(Health.UP)
+        yield served
+    finally:
+        late = supervisor.stop(1.5)
+    assert not late
+    assert not [news for news in served.told if isinstance(news, WorkerFailed)]
