@@ -218,7 +218,9 @@ class Resume(NamedTuple):
 
 
 class Store(Resource, Protocol):
-    """What is remembered; each call is durable when it returns. Main thread alone."""
+    """What is remembered; each call is durable when it returns. Main thread alone.
+
+    What a full or failing disk refuses is logged and lost: the music goes on."""
 
     def load_resume(self) -> Resume | None:
         """Where to go on, None at the very first start."""
