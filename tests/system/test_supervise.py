@@ -14,19 +14,7 @@ from hypothesis import strategies as st
 from device.ports import PartUnavailable, WorkerContext
 from device.system.supervise import STALL_SECONDS, Backoff, Supervisor, WorkerFailed
 from device.types import Health, Part, PartChanged
-
-
-class SteppedClock:
-    """Time that stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wall(self) -> float:
-        return self.now
+from tests.fakes import FakeClock
 
 
 class Hasty(random.Random):
@@ -40,7 +28,7 @@ class Stage:
     """A supervisor, its clock, and what it posted."""
 
     def __init__(self) -> None:
-        self.clock = SteppedClock()
+        self.clock = FakeClock()
         self.posted: queue.Queue[PartChanged | WorkerFailed] = queue.Queue()
         self.supervisor = Supervisor(self.posted.put, self.clock, Hasty(1))
 

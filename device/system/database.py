@@ -1,0 +1,173 @@
+"""The state folder and its one SQLite file: locked, checked, brought to the newest layout."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import sqlite3
+import time
+from pathlib import Path
+from typing import IO
+
+log = logging.getLogger(__name__)
+
+FILE = "attune.db"
+LOCK = "attune.lock"
+PAGE_BYTES = 1024  # saving the position every 5 s writes 3.7 MB an hour; 5.9 MB with 4096
+
+MIGRATIONS = (
+    """
+    CREATE TABLE resume (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        track TEXT, position_seconds REAL NOT NULL, playing INTEGER NOT NULL,
+        paused_by_hand INTEGER NOT NULL, volume INTEGER, goal TEXT, privacy INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE tracks (
+        id TEXT PRIMARY KEY, path TEXT NOT NULL, title TEXT NOT NULL, artist TEXT NOT NULL,
+        valence REAL NOT NULL, arousal REAL NOT NULL, deviation REAL NOT NULL,
+        affect_source TEXT NOT NULL, duration_seconds REAL NOT NULL, album TEXT, genre TEXT,
+        year INTEGER, tempo_bpm REAL, loudness_lufs REAL, explicit INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE plays (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, track TEXT NOT NULL, wall REAL NOT NULL,
+        goal TEXT NOT NULL, probability REAL NOT NULL, because TEXT NOT NULL,
+        label TEXT NOT NULL, valence REAL NOT NULL, arousal REAL NOT NULL,
+        confidence REAL NOT NULL, people INTEGER NOT NULL, age_years REAL, youngest_years REAL,
+        heard_seconds REAL, finished INTEGER
+    ) STRICT;
+    CREATE TABLE feedback (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, track TEXT NOT NULL, wall REAL NOT NULL,
+        liked INTEGER NOT NULL,
+        label TEXT NOT NULL, valence REAL NOT NULL, arousal REAL NOT NULL,
+        confidence REAL NOT NULL, people INTEGER NOT NULL, age_years REAL, youngest_years REAL
+    ) STRICT;
+    CREATE TABLE moods (
+        minute INTEGER PRIMARY KEY,
+        label TEXT NOT NULL, valence REAL NOT NULL, arousal REAL NOT NULL,
+        confidence REAL NOT NULL, people INTEGER NOT NULL, age_years REAL, youngest_years REAL
+    ) STRICT;
+    """,
+)
+"""The script at index n leads from `user_version` n to n + 1. Never change one: append."""
+
+
+class StateError(Exception):
+    """The state folder cannot be used; the message says why and names the mend."""
+
+
+class StateInUse(StateError):  # noqa: N818 - a state of the world, not a programming error
+    """Another daemon works on the same state."""
+
+
+class StateTooNew(StateError):  # noqa: N818 - likewise
+    """A later version of Attune wrote the state."""
+
+
+def lock(folder: Path) -> IO[str]:
+    """The folder, made where it is missing, is ours while the file that is returned stays open.
+
+    Raises `StateInUse`; and `StateError` where the folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = (folder / LOCK).open("a+")
+    except OSError as error:
+        raise StateError(
+            f"{folder}: {error.strerror}; the state folder must be writable for this user"
+        ) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with file:
+            file.seek(0)
+            owner = file.read(20).strip() or "unknown"
+        raise StateInUse(
+            f"{folder} is in use by another Attune (process {owner}); stop that one, or give "
+            "this one a [state] folder of its own"
+        ) from None
+    os.truncate(file.fileno(), 0)
+    try:
+        os.write(file.fileno(), f"{os.getpid()}\n".encode())
+    except OSError as error:  # a full disk; the number is only a courtesy to who comes second
+        log.debug("the process number could not be noted in %s: %s", folder / LOCK, error)
+    return file
+
+
+def open_database(folder: Path, wall: float) -> sqlite3.Connection:
+    """The database at the newest layout; a damaged one is set aside, named after `wall`.
+
+    Raises `StateError`.
+    """
+    path = folder / FILE
+    try:
+        try:
+            return _connect(path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as damage:
+            _set_aside(path, wall, damage)
+            return _connect(path)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise StateError(
+            f"{path}: {error}; the folder must be writable for this user, on a working disk "
+            "with some room"
+        ) from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """The checked database, brought to the newest layout.
+
+    Raises `sqlite3.DatabaseError` for a damaged file, its subclass `OperationalError` where
+    file or disk cannot be used, `StateTooNew` for a file of a later version.
+    """
+    # Another program that looks into the file may make us wait, but not for long.
+    db = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+    try:
+        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # heeded by a new file alone
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        _check(db)
+        _migrate(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _check(db: sqlite3.Connection) -> None:
+    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(verdict)
+
+
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise StateTooNew(
+            f"{path} was written by a later version of Attune (layout {version}, this one knows "
+            f"up to {len(MIGRATIONS)}); upgrade Attune, or move the file away to begin anew"
+        )
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
+
+
+def _set_aside(path: Path, wall: float, damage: Exception) -> None:
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(wall))
+    aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    number = 1
+    while aside.exists():  # a board's clock may show one time twice
+        number += 1
+        aside = path.with_name(f"{path.name}.damaged-{stamp}-{number}")
+    for suffix in ("-wal", "-shm", ""):
+        part = Path(f"{path}{suffix}")
+        if part.exists():
+            part.rename(f"{aside}{suffix}")
+    log.error(
+        "%s is damaged (%s): set aside as %s, a new one is begun; `sqlite3 %s .recover` may "
+        "save what it held",
+        path,
+        damage,
+        aside.name,
+        aside,
+    )

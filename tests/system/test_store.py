@@ -1,0 +1,360 @@
+from __future__ import annotations
+
+import logging
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from device.ports import Play, Resume
+from device.system import database
+from device.system.database import FILE, StateError, StateInUse, StateTooNew
+from device.system.store import SqliteStore
+from device.types import Affect, Choice, Goal, Mood, MoodLabel, Track, TrackId
+from tests.fakes import FakeClock
+
+HERE = Path(__file__).resolve().parent
+MOOD = Mood(
+    MoodLabel.HAPPINESS,
+    valence=0.7,
+    arousal=0.4,
+    confidence=0.9,
+    people=2,
+    age_years=31.5,
+    youngest_years=8.0,
+)
+RESUME = Resume(TrackId("ab"), 12.5, True, False, 40, Goal.CALM, False)
+
+
+def a_track(number: int, **changes: object) -> Track:
+    fields: dict[str, object] = {
+        "id": TrackId(f"{number:016x}"),
+        "path": f"/music/{number:05}.ogg",
+        "title": f"Title {number}",
+        "artist": "Somebody",
+        "affect": Affect(0.5, -0.25, 0.2, "user tag"),
+        "duration_seconds": 61.5,
+    }
+    return Track(**(fields | changes))  # type: ignore[arg-type]
+
+
+def a_play(track: str = "ab", wall: float = 1.0) -> Play:
+    return Play(TrackId(track), wall, Goal.LIFT, MOOD, Choice(a_track(1), 0.25, "you liked it"))
+
+
+def reopened(folder: Path) -> SqliteStore:
+    return SqliteStore(folder, FakeClock())
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    with SqliteStore(tmp_path, FakeClock()) as store:
+        yield store
+
+
+def all_rows(folder: Path, table: str) -> list[tuple[object, ...]]:
+    db = sqlite3.connect(folder / FILE)
+    try:
+        return db.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - from this file
+    finally:
+        db.close()
+
+
+# --- what is remembered -------------------------------------------------------------------
+
+
+def test_a_new_folder_is_made_and_empty(tmp_path: Path) -> None:
+    folder = tmp_path / "var" / "attune"
+    with reopened(folder) as store:
+        assert store.load_resume() is None
+        assert store.tracks() == []
+        assert store.last_plays(5) == []
+        assert store.feedback() == {}
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    "resume", [RESUME, Resume(None, 0.0, False, True, None, None, True)], ids=["full", "empty"]
+)
+def test_resume_comes_back_after_reopening(tmp_path: Path, resume: Resume) -> None:
+    with reopened(tmp_path) as store:
+        store.save_resume(RESUME._replace(position_seconds=1.0))
+        store.save_resume(resume)
+    with reopened(tmp_path) as store:
+        assert store.load_resume() == resume
+    assert len(all_rows(tmp_path, "resume")) == 1
+
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+real = st.floats(-1e6, 1e6)
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    libraries=st.lists(
+        st.dictionaries(
+            st.integers(0, 20),
+            st.builds(
+                Track,
+                id=st.just(TrackId("")),
+                path=text,
+                title=text,
+                artist=text,
+                affect=st.builds(Affect, real, real, real, text),
+                duration_seconds=real,
+                album=st.none() | text,
+                genre=st.none() | text,
+                year=st.none() | st.integers(-5000, 5000),
+                tempo_bpm=st.none() | real,
+                loudness_lufs=st.none() | real,
+                explicit=st.booleans(),
+            ),
+        ),
+        max_size=3,
+    )
+)
+def test_the_library_is_always_the_last_one(
+    store: SqliteStore, libraries: list[dict[int, Track]]
+) -> None:
+    for library in libraries:
+        tracks = [
+            Track(TrackId(str(number)), *(getattr(t, f) for f in t.__struct_fields__[1:]))
+            for number, t in library.items()
+        ]
+        store.replace_tracks(tracks)
+        assert {t.id: t for t in store.tracks()} == {t.id: t for t in tracks}
+
+
+def test_tracks_come_ordered_by_path(store: SqliteStore) -> None:
+    store.replace_tracks([a_track(n) for n in (3, 1, 2)])
+    assert [track.path for track in store.tracks()] == [f"/music/0000{n}.ogg" for n in (1, 2, 3)]
+
+
+def test_an_unchanged_library_writes_nothing(store: SqliteStore, tmp_path: Path) -> None:
+    tracks = [a_track(n) for n in range(100)]
+    store.replace_tracks(tracks)
+    size = (tmp_path / f"{FILE}-wal").stat().st_size
+    store.replace_tracks(tracks)
+    assert (tmp_path / f"{FILE}-wal").stat().st_size == size
+    store.replace_tracks([*tracks[:-1], a_track(99, title="renamed")])
+    assert 0 < (tmp_path / f"{FILE}-wal").stat().st_size - size < 10_000
+
+
+def test_ten_thousand_tracks_in_a_second(store: SqliteStore) -> None:
+    tracks = [a_track(n, album="An album", genre="Jazz", year=1959) for n in range(10_000)]
+    started = time.perf_counter()
+    store.replace_tracks(tracks)
+    assert len(store.tracks()) == 10_000
+    assert time.perf_counter() - started < 1.0
+
+
+def test_plays_are_newest_first_whatever_the_clock_says(store: SqliteStore) -> None:
+    rows = [store.add_play(a_play(track, wall)) for track, wall in (("a", 9), ("b", 1), ("c", 5))]
+    assert len(set(rows)) == 3
+    assert store.last_plays(2) == [("c", 5.0), ("b", 1.0)]
+
+
+def test_a_play_keeps_why_and_how_it_ended(store: SqliteStore, tmp_path: Path) -> None:
+    row = store.add_play(a_play())
+    store.add_play(a_play())
+    store.end_play(row, heard_seconds=31.5, finished=True)
+    first, second = all_rows(tmp_path, "plays")
+    mood = ("happiness", 0.7, 0.4, 0.9, 2, 31.5, 8.0)
+    assert first == (row, "ab", 1.0, "lift", 0.25, "you liked it", *mood, 31.5, 1)
+    assert second[-2:] == (None, None)
+
+
+def test_feedback_is_likes_minus_dislikes(store: SqliteStore) -> None:
+    for track, liked in (("a", True), ("a", True), ("a", False), ("b", False), ("c", True)):
+        store.add_feedback(TrackId(track), 1.0, liked=liked, mood=MOOD)
+    store.add_feedback(TrackId("c"), 1.0, liked=False, mood=Mood())
+    assert store.feedback() == {"a": 1, "b": -1, "c": 0}
+
+
+def test_at_most_one_mood_a_minute(store: SqliteStore, tmp_path: Path) -> None:
+    for wall in (0.0, 1.0, 59.9, 60.0, 61.0, 30.0, 200.0):
+        store.add_mood(wall, MOOD)
+    assert [row[0] for row in all_rows(tmp_path, "moods")] == [0, 1, 3]
+
+
+# --- durability ---------------------------------------------------------------------------
+
+
+def test_the_file_is_kept_as_promised(store: SqliteStore) -> None:
+    def pragma(name: str) -> object:
+        return store._db.execute(f"PRAGMA {name}").fetchone()[0]
+
+    assert (pragma("journal_mode"), pragma("synchronous")) == ("wal", 2)
+
+
+def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path: Path) -> None:
+    rng = random.Random(2)  # noqa: S311 - when to kill
+    known = {"resume": 0, "play": 0, "tracks": 0}
+    for _ in range(20):
+        writer = subprocess.Popen(
+            [sys.executable, "-m", "tests.system.state_writer", str(tmp_path)],
+            cwd=HERE.parent.parent,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with writer:
+            assert writer.stdout is not None
+            if rng.random() < 0.8:  # else: while it starts
+                assert writer.stdout.readline() == "open 0\n"
+            time.sleep(rng.uniform(0.0, 0.15))
+            writer.kill()
+            for line in writer.stdout.read().splitlines(keepends=True):
+                if line.endswith("\n") and not line.startswith("open"):
+                    kind, count = line.split()
+                    known[kind] = int(count)
+        with reopened(tmp_path) as store:
+            resume = store.load_resume()
+            position = 0.0 if resume is None else resume.position_seconds
+            assert known["resume"] <= position <= known["play"] + 1
+            plays = [int(track) for track, _ in store.last_plays(1_000_000)]
+            assert plays == list(range(len(plays), 0, -1))
+            assert known["play"] <= len(plays) <= known["resume"] + 1
+            generations = {track.title for track in store.tracks()}
+            assert len(generations) <= 1
+            assert all(known["tracks"] <= int(g) <= known["play"] + 1 for g in generations)
+            assert len(store.tracks()) in (0, 50)
+            known = {
+                "resume": int(position),
+                "play": len(plays),
+                "tracks": int(next(iter(generations), 0)),
+            }
+    assert known["play"] > 20
+    assert not list(tmp_path.glob("*damaged*"))
+
+
+# --- refusals -----------------------------------------------------------------------------
+
+
+def test_a_second_daemon_is_refused(store: SqliteStore, tmp_path: Path) -> None:
+    with pytest.raises(StateInUse, match=r"in use by another Attune \(process \d+\); stop"):
+        reopened(tmp_path).__enter__()
+    store.save_resume(RESUME)
+    assert store.load_resume() == RESUME
+
+
+def test_the_folder_is_free_again_after_a_failed_entry(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    with pytest.raises(StateError, match="must be writable"):
+        reopened(tmp_path).__enter__()
+    (tmp_path / FILE).rmdir()
+    with reopened(tmp_path):
+        pass
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    with pytest.raises(StateError, match="state folder must be writable"):
+        reopened(tmp_path / "state").__enter__()
+
+
+def test_a_later_layout_is_refused_and_left_alone(tmp_path: Path) -> None:
+    with reopened(tmp_path) as store:
+        store.save_resume(RESUME)
+        store._db.execute("PRAGMA user_version = 99")
+    with pytest.raises(StateTooNew, match=r"layout 99.*upgrade Attune"):
+        reopened(tmp_path).__enter__()
+    assert len(all_rows(tmp_path, "resume")) == 1
+
+
+@pytest.mark.parametrize("part", ["header", "middle", "text", "cut"])
+def test_a_damaged_file_is_set_aside(
+    tmp_path: Path, part: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with reopened(tmp_path) as store:
+        store.replace_tracks([a_track(n) for n in range(200)])
+    path = tmp_path / FILE
+    content = bytearray(path.read_bytes())
+    if part == "header":
+        content[:100] = bytes(100)
+    elif part == "middle":
+        content[len(content) // 2 :][:2048] = b"\xff" * 2048
+        content[4096:8192] = b"\xff" * 4096
+    elif part == "text":
+        content = bytearray(b"not a database at all " * 100)
+    else:
+        del content[len(content) // 2 :]
+    path.write_bytes(content)
+    for number in (1, 2):
+        with reopened(tmp_path) as store:
+            assert store.tracks() == []
+            store.save_resume(RESUME)
+            assert store.load_resume() == RESUME
+        if number == 1:
+            assert "is damaged" in caplog.text
+            (aside,) = tmp_path.glob("attune.db.damaged-*")
+            assert aside.read_bytes() == content
+            path.write_bytes(content)  # the same again, at the same time
+    assert len(list(tmp_path.glob("attune.db.damaged-*"))) == 2
+
+
+def test_a_full_disk_is_logged_once_and_nothing_stops(
+    store: SqliteStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    store.save_resume(RESUME)
+    (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    for _ in range(3):
+        store.replace_tracks([a_track(n) for n in range(1000)])
+    assert store.tracks() == []
+    (message,) = caplog.messages
+    assert "database or disk is full; make room" in message
+    while row := store.add_play(a_play()):  # what still fits is stored
+        assert row < 1000
+    store.end_play(row, heard_seconds=1.0, finished=False)
+    store._db.execute("PRAGMA max_page_count = 1000000")
+    caplog.clear()
+    store.replace_tracks([a_track(1)])
+    assert store.tracks() == [a_track(1)]
+    assert caplog.messages == [f"{tmp_path} can be written again"]
+
+
+def test_a_lost_resume_is_saved_again_later(store: SqliteStore) -> None:
+    store.save_resume(RESUME)
+    later = RESUME._replace(position_seconds=17.5)
+    store._db.execute("PRAGMA query_only = ON")  # as on a file system gone read-only
+    store.save_resume(later)
+    store._db.execute("PRAGMA query_only = OFF")
+    assert store.load_resume() == RESUME
+    store.save_resume(later)
+    assert store.load_resume() == later
+
+
+def test_migrations_run_once_each_and_keep_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with reopened(tmp_path) as store:
+        store.save_resume(RESUME)
+    further = "ALTER TABLE resume ADD COLUMN lamp INTEGER NOT NULL DEFAULT 7;"
+    monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, further))
+    for _ in range(2):
+        with reopened(tmp_path):
+            pass
+    ((*_, lamp),) = all_rows(tmp_path, "resume")
+    assert lamp == 7
+
+
+def test_a_migration_that_fails_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with reopened(tmp_path):
+        pass
+    broken = "ALTER TABLE resume ADD COLUMN lamp INTEGER; SELECT * FROM nowhere;"
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, broken))
+        with pytest.raises(StateError, match="no such table"):
+            reopened(tmp_path).__enter__()
+    with reopened(tmp_path) as store:
+        store.save_resume(RESUME)
