@@ -1,0 +1,230 @@
+"""TFLite models on whichever runtime is there, with what their sidecars promise checked.
+
+A model is `NAME.tflite` with `NAME.json` beside it. The sidecar says what the model is for,
+what goes in and what comes out; a model that does not hold what its sidecar says is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import os
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from device.vision.align import LEFT_EYE, RIGHT_EYE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from device.ports import Image
+
+    Output = npt.NDArray[np.float32]
+
+RUNTIMES = {
+    "litert": "ai_edge_litert.interpreter",
+    "tflite-runtime": "tflite_runtime.interpreter",
+}
+"""Name and module of each runtime, best first: LiteRT runs int8 through XNNPACK."""
+
+
+class ModelError(Exception):
+    """A model cannot be used; the message names the file, what is wrong and the mend."""
+
+
+class InputSpec(msgspec.Struct, frozen=True):
+    """What goes in: RGB uint8 pixels of `shape` (1, height, width, 3).
+
+    A float model wants `pixel * multiplier + offset`; an int8 model always takes `pixel - 128`.
+    """
+
+    shape: tuple[int, int, int, int]
+    colour_order: str = "RGB"
+    multiplier: float = 1.0
+    offset: float = 0.0
+
+
+class CropSpec(msgspec.Struct, frozen=True):
+    """How the input is cut; see `device.vision.align`. A model trained on another template
+    than the device's would see faces it does not know."""
+
+    zoom: float = 1.0
+    left_eye: tuple[float, float] = (LEFT_EYE.x, LEFT_EYE.y)
+    right_eye: tuple[float, float] = (RIGHT_EYE.x, RIGHT_EYE.y)
+
+
+class Sidecar(msgspec.Struct, frozen=True):
+    """What `NAME.json` says about `NAME.tflite`.
+
+    `labels` name the values of the output. `calibration` holds what turns raw outputs into
+    honest probabilities. The rest is for people, who deserve to know what a model is made of.
+    """
+
+    task: str
+    labels: list[str]
+    input: InputSpec
+    quantization: str
+    sha256: str
+    licence: str
+    calibration: dict[str, float] = {}
+    crop: CropSpec = CropSpec()
+    data: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
+    intended_use: str = ""
+
+
+def available_runtimes() -> list[str]:
+    """The runtimes that import here, best first."""
+    return [name for name in RUNTIMES if _interpreter_class(name) is not None]
+
+
+class Model:
+    """One loaded model. Not to be shared between threads.
+
+    Raises ModelError when a file is missing or is not what the sidecar says.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, *, threads: int = 1, runtime: str | None = None
+    ) -> None:
+        self.path = folder / f"{name}.tflite"
+        content = _read(self.path)
+        self.sidecar = read_sidecar(folder / f"{name}.json")
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != self.sidecar.sha256:
+            raise ModelError(
+                f"{self.path} is not the model that its sidecar describes (sha256 {digest[:12]}…, "
+                f"expected {self.sidecar.sha256[:12]}…): restore both files of one release"
+            )
+        self.runtime = runtime or default_runtime()
+        self._interpreter = _open(self.path, content, threads, self.runtime)
+        self._input = self._interpreter.get_input_details()[0]
+        self._outputs = self._interpreter.get_output_details()
+        self._check()
+
+    @property
+    def size(self) -> int:
+        """Side of the square input in pixels."""
+        return self.sidecar.input.shape[1]
+
+    def run(self, image: Image) -> list[Output]:
+        """Outputs in the model's order, as float32 without the batch's axis.
+
+        `image` is RGB, uint8, of the sidecar's shape without the batch's axis.
+        """
+        if self._input["dtype"] is np.int8:
+            # Flipping the top bit subtracts 128 and lands in two's complement.
+            tensor: npt.NDArray[Any] = (image ^ np.uint8(0x80)).view(np.int8)
+        else:
+            spec = self.sidecar.input
+            tensor = image * np.float32(spec.multiplier) + np.float32(spec.offset)
+        self._interpreter.set_tensor(self._input["index"], tensor[np.newaxis])
+        self._interpreter.invoke()
+        return [self._output(details) for details in self._outputs]
+
+    def _output(self, details: dict[str, Any]) -> Output:
+        raw = self._interpreter.get_tensor(details["index"])[0]
+        if details["dtype"] is np.float32:
+            return np.asarray(raw, np.float32)
+        scale, zero_point = details["quantization"]
+        return np.asarray((raw.astype(np.float32) - zero_point) * scale, np.float32)
+
+    def _check(self) -> None:
+        if self.sidecar.crop != CropSpec(zoom=self.sidecar.crop.zoom):
+            raise ModelError(
+                f"{self.path} was trained on crops of another template than this device cuts: "
+                "install the models of this release"
+            )
+        shape = tuple(int(n) for n in self._input["shape"])
+        if shape != self.sidecar.input.shape:
+            raise ModelError(
+                f"{self.path} takes {shape}, its sidecar says {self.sidecar.input.shape}: "
+                "convert the model again"
+            )
+        if self._input["dtype"] is np.int8 and self._input["quantization"] != (1.0, -128):
+            raise ModelError(
+                f"{self.path} quantizes its input by {self._input['quantization']}, not by "
+                "(1, -128), which takes pixels as they are: convert the model again"
+            )
+
+
+def default_runtime() -> str:
+    """The best runtime that imports here; ModelError where there is none."""
+    for name in available_runtimes():
+        return name
+    raise ModelError(
+        "no TFLite runtime is installed: `pip install ai-edge-litert` (or tflite-runtime)"
+    )
+
+
+def read_sidecar(path: Path) -> Sidecar:
+    """A sidecar's content; ModelError where it is missing or malformed."""
+    try:
+        return msgspec.json.decode(_read(path), type=Sidecar)
+    except msgspec.DecodeError as error:
+        raise ModelError(
+            f"{path} is no valid sidecar ({error}): restore or regenerate it"
+        ) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"{path} cannot be read ({error.strerror}): restore it from the release"
+        ) from error
+
+
+def _open(path: Path, content: bytes, threads: int, runtime: str) -> Any:  # noqa: ANN401 - two unrelated classes
+    interpreter_class = _interpreter_class(runtime)
+    if interpreter_class is None:
+        raise ModelError(
+            f"runtime {runtime} does not import here: choose one of {available_runtimes()}"
+        )
+    try:
+        with _without_greetings():
+            interpreter = interpreter_class(model_content=content, num_threads=threads)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "no reason given"
+        raise ModelError(
+            f"{path} is refused by {runtime} ({reason}): restore it from the release"
+        ) from error
+    return interpreter
+
+
+def _interpreter_class(runtime: str) -> Any:  # noqa: ANN401 - two unrelated classes
+    """The runtime's Interpreter, or None where it does not import."""
+    try:
+        return importlib.import_module(RUNTIMES[runtime]).Interpreter
+    except (ImportError, AttributeError):
+        return None
+
+
+@contextlib.contextmanager
+def _without_greetings() -> Iterator[None]:
+    """Keep the runtime's INFO lines off stderr, let the rest through afterwards.
+
+    The C++ logger writes to file descriptor 2 and has no switch in Python.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            caught.seek(0)
+            for line in caught:
+                if not line.startswith(b"INFO: "):
+                    os.write(2, line)
