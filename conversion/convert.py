@@ -1,0 +1,214 @@
+"""From a trained Keras model to a TFLite file with its sidecar, or a reason why not."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from conversion.quantize import float_logits, load_keras, multiply_adds, quantize
+from device.vision.reader import age_interval, softmax
+from device.vision.runtime import CropSpec, InputSpec, Model, Sidecar, available_runtimes
+from training.crops import load_crops
+from training.data import EMOTIONS, MAX_AGE
+from training.evaluate import evaluate
+from training.metrics import fit_temperature
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from training.crops import Crops
+    from training.experiment import Experiment
+
+    Logits = npt.NDArray[np.float32]
+
+CALIBRATION_IMAGES = 1000
+MAX_LOSS = {"emotion": 0.01, "age": 0.1}
+"""What quantization may cost on the validation part: share of accuracy, years of error."""
+AGREEMENT = {"emotion": 0.98, "age": 0.98}
+"""Share of validation faces on which two runtimes must say the same (age: within a year)."""
+
+
+class ConversionError(Exception):
+    """A model is not good enough to be written; the message says in which respect."""
+
+
+class Places(NamedTuple):
+    """Where things are: the data set, the models' folder, the crops' cache."""
+
+    data: Path
+    models: Path
+    cache: Path
+
+
+def convert(plan: Experiment, keras_file: Path, places: Places) -> Sidecar:
+    """Quantize, calibrate, compare, measure; write the model if it reaches its floor."""
+    train, valid = (
+        load_crops(plan, places.data, places.models, places.cache, part)
+        for part in ("train", "valid")
+    )
+    network = load_keras(keras_file)
+    rng = np.random.default_rng(plan.seed)
+    chosen = rng.choice(len(train.labels), min(CALIBRATION_IMAGES, len(train.labels)), False)
+    content = quantize(network, device_crops(plan, train)[np.sort(chosen)])
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder)
+        (draft / f"{plan.task}.tflite").write_bytes(content)
+        for suffix in (".tflite", ".json"):
+            shutil.copy(places.models / f"face{suffix}", draft)
+        sidecar = _describe(plan, content, multiply_adds(network))
+        _write(draft, sidecar)
+        images = device_crops(plan, valid)
+        logits = {r: _run(draft, plan.task, r, images) for r in available_runtimes()}
+        best = next(iter(logits.values()))
+        parity = check_parity(plan, float_logits(network, images), logits, valid.labels)
+        sidecar = msgspec.structs.replace(sidecar, calibration=calibrate(plan, best, valid.labels))
+        _write(draft, sidecar)
+        figures = evaluate(draft, plan.task, places.data)
+        sidecar = msgspec.structs.replace(
+            sidecar, metrics={**sidecar.metrics, "parity": parity, "test": figures}
+        )
+        _write(draft, sidecar)
+        check_floor(plan, figures)
+        for suffix in (".tflite", ".json"):
+            shutil.copy(draft / f"{plan.task}{suffix}", places.models)
+    return sidecar
+
+
+def device_crops(plan: Experiment, crops: Crops) -> npt.NDArray[np.uint8]:
+    """The middle of training crops, which is what the device cuts."""
+    inner = slice(plan.margin, plan.margin + plan.side)
+    return np.ascontiguousarray(crops.images[:, inner, inner])
+
+
+def calibrate(plan: Experiment, logits: Logits, labels: npt.NDArray[np.int64]) -> dict[str, float]:
+    """What makes the int8 model's doubts honest, from the validation part."""
+    if plan.task == "emotion":
+        return {"temperature": round(fit_temperature(logits, labels), 4)}
+    ages = np.arange(plan.outputs, dtype=np.float32)
+
+    def miss(temperature: float) -> float:
+        ends = np.array([age_interval(row, ages, temperature) for row in logits])
+        inside = (ends[:, 0] <= labels) & (labels <= ends[:, 1])
+        return abs(float(inside.mean()) - 0.8)
+
+    return {"interval_temperature": round(float(min(np.geomspace(0.2, 4, 100), key=miss)), 4)}
+
+
+def check_parity(
+    plan: Experiment,
+    reference: Logits,
+    logits: dict[str, Logits],
+    labels: npt.NDArray[np.int64],
+) -> dict[str, float]:
+    """Compare int8 with float, and the runtimes with each other, on the validation part.
+
+    Raises ConversionError where quantization costs too much or the runtimes disagree.
+    """
+    first, *others = logits
+    before, after = (_score(plan, values, labels) for values in (reference, logits[first]))
+    loss = before - after if plan.task == "emotion" else after - before
+    figures = {"float": round(before, 4), "int8": round(after, 4)}
+    if loss > MAX_LOSS[plan.task]:
+        raise ConversionError(
+            f"int8 costs {plan.task} {loss:.3f} on validation, more than {MAX_LOSS[plan.task]}: "
+            "calibrate on more images or train longer"
+        )
+    for other in others:
+        same = _agreement(plan, logits[first], logits[other])
+        figures[f"{first} agrees with {other}"] = round(same, 4)
+        if same < AGREEMENT[plan.task]:
+            raise ConversionError(f"{first} and {other} agree on {same:.1%} of the faces only")
+    return figures
+
+
+def check_floor(plan: Experiment, figures: dict[str, Any]) -> None:
+    """ConversionError where the test part's figure misses the experiment's floor."""
+    if plan.task == "emotion":
+        value, good = figures["accuracy"]["value"], figures["accuracy"]["value"] >= plan.floor
+    else:
+        value = figures["mean_absolute_error"]["value"]
+        good = value <= plan.floor
+    if not good:
+        raise ConversionError(
+            f"{plan.task} reaches {value} on test, its floor is {plan.floor}: not written"
+        )
+
+
+def _score(plan: Experiment, logits: Logits, labels: npt.NDArray[np.int64]) -> float:
+    if plan.task == "emotion":
+        return float((logits.argmax(1) == labels).mean())
+    return float(np.abs(_years(logits) - labels).mean())
+
+
+def _agreement(plan: Experiment, one: Logits, other: Logits) -> float:
+    if plan.task == "emotion":
+        return float((one.argmax(1) == other.argmax(1)).mean())
+    return float((np.abs(_years(one) - _years(other)) <= 1).mean())
+
+
+def _years(logits: Logits) -> Logits:
+    return np.asarray(softmax(logits) @ np.arange(logits.shape[1], dtype=np.float32))
+
+
+def _run(folder: Path, name: str, runtime: str, images: npt.NDArray[np.uint8]) -> Logits:
+    model = Model(folder, name, runtime=runtime)
+    return np.stack([model.run(image)[0] for image in images])
+
+
+def _describe(plan: Experiment, content: bytes, cost: int) -> Sidecar:
+    emotion = plan.task == "emotion"
+    return Sidecar(
+        task=plan.task,
+        labels=list(EMOTIONS) if emotion else [str(age) for age in range(MAX_AGE + 1)],
+        input=InputSpec(shape=(1, plan.side, plan.side, 3)),
+        quantization="int8 input, output, activations and weights (per channel)",
+        sha256=hashlib.sha256(content).hexdigest(),
+        crop=CropSpec(zoom=plan.zoom),
+        data=DATA[plan.task],
+        metrics={"multiply_adds": cost, "bytes": len(content)},
+        licence=LICENCE,
+        intended_use=INTENDED_USE[plan.task],
+    )
+
+
+def _write(folder: Path, sidecar: Sidecar) -> None:
+    text = msgspec.json.format(msgspec.json.encode(sidecar), indent=2)
+    (folder / f"{sidecar.task}.json").write_bytes(text + b"\n")
+
+
+LICENCE = (
+    "weights: as Attune's code; the data sets they were learned from are for non-commercial "
+    "research, so clear their terms before selling a product with these weights"
+)
+DATA: dict[str, dict[str, Any]] = {
+    "emotion": {
+        "name": "RAF-DB basic (Li, Deng and Du, 2017)",
+        "train": "the publisher's train part less validation: 11,045 faces",
+        "valid": "a seeded, class-stratified tenth of train, training/splits/rafdb.csv: 1,226",
+        "test": "the publisher's test part: 3,068",
+        "terms": "non-commercial research, no redistribution of images",
+    },
+    "age": {
+        "name": "UTKFace, aligned and cropped (Zhang, Song and Qi, 2017)",
+        "train": "training/splits/utkface.csv: 18,671 faces",
+        "valid": "2,303",
+        "test": "2,314; 419 duplicates with conflicting ages are left out everywhere",
+        "terms": "non-commercial research",
+    },
+}
+INTENDED_USE = {
+    "emotion": (
+        "the look of a face, to choose music at home by; it is not what a person feels, and no "
+        "ground for any decision about a person. Weak on fear and disgust"
+    ),
+    "age": (
+        "a wide guess to choose music at home by; no proof of age. Errors grow above 60, and "
+        "the data are mostly adults between 20 and 40"
+    ),
+}

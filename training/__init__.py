@@ -1,0 +1,1 @@
+"""Training of Attune's own models: data sets, crops, networks, evaluation, report."""

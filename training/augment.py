@@ -1,0 +1,81 @@
+"""Random changes that keep a face's emotion and age, a whole batch at a time."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from training.experiment import Experiment
+
+
+def augment(canvas: Tensor, plan: Experiment, rng: torch.Generator) -> Tensor:
+    """Inputs (n, 3, side, side), 0..255, from uint8 crops (n, canvas, canvas, 3)."""
+    pictures = canvas.permute(0, 3, 1, 2).float()
+    pictures = _move(pictures, plan, rng)
+    pictures = _recolour(pictures, plan, rng)
+    return _erase(pictures, plan, rng).clamp_(0, 255)
+
+
+def centre(canvas: Tensor, plan: Experiment) -> Tensor:
+    """Inputs as the device makes them: the middle of the crops, untouched."""
+    inner = slice(plan.margin, plan.margin + plan.side)
+    return canvas[:, inner, inner].permute(0, 3, 1, 2).float()
+
+
+def _around(count: int, spread: float, rng: torch.Generator) -> Tensor:
+    """`count` values in -spread..spread."""
+    return (torch.rand(count, generator=rng) * 2 - 1) * spread
+
+
+def _move(pictures: Tensor, plan: Experiment, rng: torch.Generator) -> Tensor:
+    """Mirror, turn, scale and shift, cutting out the model's input."""
+    count = len(pictures)
+    angle = _around(count, math.radians(plan.turn), rng)
+    # `affine_grid` maps the output's square -1..1 into the input's.
+    size = (plan.side / plan.canvas) * (1 + _around(count, plan.scale, rng))
+    mirror = torch.where(torch.rand(count, generator=rng) < 0.5, -1.0, 1.0)
+    theta = torch.zeros(count, 2, 3)
+    theta[:, 0, 0] = size * angle.cos() * mirror
+    theta[:, 0, 1] = -size * angle.sin()
+    theta[:, 1, 0] = size * angle.sin() * mirror
+    theta[:, 1, 1] = size * angle.cos()
+    for axis in (0, 1):
+        theta[:, axis, 2] = _around(count, 2 * plan.shift * plan.side / plan.canvas, rng)
+    grid = functional.affine_grid(theta, [count, 3, plan.side, plan.side], align_corners=False)
+    return functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+
+
+def _recolour(pictures: Tensor, plan: Experiment, rng: torch.Generator) -> Tensor:
+    """Brightness and contrast of all, colour out of some."""
+    count = len(pictures)
+    mean = pictures.mean((1, 2, 3), keepdim=True)
+    gain = (1 + _around(count, plan.contrast, rng))[:, None, None, None]
+    light = (1 + _around(count, plan.brightness, rng))[:, None, None, None]
+    pictures = ((pictures - mean) * gain + mean) * light
+    grey = torch.rand(count, generator=rng) < plan.grey
+    # BT.601 luma, as OpenCV makes grey.
+    luma = torch.tensor([0.299, 0.587, 0.114])
+    pictures[grey] = torch.einsum("nchw,c->nhw", pictures[grey], luma)[:, None].expand(
+        -1, 3, -1, -1
+    )
+    return pictures
+
+
+def _erase(pictures: Tensor, plan: Experiment, rng: torch.Generator) -> Tensor:
+    """Paint over a rectangle of 2 to 20 % of some pictures (Zhong et al., 2017)."""
+    count, side = len(pictures), plan.side
+    area = (0.02 + 0.18 * torch.rand(count, generator=rng)) * side * side
+    aspect = torch.exp(_around(count, math.log(2), rng))
+    half = torch.stack([(area * aspect).sqrt(), (area / aspect).sqrt()], 1) / 2
+    middle = torch.rand(count, 2, generator=rng) * side
+    place = torch.arange(side) + 0.5
+    inside = (place - middle[:, :, None]).abs() < half[:, :, None]
+    hole = inside[:, 0, :, None] & inside[:, 1, None, :]
+    hole &= (torch.rand(count, generator=rng) < plan.erase)[:, None, None]
+    paint = torch.rand(count, 3, 1, 1, generator=rng) * 255
+    return torch.where(hole[:, None], paint, pictures)

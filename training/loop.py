@@ -1,0 +1,182 @@
+"""The training loop: AdamW, one cycle, averaged weights, chosen on the validation part."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+
+from training.augment import augment, centre
+from training.network import Network, to_keras
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from training.crops import Crops
+    from training.experiment import Experiment
+
+
+def train(plan: Experiment, parts: tuple[Crops, Crops], folder: Path, *, fresh: bool) -> Path:
+    """Train on the first of `parts`, choose on the second; returns the Keras model's file.
+
+    Goes on from `folder`'s checkpoint unless `fresh`. Writes log.csv, last.pt and best.pt.
+    """
+    run = _Run(plan, parts, folder)
+    if not fresh:
+        run.resume()
+    run.train()
+    return run.export()
+
+
+class _Run:
+    """A training under way."""
+
+    def __init__(self, plan: Experiment, parts: tuple[Crops, Crops], folder: Path) -> None:
+        torch.manual_seed(plan.seed)
+        self.plan, self.folder = plan, folder
+        self.train_part, self.valid_part = (
+            (torch.from_numpy(p.images), torch.from_numpy(p.labels)) for p in parts
+        )
+        self.rng = torch.Generator().manual_seed(plan.seed)
+        self.network = Network(plan).to(memory_format=torch.channels_last)
+        self.average = deepcopy(self.network).eval()
+        self.steps = len(self.train_part[1]) // plan.batch
+        decayed = [p for p in self.network.parameters() if p.ndim > 1]
+        free = [p for p in self.network.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": decayed}, {"params": free, "weight_decay": 0.0}],
+            lr=plan.peak_rate,
+            weight_decay=plan.weight_decay,
+            fused=True,
+        )
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, plan.peak_rate, plan.epochs * self.steps, cycle_momentum=False
+        )
+        # Emulated bfloat16 would be slower than float32.
+        self.bfloat16 = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
+        self.epoch, self.best, self.best_epoch = 0, float("-inf"), -1
+
+    def train(self) -> None:
+        """All epochs that are left."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "experiment.json").write_text(
+            json.dumps(dataclasses.asdict(self.plan), indent=2) + "\n"
+        )
+        while self.epoch < self.plan.epochs and self.epoch - self.best_epoch <= self.plan.patience:
+            loss = self._train_epoch()
+            score = validate(self.plan, self.average, *self.valid_part)
+            self.epoch += 1
+            if score > self.best:
+                self.best, self.best_epoch = score, self.epoch
+                _save(self.folder / "best.pt", {"network": self.average.state_dict()})
+            self._log(loss, score)
+            self._checkpoint()
+
+    def export(self) -> Path:
+        """Write the best weights as a Keras model."""
+        self.average.load_state_dict(torch.load(self.folder / "best.pt")["network"])
+        path = self.folder / f"{self.plan.task}.keras"
+        to_keras(self.average, self.plan).save(path)
+        return path
+
+    def _train_epoch(self) -> float:
+        images, labels = self.train_part
+        order = torch.randperm(len(labels), generator=self.rng)
+        self.network.train()
+        total = 0.0
+        bar = tqdm(range(self.steps), f"epoch {self.epoch + 1}/{self.plan.epochs}", mininterval=2)
+        for step in bar:
+            rows = order[step * self.plan.batch : (step + 1) * self.plan.batch]
+            pictures = augment(images[rows], self.plan, self.rng)
+            pictures = pictures.contiguous(memory_format=torch.channels_last)
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+                logits = self.network(pictures)
+            loss = _loss(self.plan, logits.float(), labels[rows])
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            self.schedule.step()
+            self._update_average()
+            total += loss.item()
+            if step % 20 == 0:
+                bar.set_postfix(loss=f"{total / (step + 1):.3f}", best=f"{self.best:.4f}")
+        return total / self.steps
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        done = self.schedule.last_epoch
+        # Early on the average follows faster, so that the random start is soon forgotten.
+        decay = min(self.plan.average, done / (done + 10))
+        kept, new = self.average.state_dict(), self.network.state_dict()
+        floats = [name for name, value in kept.items() if value.is_floating_point()]
+        torch._foreach_lerp_([kept[n] for n in floats], [new[n] for n in floats], 1 - decay)
+
+    def _log(self, loss: float, score: float) -> None:
+        path = self.folder / "log.csv"
+        header = not path.exists() or self.epoch == 1
+        with path.open("w" if header else "a", newline="") as file:
+            writer = csv.writer(file)
+            if header:
+                writer.writerow(["epoch", "rate", "loss", "validation"])
+            rate = self.schedule.get_last_lr()[0]
+            writer.writerow([self.epoch, f"{rate:.6f}", f"{loss:.4f}", f"{score:.4f}"])
+        tqdm.write(f"epoch {self.epoch}: loss {loss:.4f}, validation {score:.4f}")
+
+    def _checkpoint(self) -> None:
+        state = {
+            name: getattr(self, name).state_dict()
+            for name in ("network", "average", "optimizer", "schedule")
+        }
+        state |= {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch}
+        state |= {"plan": dataclasses.asdict(self.plan), "rng": self.rng.get_state()}
+        state |= {"global_rng": torch.get_rng_state()}
+        _save(self.folder / "last.pt", state)
+
+    def resume(self) -> None:
+        """Go on where a run of the same experiment stopped, if there is one."""
+        path = self.folder / "last.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, weights_only=False)
+        if state["plan"] != dataclasses.asdict(self.plan):
+            tqdm.write(f"{path} is of another experiment: starting afresh")
+            return
+        for name in ("network", "average", "optimizer", "schedule"):
+            getattr(self, name).load_state_dict(state[name])
+        self.epoch, self.best, self.best_epoch = (state[k] for k in ("epoch", "best", "best_epoch"))
+        self.rng.set_state(state["rng"])
+        torch.set_rng_state(state["global_rng"])
+        tqdm.write(f"going on after epoch {self.epoch}")
+
+
+def _loss(plan: Experiment, logits: Tensor, labels: Tensor) -> Tensor:
+    """Smoothed cross-entropy of classes, or of a Gaussian around the age."""
+    if plan.task == "emotion":
+        return functional.cross_entropy(logits, labels, label_smoothing=plan.label_smoothing)
+    ages = torch.arange(plan.outputs, dtype=torch.float32)
+    distance = (ages - labels.clamp(max=plan.outputs - 1)[:, None]) / plan.label_sigma
+    return functional.cross_entropy(logits, functional.softmax(-distance.square() / 2, dim=1))
+
+
+@torch.no_grad()
+def validate(plan: Experiment, network: Network, images: Tensor, labels: Tensor) -> float:
+    """Accuracy, or minus the mean absolute error in years: higher is better."""
+    logits = torch.cat([network(centre(batch, plan)) for batch in images.split(256)])
+    if plan.task == "emotion":
+        return (logits.argmax(1) == labels).float().mean().item()
+    ages = torch.arange(plan.outputs, dtype=torch.float32)
+    return -(logits.softmax(1) @ ages - labels).abs().mean().item()
+
+
+def _save(path: Path, state: dict[str, Any]) -> None:
+    """Write a file so that an interrupted run leaves the old one."""
+    unfinished = path.with_suffix(".part")
+    torch.save(state, unfinished)
+    unfinished.replace(path)
