@@ -1,0 +1,176 @@
+"""What a sound file says of itself: tags of any format, read into one shape."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from mutagen.asf import ASFTags
+from mutagen.id3 import ID3
+from mutagen.mp4 import MP4Tags
+
+log = logging.getLogger(__name__)
+
+REPLAYGAIN_LUFS = -18.0
+"""What ReplayGain 2.0 plays at: a track's loudness is this minus its gain."""
+R128_LUFS = -23.0
+"""What RFC 7845's R128 gains play at; they are whole 1/256 dB."""
+LONGEST_TEXT = 300
+"""Characters of a title that are kept: more is not a title."""
+
+ALIASES = {
+    # ID3v2.3 and 2.4, as mutagen and FFmpeg name the frames
+    "tit2": "title",
+    "tpe1": "artist",
+    "tpe2": "albumartist",
+    "talb": "album",
+    "tcon": "genre",
+    "tdor": "originaldate",
+    "tory": "originaldate",
+    "tdrc": "date",
+    "tdrl": "date",
+    "tyer": "date",
+    "tbpm": "bpm",
+    "tmoo": "mood",
+    # MP4
+    "©nam": "title",
+    "©art": "artist",
+    "aart": "albumartist",
+    "©alb": "album",
+    "©gen": "genre",
+    "©day": "date",
+    "tmpo": "bpm",
+    "rtng": "itunesadvisory",
+    # ASF
+    "author": "artist",
+    "wm/albumtitle": "album",
+    "wm/albumartist": "albumartist",
+    "wm/genre": "genre",
+    "wm/year": "date",
+    "wm/originalreleaseyear": "originaldate",
+    "wm/beatsperminute": "bpm",
+    "wm/mood": "mood",
+    # APEv2 and loose spellings
+    "year": "date",
+    "originalyear": "originaldate",
+    "original year": "originaldate",
+    "tempo": "bpm",
+    "album artist": "albumartist",
+    "album_artist": "albumartist",
+}
+"""Names that formats have for a tag -> the Vorbis comment of that meaning."""
+
+
+class Tags(NamedTuple):
+    """A file's tags, checked: None or empty where it says nothing, or nothing sensible."""
+
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+    genre: str | None = None
+    year: int | None = None
+    tempo_bpm: float | None = None
+    loudness_lufs: float | None = None
+    explicit: bool = False
+    moods: tuple[str, ...] = ()
+    valence: float | None = None
+    arousal: float | None = None
+
+
+def flatten(tags: Any) -> dict[str, str]:  # noqa: ANN401 - mutagen has no common type
+    """Tags of any format as mutagen has them, or FFmpeg's metadata, as lower-case name -> text.
+
+    Several values of one tag are joined by "; ". Pictures and other data are left out.
+    """
+    if tags is None:
+        return {}
+    values: Any = tags  # mutagen's own types call untyped functions
+    if isinstance(tags, ID3):
+        pairs: Iterable[tuple[str, Any]] = (
+            (frame.desc if frame.FrameID == "TXXX" else frame.FrameID, frame.text)
+            for frame in values.values()
+            if hasattr(frame, "text") and frame.FrameID.startswith("T")
+        )
+        if "TCON" in tags:
+            pairs = (*pairs, ("TCON", values["TCON"].genres))  # "(17)" is spelled out there
+    elif isinstance(tags, MP4Tags):
+        pairs = ((name.rpartition(":")[2], value) for name, value in values.items())
+    elif isinstance(tags, ASFTags):
+        pairs = ((name, value) for name, value in values.as_dict().items())
+    else:
+        pairs = values.items()
+    flat: dict[str, str] = {}
+    for name, value in pairs:
+        text = _text(value)
+        if text:
+            key = name.casefold()
+            flat[ALIASES.get(key, key)] = text
+    return flat
+
+
+def parse(flat: Mapping[str, str]) -> Tags:
+    """Make sense of flattened tags; what makes none is as good as not there."""
+    title = flat.get("title")
+    album = flat.get("album")
+    return Tags(
+        title=title,
+        artist=flat.get("artist") or flat.get("albumartist"),
+        album=album,
+        genre=flat.get("genre"),
+        year=_year(flat.get("originaldate")) or _year(flat.get("date")),
+        tempo_bpm=_number(flat.get("bpm"), 20.0, 400.0),
+        loudness_lufs=_loudness(flat),
+        explicit=flat.get("itunesadvisory") in ("1", "4")
+        or any(
+            re.search(r"[(\[]explicit\b", text, re.IGNORECASE) for text in (title, album) if text
+        ),
+        moods=tuple(
+            part.strip() for part in re.split(r"[;,/|]", flat.get("mood", "")) if part.strip()
+        ),
+        valence=_number(flat.get("valence"), -1.0, 1.0),
+        arousal=_number(flat.get("arousal"), -1.0, 1.0),
+    )
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - whatever a tag may hold
+    """Printable text of a tag's value or values; empty for data."""
+    if isinstance(value, (list, tuple)):
+        return "; ".join(filter(None, map(_text, value)))[:LONGEST_TEXT]
+    if isinstance(value, (bytes, bytearray)):
+        # MP4's freeform tags; pictures are bytes, too, but not text.
+        value = bytes(value).decode("utf-8", "ignore") if len(value) <= LONGEST_TEXT else ""
+    text = str(value).encode("utf-8", "replace").decode()
+    words = "".join(
+        sign if sign.isprintable() else " " for sign in text[: 4 * LONGEST_TEXT]
+    ).split()
+    return " ".join(words)[:LONGEST_TEXT]
+
+
+def _number(text: str | None, low: float, high: float) -> float | None:
+    """The number that a text starts with, if it is within bounds."""
+    match = re.match(r"\s*([+-]?\d{1,9}(?:[.,]\d{1,9})?)", text or "")
+    if match is None:
+        return None
+    number = float(match[1].replace(",", "."))
+    return number if low <= number <= high else None
+
+
+def _year(text: str | None) -> int | None:
+    """The first thing in a date that can be a year of music."""
+    match = re.search(r"(?<!\d)(1[0-9]{3}|20[0-9]{2})(?!\d{1,3}(?!\d))", text or "")
+    return int(match[1]) if match else None
+
+
+def _loudness(flat: Mapping[str, str]) -> float | None:
+    """Loudness in LUFS that ReplayGain or R128 tags stand for; of the track, else the album."""
+    for scope in ("track", "album"):
+        gain = _number(flat.get(f"replaygain_{scope}_gain"), -50.0, 50.0)
+        if gain is not None:
+            return REPLAYGAIN_LUFS - gain
+        steps = _number(flat.get(f"r128_{scope}_gain"), -32768.0, 32767.0)
+        if steps is not None and math.isfinite(steps):
+            return R128_LUFS - steps / 256
+    return None
