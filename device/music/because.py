@@ -1,0 +1,98 @@
+"""Why a track plays, in words that are true."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from device.music.goals import Aim
+from device.types import Affect, Goal, Mood, MoodLabel, Track
+
+NEAR = 0.6
+"""A track farther than this from the aim does not count as fitting."""
+
+_CHARACTER = {
+    (1, 1): "bright and lively",
+    (1, 0): "warm and bright",
+    (1, -1): "warm and calm",
+    (0, 1): "lively",
+    (0, 0): "even-tempered",
+    (0, -1): "quiet",
+    (-1, 1): "dark and driving",
+    (-1, 0): "wistful",
+    (-1, -1): "quiet and wistful",
+}
+"""Signs of valence and arousal -> how such music sounds."""
+
+_LOOKS = {
+    MoodLabel.SURPRISE: "surprised",
+    MoodLabel.FEAR: "uneasy",
+    MoodLabel.DISGUST: "displeased",
+    MoodLabel.HAPPINESS: "happy",
+    MoodLabel.SADNESS: "sad",
+    MoodLabel.ANGER: "angry",
+    MoodLabel.NEUTRAL: "composed",
+}
+
+
+class Circumstances(NamedTuple):
+    """What besides the mood spoke for a track. `age_then`: the listener's when it came out."""
+
+    age_then: float | None = None
+    liked: bool = False
+    again: bool = False
+
+
+def because(track: Track, goal: Goal, mood: Mood, aim: Aim, circumstances: Circumstances) -> str:
+    """One sentence without its full stop."""
+    said = [f"{character(track)}, {_purpose(track.affect, goal, mood, aim)}"]
+    if circumstances.age_then is not None:
+        who = "people here" if mood.people > 1 else "you"
+        said.append(f"from {track.year}, when {who} were about {circumstances.age_then:.0f}")
+    if circumstances.liked:
+        said.append("liked here before")
+    if circumstances.again:
+        said.append("again so soon because there is little to choose from")
+    return "; ".join(said)
+
+
+def character(track: Track) -> str:
+    """How a track sounds, as far as it is known."""
+    affect = track.affect
+    if affect.source == "unknown":
+        return "a surprise, for nothing tells its mood"
+    # A genre's mean is near the middle by nature; it shows a tendency, and is said as one.
+    edge = 0.08 if affect.source == "genre" else 0.2
+    words = _CHARACTER[_sign(affect.valence, edge), _sign(affect.arousal, edge)]
+    return f"probably {words}, by its genre" if affect.source == "genre" else words
+
+
+def _sign(value: float, edge: float) -> int:
+    return (value > edge) - (value < -edge)
+
+
+def _purpose(affect: Affect, goal: Goal, mood: Mood, aim: Aim) -> str:
+    if goal is Goal.FOCUS:
+        return "to help you focus"
+    looks = _looks(mood)
+    if goal is Goal.LIFT:
+        return f"{'to lift the mood' if aim.arrived else 'a step up'}, {looks}"
+    if goal is Goal.CALM:
+        return f"{'to calm the mood' if aim.arrived else 'a step toward calm'}, {looks}"
+    distance = math.dist((affect.valence, affect.arousal), (aim.valence, aim.arousal))
+    if mood.label in _LOOKS and affect.source != "unknown" and distance > NEAR:
+        return f"about as near as this library comes, {looks}"
+    return looks
+
+
+def _looks(mood: Mood) -> str:
+    """The mood as the reason for something."""
+    if mood.label is MoodLabel.NOBODY:
+        return "as nobody is in view"
+    if mood.label is MoodLabel.UNCERTAIN:
+        return "as the mood is hard to read"
+    looks = _LOOKS[mood.label]
+    if mood.confidence >= 1.0 or mood.people == 0:
+        # No camera is ever certain: this mood was set by hand.
+        return f"for the {looks} mood that was asked for"
+    return f"as {'the room looks' if mood.people > 1 else 'you look'} {looks}"

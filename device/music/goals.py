@@ -1,0 +1,55 @@
+"""What music aims at: each goal as a path through valence and arousal."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from device.types import Goal, Mood, MoodLabel
+
+STEP = 0.25
+"""Most that the aim moves with each track. Music that starts where the listener is and leads
+away in small steps changes moods better than a jump (the iso principle; Altshuler, 1948;
+Starcke et al., Int. J. Environ. Res. Public Health 18, 2021)."""
+DESTINATIONS = {Goal.LIFT: (0.7, 0.5), Goal.CALM: (0.3, -0.6)}
+FOCUS = (0.2, -0.1)
+"""Pleasant and unobtrusive: slightly positive, slightly below the middle in arousal."""
+TOLERANCE = 0.25
+"""Standard deviation around the aim within which music still fits."""
+STEADY = 0.12
+"""The same for arousal while focusing: it must not swing."""
+BROAD = 0.5
+"""The same where the mood cannot be told."""
+
+
+class Aim(NamedTuple):
+    """The point to play near, and how near on each axis. `arrived`: a path's end is reached."""
+
+    valence: float
+    arousal: float
+    valence_tolerance: float = TOLERANCE
+    arousal_tolerance: float = TOLERANCE
+    arrived: bool = True
+
+
+def aim_of(goal: Goal, mood: Mood, steps: int) -> Aim:
+    """Where the next track should lie, `steps` tracks after the goal was set.
+
+    Already the first track goes a step: who asks to be lifted should hear it.
+    """
+    if goal is Goal.FOCUS:
+        return Aim(*FOCUS, TOLERANCE, STEADY)
+    known = mood.label not in (MoodLabel.NOBODY, MoodLabel.UNCERTAIN)
+    tolerance = TOLERANCE if known else BROAD
+    # An uncertain mood still has an expected place; where nobody is, that is the middle.
+    start = (0.0, 0.0) if mood.label is MoodLabel.NOBODY else (mood.valence, mood.arousal)
+    if goal is Goal.MATCH:
+        return Aim(*start, tolerance, tolerance)
+    end = DESTINATIONS[goal]
+    distance = math.dist(start, end)
+    share = 1.0 if distance == 0.0 else min(1.0, (steps + 1) * STEP / distance)
+    return Aim(
+        start[0] + share * (end[0] - start[0]),
+        start[1] + share * (end[1] - start[1]),
+        arrived=share >= 1.0,
+    )
