@@ -1,0 +1,236 @@
+"""The composition root: the only file that knows every concrete class."""
+
+from __future__ import annotations
+
+import logging
+import random
+import signal
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+
+from device import __version__, config
+from device.home.api import ApiServer, create_app
+from device.home.mqtt import MqttBridge
+from device.inbox import Asked, Inbox, ask
+from device.music.librarian import Librarian
+from device.music.player import PygamePlayer
+from device.ports import Bus, WorkerContext
+from device.settings import Settings
+from device.speaker import Actions, Speaker
+from device.system import journal, notify
+from device.system.board import read_board
+from device.system.store import SqliteStore
+from device.system.supervise import Supervisor, WorkerFailed
+from device.types import (
+    Board,
+    Command,
+    Health,
+    LibraryScanned,
+    News,
+    Part,
+    PartChanged,
+    Reload,
+    Sighting,
+    Status,
+)
+from device.vision.watch import Watcher
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.1
+BOARD_SECONDS = 10.0
+ANSWER_SECONDS = 2.0
+STOP_SECONDS = 3.0
+
+Event = Sighting | PartChanged | LibraryScanned | Board | Asked | Command | WorkerFailed
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+
+class SilentBus:
+    """Stands where no broker is configured."""
+
+    def show(self, status: Status) -> None:
+        """Nobody listens."""
+
+    def tell(self, news: News) -> None:
+        """Nobody listens."""
+
+
+class Daemon:
+    """Threads feed one inbox; the main thread owns everything else."""
+
+    def __init__(self, settings: Settings, config_path: Path | None) -> None:
+        self._settings, self._config_path = settings, config_path
+        self._clock = SystemClock()
+        self._inbox: Inbox[Event] = Inbox()
+        self._stop_signal: int | None = None
+        self._reload_wanted = False
+        self._status: Status | None = None
+
+    def run(self) -> int:
+        """Serve until a signal ends it; returns the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        signal.signal(signal.SIGHUP, self._on_reload)
+        with ExitStack() as stack:
+            self._open(stack)
+            notify.ready()
+            log.info("ready")
+            code = self._serve()
+            notify.stopping()
+            log.info("stopping")
+            return code
+
+    # --- building -------------------------------------------------------------------------
+
+    def _open(self, stack: ExitStack) -> None:
+        settings, clock = self._settings, self._clock
+        store = stack.enter_context(SqliteStore(config.state_folder(settings), clock))
+        self._supervisor = Supervisor(self._inbox.post, clock, random.Random())  # noqa: S311
+        self._watcher = Watcher(settings, self._inbox.post, clock)
+        self._librarian = Librarian(settings.music_folders, self._inbox.post)
+        bus = self._bus()
+        player = stack.enter_context(PygamePlayer(settings.sound, settings.music, clock))
+        self._speaker = Speaker(
+            settings,
+            player=player,
+            store=store,
+            bus=bus,
+            clock=clock,
+            actions=Actions(self._watcher.set_privacy, self._librarian.scan),
+        )
+        stack.callback(self._speaker.close)
+        self._status = self._speaker.status()
+        stack.callback(self._supervisor.stop, STOP_SECONDS)
+        start = self._supervisor.start
+        start("api", self._api().run)
+        start("camera", self._watcher.run)
+        start("library", self._librarian.run)
+        start("board", self._watch_board)
+        if isinstance(bus, MqttBridge):
+            start("broker", bus.run)
+
+    def _bus(self) -> Bus:
+        if self._settings.mqtt.enabled:
+            return MqttBridge(self._settings.mqtt, self._inbox.post, __version__)
+        self._inbox.post(PartChanged("broker", Part(Health.OFF, "[mqtt] enabled = false")))
+        return SilentBus()
+
+    def _api(self) -> ApiServer:
+        app = create_app(
+            self._read_status, lambda command: ask(self._inbox.post, command, ANSWER_SECONDS)
+        )
+        return ApiServer(app, config.socket_path(self._settings))
+
+    def _read_status(self) -> Status:
+        if self._status is None:
+            raise RuntimeError("the API was started before the speaker")
+        return self._status
+
+    def _watch_board(self, context: WorkerContext) -> None:
+        context.up()
+        while True:
+            board = read_board()
+            self._watcher.set_board(board)
+            self._inbox.post(board)
+            if context.wait(BOARD_SECONDS):
+                return
+
+    # --- serving --------------------------------------------------------------------------
+
+    def _serve(self) -> int:
+        fed_at = 0.0
+        feed_seconds = (notify.watchdog_seconds() or 2 * BOARD_SECONDS) / 2
+        next_tick = 0.0
+        while self._stop_signal is None:
+            now = self._clock.monotonic()
+            event = self._inbox.take(max(0.0, next_tick - now))
+            if isinstance(event, WorkerFailed):
+                log.critical("%s failed, which is a bug:\n%s", event.name, event.trace)
+                return 1
+            if event is not None:
+                self._handle(event)
+            now = self._clock.monotonic()
+            if now >= next_tick:
+                self._tick()
+                next_tick = now + TICK_SECONDS
+            if now - fed_at >= feed_seconds and self._healthy(now):
+                notify.watchdog()
+                fed_at = now
+        log.info("asked to stop by %s", signal.Signals(self._stop_signal).name)
+        return 0
+
+    def _handle(self, event: Event) -> None:
+        speaker = self._speaker
+        if isinstance(event, Asked):
+            try:
+                event.reply.set_result(self._obey(event.command))
+            except BaseException as error:
+                event.reply.set_exception(error)
+                raise
+        elif isinstance(event, (Sighting, PartChanged, LibraryScanned, Board)):
+            speaker.handle(event)
+        elif not isinstance(event, WorkerFailed):
+            self._obey(event)
+
+    def _obey(self, command: Command) -> Status:
+        if isinstance(command, Reload):
+            self._reload()
+        self._status = self._speaker.command(command)
+        return self._status
+
+    def _tick(self) -> None:
+        if self._reload_wanted:
+            self._reload_wanted = False
+            self._reload()
+        self._speaker.dropped_sightings = self._inbox.dropped
+        self._speaker.tick()
+        self._status = self._speaker.status()
+
+    def _healthy(self, now: float) -> bool:
+        stalled = self._supervisor.stalled(now)
+        if stalled is not None:
+            log.error("%s hangs; the watchdog is no longer fed", stalled)
+        return stalled is None
+
+    def _reload(self) -> None:
+        """Read the configuration again; keep the old one where the new one is wrong."""
+        notify.reloading()
+        try:
+            fresh = config.load(self._config_path)
+        except config.ConfigError as error:
+            log.error("configuration not reloaded; the old one stays:\n%s", error)  # noqa: TRY400
+        else:
+            for line in config.diff(self._settings, fresh):
+                log.info("configuration: %s", line)
+            self._settings = fresh
+            self._speaker.configure(fresh)
+            journal.set_up(fresh.log.level)
+        notify.ready()
+
+    # --- signals: only flags, the main thread does the work ---------------------------------
+
+    def _on_stop(self, number: int, _frame: FrameType | None) -> None:
+        self._stop_signal = number
+
+    def _on_reload(self, _number: int, _frame: FrameType | None) -> None:
+        self._reload_wanted = True
+
+
+def run(settings: Settings, config_path: Path | None) -> int:
+    """Run the daemon in this process; returns its exit code."""
+    journal.set_up(settings.log.level)
+    return Daemon(settings, config_path).run()

@@ -1,0 +1,355 @@
+"""The music session: what sounds, what follows it, and why.
+
+Two flags say what is wished: `wanted` (music was asked for) and `held` (nobody is there to
+hear it). `tick` brings the player to that wish, so that every failure heals the same way:
+by trying again.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from device.music.catalogue import Catalogue, Wish
+from device.ports import Clock, PartUnavailable, Play, Player, Resume, Store
+from device.settings import MusicSettings
+from device.types import (
+    Choice,
+    Goal,
+    Health,
+    Mood,
+    MoodLabel,
+    NowPlaying,
+    NowStarted,
+    Part,
+    PlayerState,
+    TrackEnded,
+    TrackId,
+    TrackStarted,
+)
+
+log = logging.getLogger(__name__)
+
+AHEAD_SECONDS = 10.0
+"""What follows is chosen so long before a track's end: time to open it, not to change the mood."""
+RESTART_SECONDS = 5.0
+"""`previous` within so long of a track's start goes to the track before, later to its own start."""
+MOVED = 0.3
+"""How far in valence/arousal the mood must have moved for a sounding track to be left: about
+half of the way from neutral to any emotion of `device.mood.circumplex`."""
+SOUND_RETRY_SECONDS = (1.0, 60.0)
+"""First and longest wait before a lost sound output is tried again; doubling in between."""
+FAILURES_IN_A_ROW = 8
+"""So many unplayable tracks, one after the other, mean that the music folder is broken."""
+RECENT_PLAYS = 1000
+
+
+class _Going(NamedTuple):
+    """The choice that sounds, the mood it was made for, and its row in the diary."""
+
+    choice: Choice
+    mood: Mood
+    start_seconds: float = 0.0
+    row: int | None = None
+
+
+class Session:
+    """Plays on, fittingly. Main thread alone."""
+
+    def __init__(
+        self,
+        player: Player,
+        store: Store,
+        clock: Clock,
+        settings: MusicSettings,
+        tell: Callable[[NowStarted], None],
+    ) -> None:
+        self._player, self._store, self._clock, self._tell = player, store, clock, tell
+        self._settings = settings
+        self._random = random.Random(settings.random_seed)  # noqa: S311 - taste, not secrets
+        self._catalogue = Catalogue(())
+        self._recent: deque[tuple[TrackId, float]] = deque(
+            store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS
+        )
+        self._feedback: Mapping[TrackId, int] = store.feedback()
+        self._past: deque[Choice] = deque(maxlen=50)
+        self._going: _Going | None = None
+        self._queued: _Going | None = None
+        self._pending: _Going | None = None
+        self._position = 0.0
+        self._failures = 0
+        self._retry_at = 0.0
+        self._retry_seconds = SOUND_RETRY_SECONDS[0]
+        self._steps = 0
+        self.goal = settings.goal
+        self.wanted = False
+        self.held = False
+        self.sound = Part(Health.UP)
+
+    # --- what may be asked ----------------------------------------------------------------
+
+    def configure(self, settings: MusicSettings) -> None:
+        """Take changed settings over."""
+        self._settings = settings
+
+    def restock(self, catalogue: Catalogue) -> None:
+        """A new library; what sounds goes on."""
+        self._catalogue = catalogue
+        self._failures = 0
+
+    def resume(self, resume: Resume) -> None:
+        """Go on where an earlier run of the daemon stopped."""
+        track = self._catalogue.get(resume.track) if resume.track else None
+        self.wanted = resume.playing
+        self.goal = resume.goal or self.goal
+        if track is not None:
+            choice = Choice(track, 1.0, "going on where the music stopped")
+            self._pending = _Going(choice, Mood(), resume.position_seconds)
+            self._position = resume.position_seconds
+
+    def set_goal(self, goal: Goal) -> None:
+        """Walk another path from the next choice on."""
+        if goal is not self.goal:
+            self.goal, self._steps = goal, 0
+            self._forget_queued()
+
+    def play(self) -> None:
+        """Play, or go on; sound that was lost is tried at once."""
+        self.wanted, self.held, self._retry_at = True, False, 0.0
+
+    def next(self, mood: Mood) -> None:
+        """Go over to another track."""
+        self.play()
+        self._safely(lambda: self._start(self._choose(mood)))
+
+    def previous(self) -> None:
+        """Start the track again, or the one before within its first seconds."""
+        self.play()
+        self._safely(self._step_back)
+
+    def react(self, mood: Mood) -> None:
+        """The label of the mood changed: what was queued no longer fits."""
+        if mood.label is not MoodLabel.NOBODY:
+            self._forget_queued()
+
+    def rate(self, *, liked: bool, mood: Mood) -> bool:
+        """Like or dislike the current track; False when there is none."""
+        if self._going is None:
+            return False
+        track = self._going.choice.track.id
+        self._store.add_feedback(track, self._clock.wall(), liked=liked, mood=mood)
+        self._feedback = self._store.feedback()
+        return True
+
+    # --- time -----------------------------------------------------------------------------
+
+    def tick(self, mood: Mood) -> None:
+        """Bring the player to what is wished, and choose what follows. Several times a second."""
+        self._safely(self._hear_player)
+        self._safely(lambda: self._drive(mood))
+        going = self._going
+        if going is not None and self._player.track == going.choice.track.id:
+            self._position = self._player.position_seconds
+
+    def close(self) -> None:
+        """Write down how the current track went."""
+        self._end_row(finished=False)
+
+    @property
+    def now(self) -> NowPlaying | None:
+        """The current track as shown to people."""
+        going = self._going or self._pending
+        if going is None:
+            return None
+        track = going.choice.track
+        return NowPlaying(
+            id=track.id,
+            title=track.title,
+            artist=track.artist,
+            path=track.path,
+            position_seconds=round(self._position, 2),
+            duration_seconds=track.duration_seconds,
+            because=going.choice.because,
+        )
+
+    @property
+    def playing(self) -> bool:
+        """Whether a track sounds."""
+        return self._player.state is PlayerState.PLAYING
+
+    @property
+    def wishes_to_play(self) -> bool:
+        """Whether music should sound, as far as it can."""
+        return self.wanted and not self.held
+
+    # --- how ------------------------------------------------------------------------------
+
+    def _safely(self, act: Callable[[], None]) -> None:
+        """Do something with the player; a lost sound output is retried later."""
+        try:
+            act()
+        except PartUnavailable as error:
+            self._lose_sound(error)
+
+    def _hear_player(self) -> None:
+        for event in self._player.poll():
+            if isinstance(event, TrackStarted):
+                self._started(event)
+            else:
+                self._ended(event)
+
+    def _drive(self, mood: Mood) -> None:
+        state = self._player.state
+        if not self.wishes_to_play:
+            if state is PlayerState.PLAYING:
+                self._player.pause()
+            return
+        if state is PlayerState.STOPPED:
+            if self._clock.monotonic() >= self._retry_at:
+                self._start(self._pending or self._choose(mood))
+        elif self._moved_on(mood):
+            self._start(self._choose(mood))
+        elif state is PlayerState.PAUSED:
+            self._player.resume()
+        else:
+            self._queue_ahead(mood)
+
+    def _moved_on(self, mood: Mood) -> bool:
+        """Whether the mood left the sounding track behind, and may end it now."""
+        going = self._going
+        return (
+            self._settings.change_with_mood
+            and self.goal is not Goal.FOCUS
+            and going is not None
+            and mood.label not in (MoodLabel.NOBODY, MoodLabel.UNCERTAIN)
+            and mood.label is not going.mood.label
+            and self._position - going.start_seconds >= self._settings.minimum_play_seconds
+            and math.hypot(mood.valence - going.mood.valence, mood.arousal - going.mood.arousal)
+            >= MOVED
+        )
+
+    def _choose(self, mood: Mood) -> _Going | None:
+        going = self._going
+        wish = Wish(
+            mood=mood,
+            goal=self.goal,
+            wall=self._clock.wall(),
+            steps=self._steps,
+            recent=tuple(self._recent),
+            feedback=self._feedback,
+            repeat_hours=self._settings.repeat_hours,
+            exclude=going.choice.track.id if going else None,
+        )
+        choice = self._catalogue.choose(wish, self._random)
+        return None if choice is None else _Going(choice, mood)
+
+    def _start(self, going: _Going | None, *, remember: bool = True) -> None:
+        if going is None:
+            return
+        if remember and self._going is not None:
+            self._past.append(self._going.choice)
+        self._end_row(finished=False)
+        self._going, self._queued, self._pending = None, None, going
+        self._position = going.start_seconds
+        self._player.play(going.choice.track, start_seconds=going.start_seconds)
+        self._going, self._pending = going, None
+
+    def _step_back(self) -> None:
+        going = self._going or self._pending
+        if self._past and (going is None or self._position < RESTART_SECONDS):
+            choice = self._past.pop()
+            self._start(_Going(choice, going.mood if going else Mood()), remember=False)
+        elif going is not None:
+            self._start(going._replace(start_seconds=0.0, row=None), remember=False)
+
+    def _queue_ahead(self, mood: Mood) -> None:
+        going = self._going
+        if going is None or self._queued is not None:
+            return
+        if going.choice.track.duration_seconds - self._position <= AHEAD_SECONDS:
+            self._queued = self._choose(mood)
+            if self._queued is not None:
+                self._player.queue(self._queued.choice.track)
+
+    def _forget_queued(self) -> None:
+        if self._queued is not None:
+            self._queued = None
+            self._player.queue(None)
+
+    def _started(self, event: TrackStarted) -> None:
+        if self._queued is not None and event.track == self._queued.choice.track.id:
+            if self._going is not None:
+                self._past.append(self._going.choice)
+                self._end_row(finished=True)
+            self._going, self._queued, self._position = self._queued, None, 0.0
+        going = self._going
+        if going is None or event.track != going.choice.track.id or going.row is not None:
+            return
+        self._sound_works()
+        wall = self._clock.wall()
+        row = self._store.add_play(Play(event.track, wall, self.goal, going.mood, going.choice))
+        self._going = going._replace(row=row)
+        self._recent.appendleft((event.track, wall))
+        self._steps += 1
+        track = going.choice.track
+        log.info("playing %s: %s", track.title, going.choice.because)
+        self._tell(NowStarted(track.title, track.artist, going.choice.because))
+
+    def _ended(self, event: TrackEnded) -> None:
+        if event.error is None:
+            self._failures = 0
+        else:
+            self._give_up_on(event.track, event.error)
+        if self._queued is not None and event.track == self._queued.choice.track.id:
+            self._queued = None
+        elif self._going is not None and event.track == self._going.choice.track.id:
+            self._past.append(self._going.choice)
+            self._end_row(finished=event.error is None)
+            self._going = None
+
+    def _give_up_on(self, track: TrackId, reason: str) -> None:
+        """Leave an unplayable track out like one just heard; rest when it is one after another."""
+        self._recent.appendleft((track, self._clock.wall()))
+        self._failures += 1
+        known = self._catalogue.get(track)
+        log.warning("cannot play %s: %s", known.path if known else track, reason)
+        if self._failures >= FAILURES_IN_A_ROW:
+            self._failures = 0
+            self._retry_at = self._clock.monotonic() + SOUND_RETRY_SECONDS[1]
+            log.error(
+                "%d tracks in a row could not be played; trying again in a minute. "
+                "Is the drive with the music still there?",
+                FAILURES_IN_A_ROW,
+            )
+
+    def _end_row(self, *, finished: bool) -> None:
+        going = self._going
+        if going is not None and going.row is not None:
+            heard = max(0.0, self._position - going.start_seconds)
+            self._store.end_play(going.row, heard_seconds=heard, finished=finished)
+            self._going = going._replace(row=None)
+
+    # --- sound comes and goes -------------------------------------------------------------
+
+    def _lose_sound(self, error: PartUnavailable) -> None:
+        if self.sound.health is not Health.DOWN:
+            log.warning("sound is down: %s", error)
+        self.sound = Part(Health.DOWN, str(error))
+        self._end_row(finished=False)
+        if self._going is not None:
+            self._pending = self._going._replace(start_seconds=self._position)
+        self._going = self._queued = None
+        self._retry_at = self._clock.monotonic() + self._retry_seconds * (
+            0.75 + 0.5 * self._random.random()
+        )
+        self._retry_seconds = min(self._retry_seconds * 2, SOUND_RETRY_SECONDS[1])
+
+    def _sound_works(self) -> None:
+        if self.sound.health is not Health.UP:
+            log.info("sound is up again")
+        self.sound = Part(Health.UP)
+        self._retry_seconds = SOUND_RETRY_SECONDS[0]

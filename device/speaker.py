@@ -1,0 +1,295 @@
+"""The appliance itself: events and time in, music and news out. Knows ports, no adapter."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
+
+from device import __version__
+from device.mood.circumplex import COORDINATES
+from device.mood.room import Room
+from device.music.catalogue import Catalogue
+from device.music.session import Session
+from device.ports import Bus, Clock, Player, Resume, Store
+from device.settings import Settings
+from device.types import (
+    AgeChanged,
+    Board,
+    Command,
+    Dislike,
+    Emotion,
+    Health,
+    LibraryScanned,
+    Like,
+    Mood,
+    MoodChanged,
+    MoodLabel,
+    MoodNow,
+    Next,
+    OverrideMood,
+    Part,
+    PartChanged,
+    Pause,
+    Play,
+    Previous,
+    Scan,
+    SetGoal,
+    SetPrivacy,
+    SetVolume,
+    Sighting,
+    Status,
+    Track,
+)
+
+log = logging.getLogger(__name__)
+
+SAVE_SECONDS = 4.0
+"""A power cut loses at most so much of where we were."""
+MOOD_ROW_SECONDS = 60.0
+
+
+class Actions(NamedTuple):
+    """What the speaker asks of the workers; each returns at once."""
+
+    set_privacy: Callable[[bool], None]
+    scan: Callable[[], None]
+
+
+class Speaker:
+    """Owns all state; called from the main thread alone."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        player: Player,
+        store: Store,
+        bus: Bus,
+        clock: Clock,
+        actions: Actions,
+    ) -> None:
+        self._settings, self._player, self._store = settings, player, store
+        self._bus, self._clock, self._actions = bus, clock, actions
+        now = clock.monotonic()
+        self._started = now
+        self._room = Room(settings.mood, now)
+        self._session = Session(player, store, clock, settings.music, bus.tell)
+        self._parts = {name: Part() for name in ("camera", "broker", "library")}
+        self._board = Board()
+        self._override: Emotion | None = None
+        self._override_since = now
+        self._volume = settings.music.volume
+        self._privacy = False
+        self._seen_at = now
+        self._insisted = False
+        self._paused_by_hand = False
+        self._saved_at = now
+        self._mood_row_at = float("-inf")
+        self._tracks = 0
+        self.dropped_sightings = 0
+        self._wake()
+
+    # --- events ---------------------------------------------------------------------------
+
+    def handle(self, event: Sighting | PartChanged | LibraryScanned | Board) -> None:
+        """Take in what a worker posted."""
+        if isinstance(event, Sighting):
+            self._see(event)
+        elif isinstance(event, PartChanged):
+            self._parts[event.name] = event.part
+            if event.name == "camera" and event.part.health in (Health.DOWN, Health.OFF):
+                self._follow(lambda: self._room.lose_sight(self._clock.monotonic()))
+        elif isinstance(event, LibraryScanned):
+            self._stock(event)
+        else:
+            self._board = event
+
+    def command(self, command: Command) -> Status:  # noqa: C901 - one branch a command
+        """Do what somebody asked; returns the status that it led to."""
+        session = self._session
+        if isinstance(command, Play):
+            self._by_hand(session.play)
+        elif isinstance(command, Pause):
+            session.wanted, self._paused_by_hand = False, True
+        elif isinstance(command, Next):
+            self._by_hand(lambda: session.next(self.mood))
+        elif isinstance(command, Previous):
+            self._by_hand(session.previous)
+        elif isinstance(command, SetVolume):
+            self._volume = command.percent
+            self._player.set_volume(command.percent)
+        elif isinstance(command, SetGoal):
+            session.set_goal(command.goal)
+        elif isinstance(command, OverrideMood):
+            self._follow(lambda: self._set_override(command.label))
+        elif isinstance(command, Like):
+            session.rate(liked=True, mood=self.mood)
+        elif isinstance(command, Dislike):
+            if session.rate(liked=False, mood=self.mood) and session.wishes_to_play:
+                session.next(self.mood)
+        elif isinstance(command, SetPrivacy):
+            self._set_privacy(command.on)
+        elif isinstance(command, Scan):
+            self._actions.scan()
+        log.info("done: %s", type(command).__name__)
+        self.tick()
+        self._save()
+        return self.status()
+
+    def configure(self, settings: Settings) -> None:
+        """Take changed settings over; what was changed by hand stays."""
+        self._settings = settings
+        self._room.configure(settings.mood)
+        self._session.configure(settings.music)
+
+    def tick(self) -> None:
+        """Let time pass: absence, music, memory, the home. Several times a second."""
+        now = self._clock.monotonic()
+        self._mind_absence(now)
+        self._session.tick(self.mood)
+        if now - self._saved_at >= SAVE_SECONDS:
+            self._save()
+        if now - self._mood_row_at >= MOOD_ROW_SECONDS and self.mood.people:
+            self._store.add_mood(self._clock.wall(), self.mood)
+            self._mood_row_at = now
+        self._bus.show(self.status())
+
+    def close(self) -> None:
+        """Write down where we are. The player is stopped by whoever opened it."""
+        self._save()
+        self._session.close()
+
+    # --- what is so -----------------------------------------------------------------------
+
+    @property
+    def mood(self) -> Mood:
+        """The mood that music is chosen for: the room's, or the one set by hand."""
+        mood = self._room.mood
+        if self._override is None:
+            return mood
+        valence, arousal = COORDINATES[self._override]
+        return Mood(
+            label=MoodLabel(self._override.value),
+            valence=valence,
+            arousal=arousal,
+            confidence=1.0,
+            since=self._override_since,
+            people=mood.people,
+            age_years=mood.age_years,
+            age_interval_years=mood.age_interval_years,
+            age_group=mood.age_group,
+            youngest_years=mood.youngest_years,
+        )
+
+    def status(self) -> Status:
+        """Everything there is to show."""
+        now, mood = self._clock.monotonic(), self.mood
+        return Status(
+            mood=MoodNow(
+                label=mood.label,
+                valence=round(mood.valence, 3),
+                arousal=round(mood.arousal, 3),
+                confidence=round(mood.confidence, 3),
+                since_seconds=round(now - mood.since, 1),
+                overridden=self._override is not None,
+            ),
+            people=mood.people,
+            age=None if mood.age_years is None else round(mood.age_years, 1),
+            age_interval=mood.age_interval_years
+            and (round(mood.age_interval_years[0], 1), round(mood.age_interval_years[1], 1)),
+            age_group=mood.age_group,
+            track=self._session.now,
+            playing=self._session.playing,
+            volume=self._volume,
+            goal=self._session.goal,
+            privacy=self._privacy,
+            camera=self._parts["camera"],
+            broker=self._parts["broker"],
+            sound=self._session.sound,
+            library=self._parts["library"],
+            tracks=self._tracks,
+            board=self._board,
+            uptime_seconds=round(now - self._started, 1),
+            dropped_sightings=self.dropped_sightings,
+            version=__version__,
+        )
+
+    # --- how ------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        """Come back where an earlier run stopped."""
+        self._stock_catalogue(tuple(self._store.tracks()))
+        resume = self._store.load_resume()
+        if resume is not None:
+            self._session.resume(resume)
+            self._paused_by_hand = resume.paused_by_hand
+            self._volume = self._volume if resume.volume is None else resume.volume
+            self._privacy = resume.privacy
+        self._player.set_volume(self._volume)
+        self._actions.set_privacy(self._privacy)
+
+    def _stock(self, library: LibraryScanned) -> None:
+        self._store.replace_tracks(library.tracks)
+        self._stock_catalogue(library.tracks)
+
+    def _stock_catalogue(self, tracks: tuple[Track, ...]) -> None:
+        self._tracks = len(tracks)
+        self._session.restock(Catalogue(tracks))
+
+    def _see(self, sighting: Sighting) -> None:
+        self._follow(lambda: self._room.see(sighting))
+        if self._room.mood.people:
+            self._seen_at, self._insisted = sighting.at, False
+            self._session.held = False
+            if self._settings.music.autoplay and not self._paused_by_hand:
+                self._session.wanted = True
+
+    def _mind_absence(self, now: float) -> None:
+        """Hold the music while nobody is there; not when the camera cannot tell, nor against
+        somebody who asked for music from elsewhere."""
+        mood = self._room.mood
+        blind = mood.label is MoodLabel.UNCERTAIN and not mood.people
+        if blind or self._insisted:
+            self._seen_at = now
+        elif mood.label is MoodLabel.NOBODY:
+            self._session.held = now - self._seen_at >= self._settings.mood.absence_seconds
+
+    def _by_hand(self, act: Callable[[], None]) -> None:
+        """Somebody asked for music: it plays although nobody may be in view."""
+        self._paused_by_hand, self._insisted = False, True
+        act()
+
+    def _set_privacy(self, on: bool) -> None:
+        if on is not self._privacy:
+            self._privacy = on
+            self._actions.set_privacy(on)
+
+    def _save(self) -> None:
+        """Remember where we are."""
+        self._saved_at = self._clock.monotonic()
+        now = self._session.now
+        resume = Resume(
+            track=now.id if now else None,
+            position_seconds=now.position_seconds if now else 0.0,
+            playing=self._session.wishes_to_play,
+            paused_by_hand=self._paused_by_hand,
+            volume=self._volume,
+            goal=self._session.goal,
+            privacy=self._privacy,
+        )
+        self._store.save_resume(resume)
+
+    def _follow(self, change: Callable[[], object]) -> None:
+        """Let the mood change, and tell whoever cares what became of it."""
+        before = self.mood
+        change()
+        after = self.mood
+        if after.label is not before.label:
+            self._bus.tell(MoodChanged(after.label, after.valence, after.arousal, after.confidence))
+            self._session.react(after)
+        if after.age_group is not before.age_group:
+            self._bus.tell(AgeChanged(after.age_years, after.age_group))
+
+    def _set_override(self, label: Emotion | None) -> None:
+        self._override, self._override_since = label, self._clock.monotonic()
