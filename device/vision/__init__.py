@@ -1,1 +1,8 @@
 """Pixels live and die here: cameras, detection, alignment, inference, tracking."""
+
+import os
+
+# A missing camera is tried again and again, and told once, by us. OpenCV and FFmpeg would tell
+# the journal of each try, in words of their own. Both read this when they are loaded.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
