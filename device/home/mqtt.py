@@ -1,0 +1,172 @@
+"""Tells the home over MQTT, and listens to it: Home Assistant's discovery, states, commands."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from device.home.commands import parse_command
+from device.home.entities import OFFLINE, ONLINE, Topics, discovery, node, topics
+from device.home.link import BrokerLink, Doorbell, Message, OldBroker
+from device.home.state import document, rounded, seconds_until_due
+from device.ports import WorkerContext
+from device.settings import MqttSettings
+from device.types import Command, News, Status
+
+log = logging.getLogger(__name__)
+
+LONGEST_TURN_SECONDS = 0.5
+"""How late, at most, a request to stop is noticed."""
+NEWS_KEPT = 32
+"""News that wait for a slow network; older ones are lost."""
+BIRTH_DELAY_SECONDS = (1.0, 2.0)
+"""Wait after the hub's birth: it subscribes first, and all devices of the home answer at once."""
+
+
+class MqttBridge:
+    """The home's ear and mouth: a `Bus` towards the main thread, `run` is a worker's body.
+
+    `post` gets each valid command, in the worker's thread.
+    """
+
+    def __init__(
+        self, settings: MqttSettings, post: Callable[[Command], None], version: str
+    ) -> None:
+        self._settings = settings
+        self._post = post
+        self._version = version
+        self._bell = Doorbell()
+        self._status: Status | None = None
+        self._news: deque[News] = deque(maxlen=NEWS_KEPT)
+        self._online = False
+        self._protocol = MQTTProtocolVersion.MQTTv5
+
+    def show(self, status: Status) -> None:
+        """The newest status; it replaces one that has not gone out yet."""
+        self._status = status
+        self._bell.ring()
+
+    def tell(self, news: News) -> None:
+        """Something happened; lost while offline."""
+        if self._online:
+            self._news.append(news)
+            self._bell.ring()
+
+    def run(self, context: WorkerContext) -> None:
+        """Serve one connection until stopping; raises `PartUnavailable` when it cannot be had."""
+        if not self._settings.enabled:
+            context.off("switched off in the configuration ([mqtt] enabled)")
+            while not context.wait(3600.0):
+                pass
+            return
+        where = topics(self._settings)
+        link = BrokerLink(
+            self._settings,
+            node(self._settings),
+            will=(where.availability, OFFLINE.encode()),
+            protocol=self._protocol,
+        )
+        try:
+            link.open(context)
+            for topic in link.subscribe([f"{where.commands}/+", where.birth], context):
+                log.warning("the broker refuses us %r: allow it in its access list", topic)
+            self._serve(link, where, context)
+            link.publish(where.availability, OFFLINE.encode(), retain=True)
+            link.close()
+        except OldBroker:
+            self._protocol = MQTTProtocolVersion.MQTTv311
+            raise
+        finally:
+            self._online = False
+            link.drop()
+
+    def _serve(self, link: BrokerLink, where: Topics, context: WorkerContext) -> None:
+        session = _Session(link, where, discovery(self._settings, self._version))
+        self._news.clear()
+        self._online = True
+        session.introduce(self._status)
+        context.up(f"{self._settings.host}:{self._settings.port}")
+        while not context.stopping:
+            context.beat()
+            while self._news:
+                session.tell(self._news.popleft())
+            session.show(self._status)
+            for message in link.turn(session.pause_seconds(self._status), self._bell):
+                if message.topic == where.birth:
+                    session.hub_said(message)
+                else:
+                    self._obey(message)
+
+    def _obey(self, message: Message) -> None:
+        if message.retained:
+            log.warning(
+                "ignored a command on %r: it is retained, so it may be old; publish it without",
+                message.topic,
+            )
+            return
+        name = message.topic.rpartition("/")[2]
+        try:
+            command = parse_command(name, message.payload)
+        except ValueError as error:
+            log.warning("ignored a command on %r: %s", message.topic, error)
+            return
+        self._post(command)
+
+
+class _Session:
+    """What went out over one connection, and what is due next."""
+
+    def __init__(self, link: BrokerLink, where: Topics, config: dict[str, object]) -> None:
+        self._link = link
+        self._where = where
+        self._config = msgspec.json.encode(config)
+        self._sent: Status | None = None
+        self._sent_at = 0.0
+        self._introduce_at: float | None = None
+
+    def introduce(self, status: Status | None) -> None:
+        """Who we are, how we are, and only then that we are there."""
+        self._introduce_at = None
+        self._link.publish(self._where.discovery, self._config, retain=True)
+        self._sent = None
+        self.show(status)
+        self._link.publish(self._where.availability, ONLINE.encode(), retain=True)
+
+    def show(self, status: Status | None) -> None:
+        """Send the status if it is due, and the introduction if the hub was born anew."""
+        now = time.monotonic()
+        if self._introduce_at is not None and now >= self._introduce_at:
+            self.introduce(status)
+        if status is None or self._link.congested:
+            return
+        if seconds_until_due(status, self._sent, now - self._sent_at) > 0:
+            return
+        self._link.publish(self._where.state, msgspec.json.encode(document(status)), retain=True)
+        self._sent, self._sent_at = status, now
+
+    def tell(self, news: News) -> None:
+        """Send news, once."""
+        self._link.publish(self._where.event, msgspec.json.encode(rounded(news)), retain=False)
+
+    def hub_said(self, message: Message) -> None:
+        """Home Assistant came up: it needs the introduction again."""
+        if message.payload == ONLINE.encode() and not message.retained:
+            # Not for secrecy, only so that not all devices answer at once.
+            delay = random.uniform(*BIRTH_DELAY_SECONDS)  # noqa: S311
+            self._introduce_at = time.monotonic() + delay
+
+    def pause_seconds(self, status: Status | None) -> float:
+        """How long there is nothing to send."""
+        now = time.monotonic()
+        pause = LONGEST_TURN_SECONDS
+        if self._introduce_at is not None:
+            pause = min(pause, max(0.0, self._introduce_at - now))
+        if status is not None and not self._link.congested:
+            pause = min(pause, seconds_until_due(status, self._sent, now - self._sent_at))
+        return pause
