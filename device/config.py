@@ -107,9 +107,11 @@ class _Reader:
         try:
             with path.open("rb") as file:
                 raw = file.read(_MAXIMUM_BYTES + 1)
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            self.complain("", f"cannot be read: {reason}; `attune config default` writes a new one")
+        except FileNotFoundError:
+            self.complain("", "is not there; `attune config default` prints one to start from")
+            return ""
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            self.complain("", f"cannot be read: {error}; check its permissions, or use sudo")
             return ""
         if len(raw) > _MAXIMUM_BYTES:
             self.complain("", f"is larger than {_MAXIMUM_BYTES // 1024} KiB: not a configuration")

@@ -1,0 +1,136 @@
+"""The command line's side of the local API: HTTP over the daemon's UNIX socket."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from device import config
+from device.config import ConfigError
+from device.settings import Settings
+from device.types import Command, Status
+
+TIMEOUT_SECONDS = 5.0
+
+
+class NotRunning(Exception):  # noqa: N818 - a state of the world, not a programming error
+    """No daemon listens; the message says where, and names the mend."""
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a programming error
+    """The daemon did not do what it was asked; the message says why."""
+
+
+class _Problem(msgspec.Struct):
+    """The part of an `application/problem+json` answer that people read."""
+
+    detail: str = ""
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=TIMEOUT_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(TIMEOUT_SECONDS)
+        self.sock.connect(os.fspath(self._path))
+
+
+class Client:
+    """Talks to the first daemon that listens on one of the paths.
+
+    Every call raises `NotRunning`, or `Refused` with the reason.
+    """
+
+    def __init__(self, paths: tuple[Path, ...]) -> None:
+        self._paths = paths
+
+    def status_json(self) -> bytes:
+        """The status as the daemon writes it."""
+        return self._request("GET", "/api/v1/status")
+
+    def status(self) -> Status:
+        """Everything there is to show."""
+        return _decode(self.status_json())
+
+    def command(self, command: Command) -> Status:
+        """Ask for something; the status after it."""
+        return _decode(self._request("POST", "/api/v1/command", msgspec.json.encode(command)))
+
+    def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        headers = {"Content-Type": "application/json", "Connection": "close"}
+        connection = self._connect()
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            content = response.read()
+        except TimeoutError as error:
+            raise Refused(f"Attune did not answer within {TIMEOUT_SECONDS:g} seconds") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise NotRunning(f"Attune went away while it was asked ({error})") from error
+        finally:
+            connection.close()
+        if response.status != http.client.OK:
+            raise Refused(_reason(content) or f"Attune answered {response.status}")
+        return content
+
+    def _connect(self) -> _UnixConnection:
+        for path in self._paths:
+            connection = _UnixConnection(path)
+            try:
+                connection.connect()
+            except PermissionError as error:
+                raise Refused(
+                    f"{path} may not be opened: run `sudo usermod -aG attune $USER` and log in "
+                    "again, or use sudo"
+                ) from error
+            except OSError:
+                connection.close()
+                continue
+            return connection
+        places = " or ".join(str(path) for path in self._paths)
+        raise NotRunning(
+            f"Attune is not running (nobody listens on {places}); "
+            "start it: `sudo systemctl start attune`, or `attune run`"
+        )
+
+
+def socket_paths(
+    option: Path | None, config_option: Path | None, environ: Mapping[str, str] = os.environ
+) -> tuple[Path, ...]:
+    """Where a daemon may listen: as asked, as configured, else one run by hand or the service.
+
+    A configuration that cannot be read (the service's may hold a password) hides no daemon.
+    """
+    if option is not None:
+        return (option,)
+    try:
+        settings = config.load(config.find(config_option, environ), environ)
+    except ConfigError:
+        settings = Settings()
+    own = config.socket_path(settings, environ)
+    return (own,) if settings.api.socket else (own, config.SERVICE_SOCKET)
+
+
+def _decode(content: bytes) -> Status:
+    try:
+        return msgspec.json.decode(content, type=Status)
+    except msgspec.DecodeError as error:
+        raise Refused(
+            f"the running Attune is of another version ({error}); "
+            "restart it: `sudo systemctl restart attune`"
+        ) from error
+
+
+def _reason(content: bytes) -> str:
+    try:
+        return msgspec.json.decode(content, type=_Problem).detail
+    except msgspec.DecodeError:
+        return ""

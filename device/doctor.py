@@ -1,0 +1,286 @@
+"""`attune doctor`: what works, what does not, and how to mend it.
+
+While the daemon runs it has the camera, the sound card and the broker's login, so it is asked;
+otherwise each part is tried on the spot.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from device import config
+from device.client import Client, NotRunning, Refused
+from device.config import ConfigError
+from device.home.link import BrokerLink, OldBroker
+from device.music.library import ENDINGS
+from device.music.output import list_outputs
+from device.ports import PartUnavailable
+from device.settings import Settings
+from device.system.board import read_board
+from device.types import Health, Part, Status
+from device.vision.reader import ModelReader
+from device.vision.runtime import Model, ModelError, default_runtime
+from device.vision.sources import list_cameras, open_camera
+from device.watch import GREEN, RED, YELLOW, Paint, span
+
+EARLIEST_YEAR = 2025
+SCARCE_MIB, VERY_SCARCE_MIB = 500, 50
+HOT_CELSIUS = 80.0
+"""Where a Raspberry Pi begins to throttle."""
+COUNTED_FILES = 1000
+
+
+class Verdict(str, enum.Enum):
+    """How a check went: `WARN` still plays, `FAIL` does not."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One check; `mend` says what to do, where the detail does not."""
+
+    name: str
+    verdict: Verdict
+    detail: str
+    mend: str = ""
+
+
+Answer = tuple[Verdict, str, str]
+
+COLOURS = {Verdict.OK: GREEN, Verdict.WARN: YELLOW, Verdict.FAIL: RED}
+
+
+def line(check: Check, paint: Paint) -> str:
+    """A check for people."""
+    head = f"{paint(f'{check.verdict.value:<4}', COLOURS[check.verdict])}  {check.name:<8}"
+    return f"{head}  {check.detail}" + (f"\n{'':16}{check.mend}" if check.mend else "")
+
+
+def examine(path: Path | None, client: Client) -> Iterator[Check]:
+    """Every check, one after the other; some take seconds."""
+    settings, answer = _configuration(path)
+    yield Check("config", *answer)
+    status, answer = _daemon(client)
+    yield Check("daemon", *answer)
+    checks: dict[str, Callable[[], Answer]] = {
+        "camera": lambda: _part(status.camera) if status else _camera(settings),
+        "sound": lambda: _part(status.sound) if status else _sound(settings),
+        "broker": lambda: _part(status.broker) if status else _broker(settings),
+        "models": lambda: _models(settings),
+        "music": lambda: _music(settings, status),
+        "clock": _clock,
+        "disk": lambda: _disk(settings),
+        "power": _power,
+    }
+    for name, check in checks.items():
+        yield Check(name, *_tried(check))
+
+
+def _tried(check: Callable[[], Answer]) -> Answer:
+    try:
+        return check()
+    except (PartUnavailable, ModelError) as error:
+        return Verdict.FAIL, str(error), ""
+
+
+def _good(detail: str) -> Answer:
+    return Verdict.OK, detail, ""
+
+
+def _configuration(path: Path | None) -> tuple[Settings, Answer]:
+    try:
+        settings = config.load(path)
+    except ConfigError as error:
+        told = (Verdict.FAIL, str(error), "the rest is checked with the defaults")
+        return Settings(), told
+    return settings, _good(str(path) if path else "no file: the defaults hold")
+
+
+def _daemon(client: Client) -> tuple[Status | None, Answer]:
+    try:
+        status = client.status()
+    except NotRunning as error:
+        return None, (Verdict.WARN, str(error), "each part is tried without it")
+    except Refused as error:
+        return None, (Verdict.FAIL, str(error), "")
+    return status, _good(f"running for {span(status.uptime_seconds)}")
+
+
+def _part(part: Part) -> Answer:
+    """What the daemon says of a part of its own."""
+    verdicts = {Health.DOWN: Verdict.FAIL, Health.STARTING: Verdict.WARN}
+    words = f"{part.health.value}, {part.detail}" if part.detail else part.health.value
+    return verdicts.get(part.health, Verdict.OK), words, ""
+
+
+# --- parts, tried without the daemon ---------------------------------------------------------
+
+
+class _SystemClock:
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wall(self) -> float:
+        return time.time()
+
+
+class _Alone:
+    """A `WorkerContext` for a single try: nobody supervises."""
+
+    stopping = False
+
+    def beat(self) -> None: ...
+    def up(self, detail: str = "") -> None: ...
+    def off(self, detail: str) -> None: ...
+    def wake(self) -> None: ...
+
+    def wait(self, seconds: float) -> bool:
+        time.sleep(seconds)
+        return False
+
+
+def _camera(settings: Settings) -> Answer:
+    began = time.monotonic()
+    with open_camera(settings.camera, _SystemClock()) as camera:
+        frame = camera.read(settings.camera.timeout_seconds)
+    if frame is None:
+        return Verdict.FAIL, f"{settings.camera.source} shows nothing", "name another source"
+    height, width = frame.full.shape[:2]
+    names = ", ".join(f"{found.name} ({found.source})" for found in list_cameras())
+    took = f"{width}x{height} pixels within {time.monotonic() - began:.1f} s"
+    return _good(f"{settings.camera.source}: {took}" + (f"; found {names}" if names else ""))
+
+
+def _sound(settings: Settings) -> Answer:
+    cards = list_outputs()
+    wanted = settings.sound.device
+    if wanted and wanted not in cards:
+        return (
+            Verdict.FAIL,
+            f"there is no sound card {wanted!r}",
+            f"set [sound] device to one of: {', '.join(cards) or 'none was found'}",
+        )
+    if cards:
+        return _good(f"sound cards: {', '.join(cards)}")
+    if os.environ.get("SDL_AUDIODRIVER") in ("disk", "dummy"):
+        return _good(f"none needed: SDL_AUDIODRIVER={os.environ['SDL_AUDIODRIVER']}")
+    return (
+        Verdict.FAIL,
+        "no sound card was found",
+        "plug one in; is the user in the group audio? (`sudo usermod -aG audio $USER`)",
+    )
+
+
+def _broker(settings: Settings) -> Answer:
+    mqtt = settings.mqtt
+    if not mqtt.enabled:
+        return _good("switched off ([mqtt] enabled = false)")
+    for protocol in (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311):
+        # A topic and client id of its own, so that a speaker is not logged out by its doctor.
+        will = (f"{mqtt.base_topic}/{mqtt.id}/doctor", b"")
+        link = BrokerLink(mqtt, f"attune-doctor-{os.getpid()}", will, protocol)
+        try:
+            link.open(_Alone())
+            link.close()
+        except OldBroker:
+            continue
+        finally:
+            link.drop()
+        break
+    return _good(f"{mqtt.host}:{mqtt.port} lets us in")
+
+
+def _models(settings: Settings) -> Answer:
+    Model(settings.models_folder, "face")
+    ModelReader(settings.models_folder)
+    return _good(f"face, emotion and age in {settings.models_folder}, on {default_runtime()}")
+
+
+def _music(settings: Settings, status: Status | None) -> Answer:
+    missing = [str(folder) for folder in settings.music_folders if not folder.is_dir()]
+    if missing:
+        return (
+            Verdict.FAIL,
+            f"there is no folder {', '.join(missing)}",
+            "mount it, or correct [music] folders",
+        )
+    places = ", ".join(str(folder) for folder in settings.music_folders)
+    if status is not None:
+        count = status.tracks
+    else:
+        endings = tuple(ENDINGS.split())
+        files = (
+            file
+            for folder in settings.music_folders
+            for file in folder.rglob("*")
+            if file.suffix.lower() in endings
+        )
+        count = sum(1 for _ in islice(files, COUNTED_FILES))
+    if count == 0:
+        return Verdict.FAIL, f"no music in {places}", "copy some there, or set [music] folders"
+    least = "at least " if status is None and count == COUNTED_FILES else ""
+    return _good(f"{least}{count} {'tracks' if status else 'files'} in {places}")
+
+
+# --- the board -------------------------------------------------------------------------------
+
+
+def _clock() -> Answer:
+    now = time.strftime("%Y-%m-%d %H:%M")
+    if time.gmtime().tm_year < EARLIEST_YEAR:
+        return Verdict.FAIL, f"it is not {now}", "set it: `sudo timedatectl set-ntp true`"
+    try:
+        told = subprocess.run(
+            ["timedatectl", "show", "--property=NTPSynchronized", "--value"],  # noqa: S607 - systemd's own, wherever it is
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return _good(f"{now}; whether it is synchronised cannot be told here")
+    if told == "yes":
+        return _good(f"{now}, synchronised")
+    return Verdict.WARN, f"{now}, not synchronised", "`sudo timedatectl set-ntp true`"
+
+
+def _disk(settings: Settings) -> Answer:
+    folder = config.state_folder(settings)
+    place = next(each for each in (folder, *folder.parents) if each.exists())
+    if os.statvfs(place).f_flag & os.ST_RDONLY:
+        return (
+            Verdict.FAIL,
+            f"{place} is read-only",
+            "remount it writable; a worn SD card turns read-only: replace it",
+        )
+    free = shutil.disk_usage(place).free // 2**20
+    if free < SCARCE_MIB:
+        verdict = Verdict.FAIL if free < VERY_SCARCE_MIB else Verdict.WARN
+        return verdict, f"{free} MiB free at {place}", "make room, or set [state] folder"
+    return _good(f"{free / 1024:.1f} GiB free at {place}")
+
+
+def _power() -> Answer:
+    board = read_board()
+    heat = board.temperature_celsius
+    if board.under_voltage:
+        return Verdict.FAIL, "under-voltage", "use the power supply made for the board"
+    if board.throttled:
+        return Verdict.WARN, "throttled", "cool the board; it slows itself down"
+    if heat is not None and heat >= HOT_CELSIUS:
+        return Verdict.WARN, f"{heat:.0f} °C", "cool the board"
+    words = [] if heat is None else [f"{heat:.0f} °C"]
+    words += ["supply is steady"] if board.under_voltage is False else []
+    return _good(", ".join(words) or "this board does not tell")

@@ -1,0 +1,376 @@
+"""The command line, as a program of its own, against the real API server."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from device import __version__
+from device.cli import main
+from device.config_text import default_toml
+from device.types import (
+    Dislike,
+    Emotion,
+    Goal,
+    Like,
+    Next,
+    OverrideMood,
+    Pause,
+    Play,
+    Previous,
+    Scan,
+    SetGoal,
+    SetPrivacy,
+    SetVolume,
+    Status,
+)
+from tests.local_api import TinySpeaker, make_status, serve
+
+ATTUNE = (sys.executable, "-m", "device.cli")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """No configuration, no daemon but those of the test."""
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    return {**kept, "XDG_STATE_HOME": str(tmp_path), "ATTUNE_CONFIG": str(tmp_path / "a.toml")}
+
+
+@pytest.fixture
+def speaker(tmp_path: Path) -> Iterator[TinySpeaker]:
+    (tmp_path / "a.toml").touch()
+    speaker = TinySpeaker()
+    with serve(speaker, tmp_path / "attune" / "api.sock"):
+        yield speaker
+
+
+def attune(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*ATTUNE, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_status_as_json_has_the_promised_shape(
+    speaker: TinySpeaker, environment: dict[str, str]
+) -> None:
+    done = attune(environment, "status", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    assert told["mood"].keys() >= {"label", "valence", "arousal", "confidence", "since_seconds"}
+    assert told["track"].keys() >= {"title", "artist", "path", "position_seconds", "because"}
+    assert told.keys() >= {
+        "people",
+        "age",
+        "age_group",
+        "playing",
+        "volume",
+        "goal",
+        "privacy",
+        "camera",
+        "broker",
+        "sound",
+    }
+    assert msgspec.json.decode(done.stdout, type=Status) == speaker.now
+
+
+def test_status_for_people(speaker: TinySpeaker, environment: dict[str, str]) -> None:
+    evil = msgspec.structs.replace
+    assert speaker.now.track is not None
+    track = evil(speaker.now.track, title="Caf\u00e9 \x1b[31mred\x07")
+    speaker.now = evil(speaker.now, track=track)
+    text = attune(environment, "status").stdout
+    for words in (
+        "happiness, 90%",
+        "about 38 (30 to 46), adult",
+        "bright and quick",
+        "0:12 / 1:04",
+        "volume 60 %, goal match",
+        "down, connection refused",
+        "Caf\u00e9  [31mred ",
+    ):
+        assert words in text
+    assert "\x1b" not in text
+    ascii_only = {**environment, "PYTHONIOENCODING": "ascii"}
+    assert attune(ascii_only, "status").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["play"], Play()),
+        (["pause"], Pause()),
+        (["next"], Next()),
+        (["previous"], Previous()),
+        (["like"], Like()),
+        (["dislike"], Dislike()),
+        (["scan"], Scan()),
+        (["volume", "0"], SetVolume(0)),
+        (["goal", "lift"], SetGoal(Goal.LIFT)),
+        (["mood", "anger"], OverrideMood(Emotion.ANGER)),
+        (["mood", "auto"], OverrideMood(None)),
+        (["privacy", "on"], SetPrivacy(on=True)),
+        (["privacy", "off"], SetPrivacy(on=False)),
+    ],
+)
+def test_each_command_arrives(
+    speaker: TinySpeaker,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    command: object,
+) -> None:
+    assert main(["--socket", str(tmp_path / "attune" / "api.sock"), *arguments]) == 0
+    assert speaker.asked == [command]
+    assert "Morning Light" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["dance"],
+        ["volume"],
+        ["volume", "101"],
+        ["volume", "-1"],
+        ["volume", "\u00b2"],
+        ["mood", "happy"],
+        ["goal", "lfit"],
+        ["privacy", "maybe"],
+        ["look"],
+        ["config"],
+        ["config", "mend"],
+        ["demo", "--seconds", "x"],
+    ],
+)
+def test_wrong_use_is_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: attune" in capsys.readouterr().err
+
+
+def test_wrong_values_hint_at_the_right_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["goal", "lfit"])
+    assert "did you mean lift?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["status", "--json"], ["next"], ["watch"]])
+def test_without_a_daemon_it_is_69_and_the_mend(
+    environment: dict[str, str], arguments: list[str]
+) -> None:
+    done = attune(environment, *arguments)
+    assert done.returncode == 69
+    assert "sudo systemctl start attune" in done.stderr
+    assert "attune run" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_killed_daemons_socket_is_no_daemon(tmp_path: Path, environment: dict[str, str]) -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(tmp_path / "stale.sock"))
+    assert attune(environment, "status", "--socket", str(tmp_path / "stale.sock")).returncode == 69
+
+
+def test_a_configuration_that_is_wrong_does_not_hide_the_daemon(
+    speaker: TinySpeaker, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    (tmp_path / "a.toml").write_text("[mqqt]\n")
+    assert speaker.status() == make_status()
+    assert attune(environment, "status").returncode == 0
+
+
+def test_the_configured_socket_is_used(tmp_path: Path, environment: dict[str, str]) -> None:
+    (tmp_path / "a.toml").write_text('[api]\nsocket = "my.sock"\n')
+    with serve(TinySpeaker(), tmp_path / "my.sock"):
+        assert attune(environment, "status").returncode == 0
+
+
+def test_a_refusal_is_told(speaker: TinySpeaker, environment: dict[str, str]) -> None:
+    speaker.busy = True
+    done = attune(environment, "next")
+    assert done.returncode == 1
+    assert "try again" in done.stderr
+
+
+def test_what_is_no_daemon_of_this_version_is_told(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    path = tmp_path / "other.sock"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+        program = subprocess.Popen(
+            [*ATTUNE, "status", "--socket", str(path)],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        connection, _ = other.accept()
+        with connection:
+            connection.recv(1000)
+            connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{"a":1}')
+        assert "another version" in program.communicate(timeout=20)[1]
+    assert program.returncode == 1
+
+
+def test_status_answers_at_once(speaker: TinySpeaker, environment: dict[str, str]) -> None:
+    assert speaker.status() == make_status()
+    best = min(_seconds(environment, "status", "--json") for _ in range(5))
+    assert best <= 0.3
+
+
+def _seconds(environment: dict[str, str], *arguments: str) -> float:
+    began = time.perf_counter()
+    assert attune(environment, *arguments).returncode == 0
+    return time.perf_counter() - began
+
+
+def test_light_commands_import_nothing_heavy(environment: dict[str, str]) -> None:
+    code = "import sys, device.cli; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert {"numpy", "cv2", "pygame", "flask", "av", "paho"}.isdisjoint(done.stdout.split())
+
+
+def test_help_and_version(environment: dict[str, str]) -> None:
+    assert attune(environment, "--version").stdout == f"attune {__version__}\n"
+    text = attune(environment, "--help").stdout
+    for words in ("attune watch", "exit codes", "doctor", "privacy"):
+        assert words in text
+    for command in ("look", "demo", "volume", "config"):
+        assert attune(environment, command, "--help").returncode == 0
+
+
+def test_a_reader_that_has_enough_is_no_error(
+    speaker: TinySpeaker, environment: dict[str, str]
+) -> None:
+    assert speaker.status() == make_status()
+    shell = " ".join(ATTUNE) + " config default | head -1"
+    done = subprocess.run(
+        ["bash", "-c", shell], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("# Attune")
+    assert done.stderr == ""
+
+
+# --- watch -----------------------------------------------------------------------------------
+
+
+def test_watch_without_a_terminal_tells_changes_line_by_line(
+    speaker: TinySpeaker, environment: dict[str, str]
+) -> None:
+    program = subprocess.Popen(
+        [*ATTUNE, "watch"], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert program.stdout is not None
+    first = [program.stdout.readline()[10:].strip() for _ in range(7)]
+    assert first[0] == "mood: happiness, 90% sure"
+    assert first[5] == "broker: down, connection refused"
+    speaker.ask(SetVolume(7))
+    speaker.ask(OverrideMood(Emotion.FEAR))
+    assert program.stdout.readline()[10:].strip() in ("mood: fear, 90% sure", "volume: 7")
+    program.send_signal(signal.SIGINT)
+    program.communicate(timeout=10)
+    assert program.returncode == 130
+
+
+def test_watch_on_a_terminal_redraws_what_changed_and_restores_the_screen(
+    speaker: TinySpeaker, environment: dict[str, str]
+) -> None:
+    primary, secondary = os.openpty()
+    program = subprocess.Popen(
+        [*ATTUNE, "watch"],
+        env={**environment, "TERM": "xterm", "COLUMNS": "80", "LINES": "30"},
+        stdout=secondary,
+        stdin=secondary,
+    )
+    os.close(secondary)
+    first = _read_until(primary, "Board")
+    assert first.startswith("\x1b[?1049h")
+    assert "happiness" in first
+    speaker.ask(SetVolume(7))
+    second = _read_until(primary, "volume: 7")
+    assert "volume 7 %" in second
+    assert "bright and quick" not in second
+    program.send_signal(signal.SIGINT)
+    assert "\x1b[?1049l" in _read_until(primary, "\x1b[?1049l")
+    assert program.wait(10) == 130
+    os.close(primary)
+
+
+def _read_until(terminal: int, words: str) -> str:
+    text = ""
+    while words not in text:
+        text += os.read(terminal, 10_000).decode(errors="replace")
+    return text
+
+
+def test_watch_survives_a_restart_of_the_daemon(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    path = tmp_path / "attune" / "api.sock"
+    with serve(TinySpeaker(), path):
+        program = subprocess.Popen(
+            [*ATTUNE, "watch"], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        assert program.stdout is not None
+        for _ in range(7):
+            program.stdout.readline()
+    line = program.stdout.readline()
+    assert "not running" in line or "went away" in line
+    with serve(TinySpeaker(), path):
+        assert "mood: happiness" in program.stdout.readline()
+        program.send_signal(signal.SIGINT)
+        program.communicate(timeout=10)
+
+
+# --- config ----------------------------------------------------------------------------------
+
+
+def test_config_check_tells_every_mistake_and_is_78(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text("[music]\nvolum = 3\ngoal = 'lfit'\n")
+    for arguments in (
+        ["config", "check"],
+        ["config", "check", str(path)],
+        ["config", "show"],
+        ["run"],
+        ["--config", str(path), "config", "check"],
+    ):
+        done = attune(environment, *arguments)
+        assert done.returncode == 78
+        assert f'{path}:2: music.volum: unknown key; did you mean "volume"?' in done.stderr
+        assert f"{path}:3: music.goal" in done.stderr
+    path.write_text("[music]\nvolume = 3\n")
+    assert attune(environment, "config", "check").stdout == f"{path}: good\n"
+
+
+def test_config_show_masks_secrets(tmp_path: Path, environment: dict[str, str]) -> None:
+    (tmp_path / "a.toml").write_text('[mqtt]\nusername = "u"\n')
+    done = attune({**environment, "ATTUNE_MQTT_PASSWORD": "geheim"}, "config", "show")
+    assert 'password = "***"' in done.stdout
+    assert "geheim" not in done.stdout
+
+
+def test_config_default_and_schema(environment: dict[str, str]) -> None:
+    assert attune(environment, "config", "default").stdout == default_toml()
+    assert json.loads(attune(environment, "config", "schema").stdout)["$defs"]
