@@ -1,0 +1,359 @@
+"""The appliance's behaviour, on a fake clock, with a fake player and the real database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from device.settings import MoodSettings, MusicSettings, Settings
+from device.speaker import Actions, Speaker
+from device.system.store import SqliteStore
+from device.types import (
+    Affect,
+    AgeChanged,
+    AgeGroup,
+    Dislike,
+    Emotion,
+    Goal,
+    Health,
+    LibraryScanned,
+    Like,
+    MoodChanged,
+    MoodLabel,
+    Next,
+    NowStarted,
+    OverrideMood,
+    Part,
+    PartChanged,
+    Pause,
+    Play,
+    PlayerState,
+    Previous,
+    Scan,
+    SetGoal,
+    SetPrivacy,
+    SetVolume,
+    Track,
+    TrackId,
+)
+from tests.fakes import FakeClock, RecordingBus, face, sighting
+from tests.music.fakes import FakePlayer
+
+SETTINGS = Settings(
+    mood=MoodSettings(absence_seconds=20.0),
+    music=MusicSettings(random_seed=1, minimum_play_seconds=10.0, volume=55),
+)
+PLACES = {"happy": (0.7, 0.6), "angry": (-0.6, 0.6), "sad": (-0.6, -0.5), "calm": (0.5, -0.6)}
+
+
+def library(per_mood: int = 5, seconds: float = 60.0) -> tuple[Track, ...]:
+    return tuple(
+        Track(
+            id=TrackId(f"{mood}-{number}"),
+            path=f"/music/{mood}/{number}.ogg",
+            title=f"{mood} {number}",
+            artist=f"Artist {mood} {number}",
+            affect=Affect(*place, 0.1, "file tag"),
+            duration_seconds=seconds,
+        )
+        for mood, place in PLACES.items()
+        for number in range(per_mood)
+    )
+
+
+class House:
+    """A speaker and everything around it."""
+
+    def __init__(self, folder: Path, clock: FakeClock, settings: Settings = SETTINGS) -> None:
+        self.clock = clock
+        self.player = FakePlayer(clock)
+        self.bus = RecordingBus()
+        self.store = SqliteStore(folder, clock).__enter__()
+        self.privacy: list[bool] = []
+        self.scans = 0
+        self.silent_ticks = 0
+        self.speaker = Speaker(
+            settings,
+            player=self.player,
+            store=self.store,
+            bus=self.bus,
+            clock=clock,
+            actions=Actions(self.privacy.append, self._scan),
+        )
+
+    def _scan(self) -> None:
+        self.scans += 1
+
+    def pass_time(self, seconds: float, *emotions: Emotion, age: float = 35.0) -> None:
+        """Let time pass while such people are in view (none: an empty room)."""
+        for _ in range(round(seconds * 10)):
+            self.clock.now += 0.1
+            people = [face(e, age=age, track=i) for i, e in enumerate(emotions)]
+            self.speaker.handle(sighting(self.clock.now, *people))
+            self.speaker.tick()
+            if self.news(NowStarted) and self.player.state is not PlayerState.PLAYING:
+                self.silent_ticks += 1
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass without a word from the camera."""
+        for _ in range(round(seconds * 10)):
+            self.clock.now += 0.1
+            self.speaker.tick()
+
+    def power_cut(self) -> None:
+        self.store.__exit__(None, None, None)
+
+    def close(self) -> None:
+        self.speaker.close()
+        self.store.__exit__(None, None, None)
+
+    def news(self, kind: type) -> list[object]:
+        return [news for news in self.bus.news if isinstance(news, kind)]
+
+    @property
+    def mood_of_track(self) -> str:
+        return (self.player.track or "none").split("-")[0]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    yield house
+    house.close()
+
+
+def test_an_empty_room_stays_silent(house: House) -> None:
+    house.pass_time(60)
+    assert house.player.state is PlayerState.STOPPED
+    assert house.speaker.status().mood.label is MoodLabel.NOBODY
+
+
+def test_somebody_happy_comes_and_fitting_music_starts(house: House) -> None:
+    house.pass_time(3)
+    house.pass_time(3, Emotion.HAPPINESS)
+    status = house.speaker.status()
+    assert house.mood_of_track == "happy"
+    assert status.playing
+    assert status.track is not None
+    assert status.track.because
+    assert (status.people, status.age_group) == (1, AgeGroup.ADULT)
+    assert [n.label for n in house.news(MoodChanged)] == [MoodLabel.NOBODY, MoodLabel.HAPPINESS]
+    assert house.news(AgeChanged)[-1].age_group is AgeGroup.ADULT
+    assert house.news(NowStarted)[0].title == status.track.title
+    assert house.bus.shown[-1].mood.label is MoodLabel.HAPPINESS
+
+
+def test_a_changed_mood_changes_the_music_after_a_decent_time(house: House) -> None:
+    house.pass_time(6, Emotion.HAPPINESS)
+    house.pass_time(4, Emotion.SADNESS)
+    assert house.mood_of_track == "happy"  # not before `minimum_play_seconds`
+    house.pass_time(10, Emotion.SADNESS)
+    assert house.mood_of_track == "sad"
+
+
+def test_focus_does_not_jump_with_the_mood(house: House) -> None:
+    house.speaker.command(SetGoal(Goal.FOCUS))
+    house.pass_time(15, Emotion.HAPPINESS)
+    track = house.player.track
+    house.pass_time(20, Emotion.SADNESS)
+    assert house.player.track == track
+
+
+def test_music_goes_on_without_a_gap(house: House) -> None:
+    house.pass_time(200, Emotion.HAPPINESS)
+    started = house.news(NowStarted)
+    assert len(started) == 4
+    assert len({n.title for n in started}) == 4
+    assert house.silent_ticks == 0
+
+
+def test_absence_pauses_and_return_goes_on_where_it_was(house: House) -> None:
+    house.pass_time(10, Emotion.HAPPINESS)
+    track = house.player.track
+    house.pass_time(19)
+    assert house.player.state is PlayerState.PLAYING
+    house.pass_time(5)
+    assert house.player.state is PlayerState.PAUSED
+    position = house.player.position_seconds
+    house.pass_time(100)
+    house.pass_time(1, Emotion.HAPPINESS)
+    assert (house.player.state, house.player.track) == (PlayerState.PLAYING, track)
+    assert house.player.position_seconds == pytest.approx(position, abs=1.5)
+
+
+def test_paused_by_hand_stays_paused_whoever_comes(house: House) -> None:
+    house.pass_time(10, Emotion.HAPPINESS)
+    house.speaker.command(Pause())
+    house.pass_time(30)
+    house.pass_time(10, Emotion.HAPPINESS)
+    assert house.player.state is PlayerState.PAUSED
+    house.speaker.command(Play())
+    assert house.player.state is PlayerState.PLAYING
+
+
+def test_asked_to_play_it_plays_for_an_empty_room(house: House) -> None:
+    house.pass_time(5)
+    status = house.speaker.command(Play())
+    assert status.track is not None
+    house.pass_time(50)
+    assert house.player.state is PlayerState.PLAYING
+
+
+def test_a_lost_camera_claims_nothing_and_stops_nothing(house: House) -> None:
+    house.pass_time(10, Emotion.HAPPINESS)
+    house.speaker.handle(PartChanged("camera", Part(Health.DOWN, "unplugged")))
+    house.wait(100)
+    status = house.speaker.status()
+    assert (status.mood.label, status.people) == (MoodLabel.UNCERTAIN, 0)
+    assert status.playing
+    assert status.camera == Part(Health.DOWN, "unplugged")
+
+
+def test_next_previous_and_volume(house: House) -> None:
+    house.pass_time(10, Emotion.HAPPINESS)
+    first = house.player.track
+    house.speaker.command(Next())
+    house.wait(1)
+    second = house.player.track
+    assert second != first
+    house.speaker.command(Previous())
+    house.wait(1)
+    assert house.player.track == first
+    house.wait(8)
+    house.speaker.command(Previous())
+    house.wait(1)
+    assert house.player.track == first
+    assert house.player.position_seconds < 2
+    assert house.speaker.command(SetVolume(20)).volume == 20
+    assert house.player.volume == 20
+
+
+def test_an_override_beats_the_camera_until_it_is_lifted(house: House) -> None:
+    house.pass_time(5, Emotion.HAPPINESS)
+    status = house.speaker.command(OverrideMood(Emotion.SADNESS))
+    assert (status.mood.label, status.mood.overridden) == (MoodLabel.SADNESS, True)
+    house.pass_time(10, Emotion.HAPPINESS)
+    assert house.mood_of_track == "sad"
+    house.speaker.command(OverrideMood(None))
+    assert house.speaker.status().mood.label is MoodLabel.HAPPINESS
+
+
+def test_likes_and_dislikes_are_remembered_and_a_dislike_skips(house: House) -> None:
+    house.pass_time(5, Emotion.HAPPINESS)
+    liked = house.player.track
+    house.speaker.command(Like())
+    house.speaker.command(Next())
+    house.wait(1)
+    disliked = house.player.track
+    house.speaker.command(Dislike())
+    house.wait(1)
+    assert house.player.track not in (disliked, liked)
+    assert house.store.feedback() == {liked: 1, disliked: -1}
+
+
+def test_likes_without_a_track_do_nothing(house: House) -> None:
+    house.speaker.command(Like())
+    house.speaker.command(Dislike())
+    assert house.store.feedback() == {}
+
+
+def test_privacy_reaches_the_camera_and_is_remembered(tmp_path: Path) -> None:
+    clock = FakeClock()
+    house = House(tmp_path, clock)
+    assert house.speaker.command(SetPrivacy(on=True)).privacy
+    house.close()
+    again = House(tmp_path, clock)
+    assert (house.privacy, again.privacy) == ([False, True], [True])
+    again.close()
+
+
+def test_scan_is_passed_on(house: House) -> None:
+    house.speaker.command(Scan())
+    assert house.scans == 1
+
+
+def test_lost_sound_is_retried_and_goes_on_where_it_was(house: House) -> None:
+    house.pass_time(10, Emotion.HAPPINESS)
+    track, position = house.player.track, house.player.position_seconds
+    house.player.unplug()
+    house.pass_time(5, Emotion.HAPPINESS)
+    status = house.speaker.status()
+    assert status.sound.health is Health.DOWN
+    assert not status.playing
+    house.player.plug()
+    house.pass_time(10, Emotion.HAPPINESS)
+    assert house.speaker.status().sound.health is Health.UP
+    assert house.player.track == track
+    assert house.player.position_seconds >= position
+
+
+def test_a_power_cut_loses_less_than_five_seconds(tmp_path: Path) -> None:
+    clock = FakeClock()
+    house = House(tmp_path, clock)
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(33.3, Emotion.HAPPINESS)
+    track, position = house.player.track, house.player.position_seconds
+    house.speaker.command(SetVolume(41))
+    house.speaker.command(SetGoal(Goal.CALM))
+    house.pass_time(3.9, Emotion.HAPPINESS)
+    house.power_cut()
+    again = House(tmp_path, FakeClock(50.0))  # the machine booted: another monotonic clock
+    again.wait(0.3)
+    status = again.speaker.status()
+    assert again.player.track == track
+    assert again.player.position_seconds == pytest.approx(position + 3.9, abs=5.0)
+    assert (status.volume, status.goal, status.playing) == (41, Goal.CALM, True)
+    again.close()
+
+
+def test_paused_for_absence_it_wakes_up_silent_and_waits(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(10, Emotion.HAPPINESS)
+    track = house.player.track
+    house.pass_time(40)
+    house.close()
+    again = House(tmp_path, FakeClock(5.0))
+    again.pass_time(5)
+    assert again.player.state is PlayerState.STOPPED
+    again.pass_time(2, Emotion.HAPPINESS)
+    assert again.player.track == track
+    again.close()
+
+
+def test_unplayable_tracks_are_left_out_and_a_broken_library_is_given_a_rest(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.player.broken = {track.path: "not audio" for track in library()}
+    house.pass_time(30, Emotion.HAPPINESS)
+    assert "tracks in a row could not be played" in caplog.text
+    tried = caplog.text.count("cannot play")
+    house.pass_time(20, Emotion.HAPPINESS)
+    assert caplog.text.count("cannot play") == tried
+    house.player.broken = {}
+    house.pass_time(40, Emotion.HAPPINESS)
+    assert house.speaker.status().playing
+
+
+def test_one_broken_track_is_skipped(house: House) -> None:
+    house.player.broken = {t.path: "not audio" for t in library() if t.id.endswith("0")}
+    house.pass_time(400, Emotion.HAPPINESS)
+    assert len(house.news(NowStarted)) >= 6
+    assert house.silent_ticks == 0
+
+
+def test_an_empty_library_is_quiet_and_sane(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    house.pass_time(5, Emotion.HAPPINESS)
+    for command in (Play(), Next(), Previous(), Like(), Dislike(), Pause()):
+        assert house.speaker.command(command).track is None
+    house.close()
+
+
+def test_moods_are_stored_once_a_minute(house: House) -> None:
+    house.pass_time(190, Emotion.HAPPINESS)
+    rows = house.store._db.execute("SELECT count(*) FROM moods").fetchone()[0]
+    assert 3 <= rows <= 4
