@@ -5,7 +5,6 @@ Speed and memory come from `tests/benchmarks/bench.json`, as `attune bench --jso
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
