@@ -1,0 +1,1 @@
+"""Composes Attune's starter library: theory, melody, patterns, instruments, drums and mixing."""

@@ -1,0 +1,277 @@
+"""Pleasant and still: major and lydian, slow, warm, soft attacks, wide chords."""
+
+from __future__ import annotations
+
+from composer.score import Part, Piece, Room, Section
+
+_MOSS = Piece(
+    name="moss-and-morning",
+    title="Moss and Morning",
+    artist="Attune Drift",
+    album="Low Sun",
+    genre="Ambient",
+    mood="peaceful",
+    valence=0.5,
+    arousal=-0.7,
+    bpm=62,
+    key="D lydian",
+    seed=551,
+    tune_center=74,
+    motifs={
+        "a": "4:2 5:1 2:1 3:1.5 4:.5 1:2",
+        "b": "7:1 6:1 4:2 5:1 3:1 4:2",
+    },
+    parts={
+        "pad": Part("warm_pad", level=0, center=60, send=0.5),
+        "glass": Part("glass_pad", level=-5, center=74, send=0.6, voices=3),
+        "harp": Part("harp", level=-1, center=66, pan=-0.3, send=0.4),
+        "flute": Part("flute", level=-1, center=74, pan=0.25, send=0.55, gate=0.95),
+        "bass": Part("sub_bass", level=-9, center=38, send=0.1),
+    },
+    form=(
+        Section("Dadd9 | Eadd9", {"pad": "hold", "harp": "0.1.2.3."}, energy=(0.4, 0.5)),
+        Section(
+            "Dmaj9 | E/D | Bm7 | A6",
+            {"pad": "hold", "harp": "0.1.2.3.", "flute": "tune", "bass": "R---"},
+            tune="a a,",
+            energy=(0.5, 0.6),
+        ),
+        Section(
+            "F#m7 | E | Bm7 | Asus2",
+            {"pad": "hold", "glass": "hold", "harp": "0.1.2.1.", "flute": "tune", "bass": "R---"},
+            tune="b b,",
+            energy=(0.55, 0.7),
+        ),
+        Section(
+            "Dmaj9 | E/D | Bm7 | Dmaj7",
+            {"pad": "hold", "glass": "hold", "harp": "0.1.2.3.", "flute": "tune", "bass": "R---"},
+            tune="a~ a.",
+            energy=(0.65, 0.5),
+        ),
+        Section(
+            "E/D | Dmaj9",
+            {"pad": "hold", "glass": "hold", "harp": "0.1.2.3.|0.1.2---", "bass": "R---"},
+            energy=(0.5, 0.3),
+        ),
+    ),
+    slowing_beats=4,
+    looseness_seconds=0.012,
+    room=Room(3.2, 0.4, 0.5),
+    glue=0.2,
+)
+
+_RIVER = Piece(
+    name="slow-river-home",
+    title="Slow River Home",
+    artist="Attune Duo",
+    album="Porch Light",
+    genre="Acoustic",
+    mood="calm",
+    valence=0.6,
+    arousal=-0.45,
+    bpm=70,
+    key="G major",
+    seed=662,
+    tune_center=71,
+    motifs={
+        "a": "2:1 4:1 5:1.5 4:.5 2:1 1:1 0:2",
+        "b": "5:1.5 4:.5 2:2 4:1 2:.5 1:.5 2:2",
+    },
+    parts={
+        "guitar": Part("nylon_guitar", level=1, center=59, pan=-0.25, send=0.25),
+        "thumb": Part("nylon_guitar", level=-7, center=43, pan=-0.25, send=0.15),
+        "clarinet": Part("clarinet", level=-1, center=71, pan=0.3, send=0.4, gate=0.97),
+        "vibes": Part("vibraphone", level=-3, center=74, pan=0.45, send=0.4, voices=3),
+        "pad": Part("warm_pad", level=-6, center=59, send=0.5),
+    },
+    form=(
+        Section("Gadd9 | Cmaj7", {"guitar": ".2.1.3.2", "thumb": "R-F-"}, energy=(0.45, 0.55)),
+        Section(
+            "Gadd9 | Cmaj7 | G/B | Dsus4 D",
+            {"guitar": ".2.1.3.2", "thumb": "R-F-", "clarinet": "tune"},
+            tune="a a,",
+            energy=(0.5, 0.6),
+        ),
+        Section(
+            "Em7 | Cmaj7 | G/B | Am7 D",
+            {
+                "guitar": ".2.1.3.2",
+                "thumb": "R-F-",
+                "clarinet": "tune",
+                "vibes": "x---..x-",
+                "pad": "hold",
+            },
+            tune="b b,",
+            energy=(0.6, 0.7),
+        ),
+        Section(
+            "Gadd9 | Cmaj7 | Em7 | Am7 D | G/B | Cmaj7 | Am7 D | G",
+            {
+                "guitar": ".2.1.3.2",
+                "thumb": "R-F-",
+                "clarinet": "tune",
+                "vibes": "below -12",
+                "pad": "hold",
+                "drums": "shaker_soft",
+            },
+            tune="a~ a+~ a a.",
+            energy=(0.65, 0.6),
+        ),
+        Section(
+            "Cmaj7 | Gadd9",
+            {"guitar": ".2.1.3.2|.2.13---", "thumb": "R-F-|R---", "vibes": "x---", "pad": "hold"},
+            energy=(0.5, 0.35),
+        ),
+    ),
+    slowing_beats=4,
+    looseness_seconds=0.01,
+    room=Room(1.8, 0.3, 0.45),
+    drum_level=-10,
+    glue=0.2,
+)
+
+_TEA = Piece(
+    name="lamplight-tea",
+    title="Lamplight Tea",
+    artist="Attune Night Kitchen",
+    album="Porch Light",
+    genre="Lo-fi",
+    mood="relaxed",
+    valence=0.45,
+    arousal=-0.35,
+    bpm=74,
+    key="F major",
+    seed=773,
+    tune_center=72,
+    motifs={
+        "a": "r:.5 4:.5 5:.5 4:.5 2:1 1:1 2:.5 4:.5 1:1 0:1 r:1",
+        "b": "6:1.5 5:.5 4:1 2:1 5:1 4:.5 2:.5 1:2",
+    },
+    parts={
+        "keys": Part("electric_piano", level=1, center=60, send=0.25, voices=4),
+        "vibes": Part("vibraphone", level=0, center=72, pan=0.3, send=0.4),
+        "bass": Part("upright_bass", level=-5, center=40, send=0.05, gate=0.9),
+        "guitar": Part("nylon_guitar", level=-5, center=67, pan=-0.45, send=0.3, voices=3),
+        "pad": Part("glass_pad", level=-9, center=65, send=0.5, voices=3),
+    },
+    form=(
+        Section("Fmaj9 | Dm9", {"keys": "x-----x-----x---"}, energy=(0.5, 0.6)),
+        Section(
+            "Fmaj9 | Dm9 | Gm9 | C9",
+            {
+                "keys": "x-----x---x-----",
+                "vibes": "tune",
+                "bass": "R---..RF|R---F-.A",
+                "drums": "lofi",
+            },
+            tune="a a,",
+            energy=(0.6, 0.65),
+        ),
+        Section(
+            "Bbmaj7 | Am7 | Gm9 | C9",
+            {
+                "keys": "x-----x---x-----",
+                "vibes": "tune",
+                "bass": "R---..RF|R---F-.A",
+                "guitar": "..0-1-2-",
+                "drums": "lofi",
+            },
+            tune="b b,",
+            energy=(0.65, 0.7),
+        ),
+        Section(
+            "Fmaj9 | D7b9 | Gm9 | C9 | Am7 | Dm9 | Gm9 C9 | Fmaj9",
+            {
+                "keys": "x-----x---x-----",
+                "vibes": "tune",
+                "guitar": "..0-1-2-",
+                "bass": "R---..RF|R---F-.A",
+                "pad": "hold",
+                "drums": "brushes",
+            },
+            tune="a~ a+~ a a.",
+            energy=(0.7, 0.7),
+        ),
+        Section(
+            "Bbmaj7 | Fmaj9",
+            {
+                "keys": "x-----x-----x---|x---------------",
+                "bass": "R-----F-|R-------",
+                "pad": "hold",
+            },
+            energy=(0.55, 0.4),
+        ),
+    ),
+    swing=(0.25, 0.58),
+    slowing_beats=4,
+    looseness_seconds=0.01,
+    room=Room(1.2, 0.25, 0.4),
+    drum_level=-4,
+    glue=0.25,
+)
+
+_CEDAR = Piece(
+    name="snow-on-cedar",
+    title="Snow on Cedar",
+    artist="Attune Drift",
+    album="Low Sun",
+    genre="New Age",
+    mood="serene",
+    valence=0.55,
+    arousal=-0.6,
+    bpm=66,
+    key="C major",
+    seed=884,
+    tune_center=76,
+    motifs={
+        "a": "4:1 2:1 1:.5 0:.5 1:1 2:1 4:1 5:2",
+        "b": "7:1.5 5:.5 4:2 5:.5 4:.5 2:1 1:2",
+    },
+    parts={
+        "kalimba": Part("kalimba", level=1, center=76, pan=0.1, send=0.4),
+        "arp": Part("kalimba", level=-3, center=67, pan=-0.4, send=0.4),
+        "choir": Part("choir", level=-4, center=60, send=0.6),
+        "pad": Part("warm_pad", level=-2, center=57, send=0.5),
+        "bass": Part("sub_bass", level=-9, center=38, send=0.1),
+    },
+    form=(
+        Section("Cadd9 | Fmaj7", {"arp": "0.1.2.1.", "pad": "hold"}, energy=(0.4, 0.5)),
+        Section(
+            "Cadd9 | Am7 | Fmaj7 | Gsus4 G",
+            {"kalimba": "tune", "arp": "0.1.2.1.", "pad": "hold", "bass": "R---"},
+            tune="a a,",
+            energy=(0.5, 0.6),
+        ),
+        Section(
+            "Fmaj7 | C/E | Dm7 | Gsus4 G",
+            {"kalimba": "tune", "arp": "0.2.1.3.", "choir": "hold", "pad": "hold", "bass": "R---"},
+            tune="b b,",
+            energy=(0.6, 0.75),
+        ),
+        Section(
+            "Cadd9 | Am7 | Fmaj7 | G6 | Am7 | Em7 | Fmaj7 G | C",
+            {
+                "kalimba": "tune",
+                "arp": "0.2.1.3.",
+                "choir": "hold",
+                "pad": "hold",
+                "bass": "R---",
+                "drums": "heartbeat",
+            },
+            tune="a~ a+~ a a.",
+            energy=(0.7, 0.55),
+        ),
+        Section(
+            "Fmaj7 | Cadd9",
+            {"arp": "0.1.2.1.|0.1.2---", "choir": "hold", "pad": "hold"},
+            energy=(0.5, 0.3),
+        ),
+    ),
+    slowing_beats=4,
+    looseness_seconds=0.009,
+    room=Room(2.8, 0.4, 0.55),
+    drum_level=-8,
+    glue=0.2,
+)
+
+CALM: tuple[Piece, ...] = (_MOSS, _RIVER, _TEA, _CEDAR)
