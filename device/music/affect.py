@@ -45,7 +45,7 @@ class OwnTag(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(msg)
 
 
-def affect_of(  # noqa: PLR0913 - one argument for each thing that may speak
+def affect_of(
     *,
     own: OwnTag | None = None,
     valence: float | None = None,

@@ -24,6 +24,9 @@ of it (MP3): those play to where they end.
 MISSING_SECONDS = 2.0
 """So much less sound than promised, and 5 % of it, is a broken file and not a rounding."""
 
+LONGEST_SECONDS = 86_400.0
+"""A longer file is no music, or its header is damaged."""
+
 
 class Unplayable(Exception):  # noqa: N818 - a state of the file, not a programming error
     """The file cannot be played; the message says why."""
@@ -54,6 +57,8 @@ def probe(path: Path) -> tuple[Tags, float]:
         seconds = heard
     if seconds <= 0.0:
         raise Unplayable("it holds no sound")
+    if seconds > LONGEST_SECONDS:
+        raise Unplayable(f"damaged: it claims to last {seconds / 3600:.0f} hours")
     return parse(flatten(metadata if file is None else file.tags)), seconds
 
 

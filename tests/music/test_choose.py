@@ -199,6 +199,7 @@ def test_focus_keeps_arousal_steady() -> None:
     assert statistics.pstdev(each.affect.arousal for each in chosen) < 0.15
 
 
+@settings(deadline=None)
 @given(moods, st.sampled_from([Goal.LIFT, Goal.CALM]), st.integers(0, 30))
 def test_an_aim_moves_at_most_a_step_a_track(mood: Mood, goal: Goal, steps: int) -> None:
     here, there = aim_of(goal, mood, steps), aim_of(goal, mood, steps + 1)
@@ -352,7 +353,7 @@ def test_choosing_is_fast(count: int, bound_ms: float) -> None:
     rng = random.Random(0)
     spent = []
     for _ in range(30):
-        start = time.perf_counter()
+        start = time.process_time()  # processor time: others may be busy on this machine, too
         assert catalogue.choose(wish, rng)
-        spent.append(1e3 * (time.perf_counter() - start))
+        spent.append(1e3 * (time.process_time() - start))
     assert statistics.median(spent) < bound_ms, f"{statistics.median(spent):.2f} ms"
