@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from device.home.commands import PARSERS
 from device.home.entities import discovery, topics
 from device.home.mqtt import MqttBridge
+from device.home.state import DRIFT_SECONDS, FACT_SECONDS
 from device.settings import MqttSettings
 from device.system.supervise import Supervisor, WorkerFailed
 from device.types import (
@@ -181,11 +182,13 @@ def test_a_burst_of_states_is_coalesced_and_its_last_one_arrives(
     with Listener(shared.port) as home:
         speaker = start(settings)
         speaker.part(Health.UP)
+        began = time.monotonic()
         for volume in range(101):
             speaker.bridge.show(a_status(volume=volume))
             time.sleep(0.002)
         home.hear(where.state, lambda m: json_of(m.payload)["volume"] == 100)
-        assert sum(m.topic == where.state for m in home.heard) <= 4
+        took = time.monotonic() - began
+        assert sum(m.topic == where.state for m in home.heard) <= 2 + took / FACT_SECONDS
 
 
 def test_nothing_is_sent_while_only_time_passes(shared: Broker, start: Start) -> None:
@@ -261,7 +264,7 @@ def test_a_command_is_answered_by_the_new_state_at_once(shared: Broker, start: S
         assert isinstance(command, SetVolume)
         speaker.bridge.show(a_status(volume=command.percent))
         home.hear(where.state, lambda m: json_of(m.payload)["volume"] == 35)
-        assert time.monotonic() - asked < 0.4
+        assert time.monotonic() - asked < DRIFT_SECONDS / 2
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\xff\xfe\x00", b"{}", b"9" * 4000, b"\x1b[2J"])
@@ -327,7 +330,7 @@ def test_the_hubs_birth_is_answered_after_a_moment(shared: Broker, start: Start)
         waited = time.monotonic() - born
         home.hear(where.state)
         home.hear(where.availability)
-    assert 0.9 < waited < 3.0
+    assert 0.9 < waited < 6.0
 
 
 # --- when the broker is missing ------------------------------------------------------------
@@ -390,7 +393,8 @@ def test_a_broker_that_says_so_names_the_other_speaker(serve: Serve, start: Star
         connection.sendall(b"\x20\x03\x00\x00\x00")
         subscribe = connection.recv(1000)
         connection.sendall(b"\x90\x05" + subscribe[2:4] + b"\x00\x01\x01")
-        connection.sendall(b"\xe0\x01\x8e")  # session taken over; mosquitto 2.0 just hangs up
+        # Session taken over, with a reason in words (mosquitto 2.0 just hangs up).
+        connection.sendall(b"\xe0\x0a\x8e\x08\x1f\x00\x05taken")
         while connection.recv(4096):
             pass
 
@@ -587,4 +591,4 @@ def test_a_silent_broker_does_not_delay_the_end(serve: Serve) -> None:
     stopping = time.monotonic()
     speaker.stop()
     release.set()
-    assert time.monotonic() - stopping < 1.5
+    assert time.monotonic() - stopping < 4.0
