@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from device.music.goals import Aim
+from device.music.goals import DESTINATIONS, Aim
 from device.types import Affect, Goal, Mood, MoodLabel, Track
 
 NEAR = 0.6
@@ -72,17 +72,23 @@ def _sign(value: float, edge: float) -> int:
 
 
 def _purpose(affect: Affect, goal: Goal, mood: Mood, aim: Aim) -> str:
+    place = (affect.valence, affect.arousal)
+    far = affect.source != "unknown" and math.dist(place, (aim.valence, aim.arousal)) > NEAR
+    nearest = "about as near as this library comes, "
     if goal is Goal.FOCUS:
-        return "to help you focus"
+        return f"{nearest if far else ''}to help you focus"
     looks = _looks(mood)
+    if goal is Goal.MATCH:
+        return f"{nearest if far and mood.label in _LOOKS else ''}{looks}"
     if goal is Goal.LIFT:
-        return f"{'to lift the mood' if aim.arrived else 'a step up'}, {looks}"
-    if goal is Goal.CALM:
-        return f"{'to calm the mood' if aim.arrived else 'a step toward calm'}, {looks}"
-    distance = math.dist((affect.valence, affect.arousal), (aim.valence, aim.arousal))
-    if mood.label in _LOOKS and affect.source != "unknown" and distance > NEAR:
-        return f"about as near as this library comes, {looks}"
-    return looks
+        verb, doing, step = "lift", "lifting", "a step up"
+    else:
+        verb, doing, step = "calm", "calming", "a step toward calm"
+    if aim.arrived:
+        return f"{nearest if far else ''}to {verb} the mood, {looks}"
+    if math.dist(place, DESTINATIONS[goal]) < aim.to_go:
+        return f"{step}, {looks}"
+    return f"to meet the mood before {doing} it, {looks}"
 
 
 def _looks(mood: Mood) -> str:

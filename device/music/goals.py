@@ -20,15 +20,22 @@ STEADY = 0.12
 """The same for arousal while focusing: it must not swing."""
 BROAD = 0.5
 """The same where the mood cannot be told."""
+AT_EASE = 0.2
+"""Valence added where a face tells no emotion: people at rest feel mildly well (the positivity
+offset; Cacioppo & Berntson, Psychological Bulletin 115, 1994); sad music would surprise them."""
 
 
 class Aim(NamedTuple):
-    """The point to play near, and how near on each axis. `arrived`: a path's end is reached."""
+    """The point to play near, and how near on each axis.
+
+    On a path: `to_go` is how far the mood is from its end, `arrived` that the aim is there.
+    """
 
     valence: float
     arousal: float
     valence_tolerance: float = TOLERANCE
     arousal_tolerance: float = TOLERANCE
+    to_go: float = 0.0
     arrived: bool = True
 
 
@@ -43,6 +50,8 @@ def aim_of(goal: Goal, mood: Mood, steps: int) -> Aim:
     tolerance = TOLERANCE if known else BROAD
     # An uncertain mood still has an expected place; where nobody is, that is the middle.
     start = (0.0, 0.0) if mood.label is MoodLabel.NOBODY else (mood.valence, mood.arousal)
+    if not known or mood.label is MoodLabel.NEUTRAL:
+        start = (min(1.0, start[0] + AT_EASE), start[1])
     if goal is Goal.MATCH:
         return Aim(*start, tolerance, tolerance)
     end = DESTINATIONS[goal]
@@ -51,5 +60,6 @@ def aim_of(goal: Goal, mood: Mood, steps: int) -> Aim:
     return Aim(
         start[0] + share * (end[0] - start[0]),
         start[1] + share * (end[1] - start[1]),
+        to_go=distance,
         arrived=share >= 1.0,
     )

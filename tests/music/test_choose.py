@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.music.catalogue import CLOCK_SET, Catalogue, Wish
-from device.music.goals import DESTINATIONS, FOCUS, STEP, aim_of
+from device.music.goals import AT_EASE, DESTINATIONS, FOCUS, STEP, aim_of
 from device.types import Affect, Goal, Mood, MoodLabel, Track, TrackId
 
 NOW = 1_780_000_000.0  # May 2026
@@ -175,6 +175,17 @@ def test_match_plays_near_the_mood(mood: Mood) -> None:
     assert mean(chosen, "arousal") == pytest.approx(mood.arousal, abs=0.15)
 
 
+def test_a_neutral_face_is_not_met_with_sad_music() -> None:
+    mood = Mood(MoodLabel.NEUTRAL, 0.0, 0.0, 0.8, people=1)
+    count = Counter(
+        each.id
+        for each in draws(
+            Catalogue([track("sad", -0.5, -0.3), track("mild", 0.4, -0.2)]), Wish(mood, wall=NOW)
+        )
+    )
+    assert count[TrackId("mild")] > 3 * count[TrackId("sad")]
+
+
 @pytest.mark.parametrize("goal", [Goal.LIFT, Goal.CALM])
 def test_a_path_starts_at_the_mood_and_ends_at_the_goal(goal: Goal) -> None:
     catalogue = Catalogue(library(500))
@@ -207,9 +218,9 @@ def test_an_aim_moves_at_most_a_step_a_track(mood: Mood, goal: Goal, steps: int)
     assert moved <= STEP + 1e-9
 
 
-def test_where_nobody_is_the_aim_is_the_middle_and_wide() -> None:
+def test_where_nobody_is_the_aim_is_a_mild_middle_and_wide() -> None:
     aim = aim_of(Goal.MATCH, Mood(MoodLabel.NOBODY, 0.9, 0.9), 0)
-    assert (aim.valence, aim.arousal) == (0.0, 0.0)
+    assert (aim.valence, aim.arousal) == (AT_EASE, 0.0)
     assert aim.valence_tolerance > aim_of(Goal.MATCH, HAPPY, 0).valence_tolerance
 
 
@@ -319,8 +330,14 @@ OLD = Mood(
          "bright and lively, as you look happy"),
         (track("a", -0.6, -0.5), Wish(HAPPY, wall=NOW),
          "quiet and wistful, about as near as this library comes, as you look happy"),
-        (track("a", -0.6, -0.5), Wish(SAD, Goal.LIFT, NOW),
+        (track("a", -0.4, -0.3), Wish(SAD, Goal.LIFT, NOW),
          "quiet and wistful, a step up, as you look sad"),
+        (track("a", -0.7, -0.5), Wish(SAD, Goal.LIFT, NOW),
+         "quiet and wistful, to meet the mood before lifting it, as you look sad"),
+        (track("a", -0.9, -0.1), Wish(SAD, Goal.LIFT, NOW, steps=9),
+         "wistful, about as near as this library comes, to lift the mood, as you look sad"),
+        (track("a", -0.6, 0.7), Wish(SAD, Goal.FOCUS, NOW),
+         "dark and driving, about as near as this library comes, to help you focus"),
         (track("a", 0.7, 0.5), Wish(SAD, Goal.LIFT, NOW, steps=9),
          "bright and lively, to lift the mood, as you look sad"),
         (track("a", 0.3, -0.6), Wish(SAD, Goal.CALM, NOW, steps=9),
