@@ -19,8 +19,10 @@ CELL_CHANGE = 6
 noise of a dim room by one or two."""
 CELLS_CHANGED = 6
 """Cells that must differ: a face 2 m from the camera covers about 16."""
-FORCE_SECONDS = 3.0
+NOBODY_SECONDS = 3.0
 """Even an unchanged view is analysed that often: a face may have been overlooked."""
+SOMEBODY_SECONDS = 1.0
+"""With a face in view more often: a smile far away changes few pixels."""
 
 
 class MotionGate:
@@ -30,10 +32,14 @@ class MotionGate:
         self._seen: npt.NDArray[np.uint8] | None = None
         self._at = 0.0
 
-    def passes(self, image: Image, at: float) -> bool:
-        """Whether an RGB image, taken at `at`, is worth analysing; if so it is remembered."""
+    def passes(self, image: Image, at: float, *, somebody: bool) -> bool:
+        """Whether an RGB image, taken at `at`, is worth analysing; if so it is remembered.
+
+        `somebody` tells whether a face was in view when the last one was analysed.
+        """
         cells = _cells(image)
-        if self._seen is not None and at - self._at < FORCE_SECONDS:
+        patience = SOMEBODY_SECONDS if somebody else NOBODY_SECONDS
+        if self._seen is not None and at - self._at < patience:
             changed = np.count_nonzero(cv2.absdiff(cells, self._seen) >= CELL_CHANGE)
             if changed < CELLS_CHANGED:
                 return False

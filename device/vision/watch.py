@@ -12,10 +12,10 @@ from device.vision import sources
 from device.vision.capture import redacted
 from device.vision.detect import BlazeDetector
 from device.vision.motion import MotionGate
+from device.vision.quality import is_sound, sharpness
 from device.vision.rate import look_hertz
 from device.vision.reader import ModelReader
 from device.vision.runtime import Model, ModelError
-from device.vision.quality import is_sound, sharpness
 from device.vision.track import FORGET_SECONDS, Track, Tracks, age, follow, learn_age, stay
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Watcher:
     def _look(self, frame: Frame) -> Sighting:
         """What is in a frame; what was in the last one when nothing moved."""
         self.frames_seen += 1
-        if self._gate.passes(frame.detect, frame.at):
+        if self._gate.passes(frame.detect, frame.at, somebody=bool(self._last.faces)):
             began = time.perf_counter()
             faces = self._analyse(frame)
             self.inference_milliseconds = (time.perf_counter() - began) * 1000

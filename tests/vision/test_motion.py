@@ -7,7 +7,7 @@ import pytest
 
 from device.settings import CameraSettings
 from device.types import Board
-from device.vision.motion import FORCE_SECONDS, MotionGate
+from device.vision.motion import NOBODY_SECONDS, SOMEBODY_SECONDS, MotionGate
 from device.vision.rate import look_hertz
 
 if TYPE_CHECKING:
@@ -25,29 +25,35 @@ def room(seed: int, noise: float = 8.0, *, brighter: int = 0) -> Image:
 
 def test_noise_is_no_change() -> None:
     gate = MotionGate()
-    assert gate.passes(room(0), 0.0)
-    passed = [gate.passes(room(seed), seed * 0.01) for seed in range(1, 60)]
+    assert gate.passes(room(0), 0.0, somebody=False)
+    passed = [gate.passes(room(seed), seed * 0.01, somebody=False) for seed in range(1, 20)]
     assert not any(passed)
 
 
 def test_a_small_face_is_a_change() -> None:
     gate = MotionGate()
-    gate.passes(room(0), 0.0)
+    gate.passes(room(0), 0.0, somebody=False)
     image = room(1)
     image[220:260, 300:335] = (200, 160, 140)  # 5.5 % of the width: 2.5 m away
-    assert gate.passes(image, 0.1)
+    assert gate.passes(image, 0.1, somebody=False)
 
 
 def test_slow_change_adds_up() -> None:
     gate = MotionGate()
-    gate.passes(room(0), 0.0)
-    passed = [gate.passes(room(step, brighter=step), step * 0.05) for step in range(1, 20)]
+    gate.passes(room(0), 0.0, somebody=False)
+    passed = [
+        gate.passes(room(step, brighter=step), step * 0.05, somebody=False) for step in range(1, 20)
+    ]
     assert 3 <= sum(passed) <= 6  # every six grey levels, or a little earlier by noise
 
 
-def test_an_unchanged_view_is_analysed_now_and_then() -> None:
+@pytest.mark.parametrize(
+    ("somebody", "patience"), [(False, NOBODY_SECONDS), (True, SOMEBODY_SECONDS)]
+)
+def test_an_unchanged_view_is_analysed_now_and_then(somebody: bool, patience: float) -> None:
     gate = MotionGate()
-    passed = [gate.passes(room(0), at / 10) for at in range(int(FORCE_SECONDS * 20) + 1)]
+    looks, view = range(round(patience * 20) + 1), room(0)
+    passed = [gate.passes(view, look / 10, somebody=somebody) for look in looks]
     assert sum(passed) == 3
 
 

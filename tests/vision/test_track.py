@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.types import Box, Emotion, FaceReading
@@ -30,6 +30,7 @@ def reading(years: float) -> FaceReading:
     return FaceReading(emotions, years, (years - 4, years + 6))
 
 
+@settings(deadline=None)
 @given(scenes)
 def test_ids_are_unique_and_never_given_twice(scene: list[tuple[list[Box], float]]) -> None:
     tracks, at, gone, last = Tracks(), 0.0, set[int](), set[int]()
@@ -46,6 +47,7 @@ def test_ids_are_unique_and_never_given_twice(scene: list[tuple[list[Box], float
         last = kept
 
 
+@settings(deadline=None)
 @given(st.lists(boxes, max_size=6), st.randoms())
 def test_the_order_of_detections_does_not_matter(found_boxes: list[Box], random: object) -> None:
     tracks, first = follow(Tracks(), found_boxes, 0.0)
@@ -58,6 +60,7 @@ def test_the_order_of_detections_does_not_matter(found_boxes: list[Box], random:
     assert [track.id for track in again] == [first[index].id for index in order]
 
 
+@settings(deadline=None)
 @given(boxes, st.floats(-0.3, 0.3), st.floats(-0.3, 0.3))
 def test_a_face_that_moves_a_little_stays_itself(box: Box, right: float, down: float) -> None:
     tracks, (before,) = follow(Tracks(), [box], 0.0)
@@ -137,6 +140,7 @@ def test_the_heaviest_looks_are_kept() -> None:
     assert age(tracks, track.id) == (40.0, (36.0, 46.0))
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_a_weighted_median_has_half_the_weight_on_each_side(
     values: list[tuple[float, float]],
@@ -147,6 +151,7 @@ def test_a_weighted_median_has_half_the_weight_on_each_side(
     assert math.fsum(w for v, w in values if v > median) <= total / 2 * (1 + 1e-9)
 
 
+@settings(deadline=None)
 @given(boxes, boxes)
 def test_overlap_is_symmetric_and_bounded(one: Box, two: Box) -> None:
     assert iou(one, two) == pytest.approx(iou(two, one))

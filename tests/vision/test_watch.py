@@ -124,10 +124,10 @@ def test_a_hot_board_looks_half_as_often() -> None:
 
 
 def test_an_unchanged_view_is_not_analysed_again_but_still_told() -> None:
-    room = Room(lambda _: EMPTY, waits=24).run()  # three seconds at 8 Hz
+    room = Room(lambda _: EMPTY, waits=8).run()  # a second at 8 Hz
     assert room.detector.calls == 1
     assert room.watcher.frames_analysed == 1
-    assert len(room.posted) == 24
+    assert len(room.posted) == 8
     assert {sighting.faces[0].track for sighting in room.posted} == {1}
     times = [sighting.at for sighting in room.posted]
     assert times == sorted(set(times))
@@ -135,7 +135,7 @@ def test_an_unchanged_view_is_not_analysed_again_but_still_told() -> None:
 
 def test_a_still_face_keeps_its_track() -> None:
     room = Room(lambda _: EMPTY, waits=200).run()
-    assert 7 <= room.detector.calls <= 9
+    assert 24 <= room.detector.calls <= 26
     assert {sighting.faces[0].track for sighting in room.posted} == {1}
 
 
@@ -246,7 +246,7 @@ def test_privacy_under_the_real_supervisor() -> None:
             changed.clear()
             time.sleep(0.05)  # into the five seconds between two looks
             watcher.set_privacy(on)
-            assert changed.wait(1.0)
+            assert changed.wait(3.0)
             last = news[-1]
             assert isinstance(last, PartChanged)
             assert last.part.health is health
