@@ -258,8 +258,12 @@ def _run(parsed: argparse.Namespace) -> int:
     path = _config_path(parsed)
     settings = config.load(path)
     from device import daemon
+    from device.system.database import StateError
 
-    return daemon.run(settings, path)
+    try:
+        return daemon.run(settings, path)
+    except StateError as error:
+        return _fail(str(error), FAILED)
 
 
 def _demo(parsed: argparse.Namespace) -> int:

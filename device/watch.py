@@ -23,6 +23,9 @@ POLL_SECONDS = 0.5
 NAME_COLUMNS = 10
 BAR_COLUMNS = 24
 
+UNSURE = (MoodLabel.NOBODY, MoodLabel.UNCERTAIN)
+"""Labels of which a confidence says nothing."""
+
 BOLD, DIM, GREEN, YELLOW, RED, CYAN = "1", "2", "32", "33", "31", "36"
 HEALTH_COLOURS = {
     Health.UP: GREEN,
@@ -80,7 +83,8 @@ def changes(before: Status | None, after: Status) -> list[str]:
     """What happened between two statuses, a line each; `before` None: how it all stands."""
     lines = []
     if before is None or before.mood.label is not after.mood.label:
-        lines.append(f"mood: {after.mood.label.value}, {after.mood.confidence:.0%} sure")
+        sure = "" if after.mood.label in UNSURE else f", {after.mood.confidence:.0%} sure"
+        lines.append(f"mood: {after.mood.label.value}{sure}")
     if before is None or (before.people, before.age_group) != (after.people, after.age_group):
         lines.append(f"people: {_people(after)}")
     if before is None or _playing(before) != _playing(after):
@@ -194,9 +198,9 @@ def headline(status: Status, paint: Paint) -> str:
 
 def _mood(status: Status, paint: Paint) -> str:
     mood = status.mood
-    colour = DIM if mood.label in (MoodLabel.NOBODY, MoodLabel.UNCERTAIN) else CYAN
+    colour = DIM if mood.label in UNSURE else CYAN
     words = paint(mood.label.value, f"{BOLD};{colour}")
-    if mood.label is not MoodLabel.NOBODY:
+    if mood.label not in UNSURE:
         words += f", {mood.confidence:.0%} sure"
     words += f", for {span(mood.since_seconds)}"
     return words + (" (set by hand)" if mood.overridden else "")
