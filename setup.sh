@@ -1,0 +1,281 @@
+#!/usr/bin/env bash
+# Sets Attune up: to try it, to test it, or to install it as a service.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+usage() {
+    cat <<'END'
+usage: ./setup.sh COMMAND [--dry-run]
+
+To try it
+  demo [--seconds N] [--summary FILE] [--camera SRC]
+                        everything it needs, then see it work, here and now
+To work on it
+  test [PYTEST OPTIONS] everything the tests need, then linters, types and tests
+  test-all              the tests on each Python from 3.10 to 3.13 found here
+  train                 .venv-train, with TensorFlow, to train and convert models
+To live with it (as root; Raspberry Pi, Jetson, any Debian or Ubuntu with systemd)
+  install               /opt/attune, /etc/attune, user attune, service attune.service
+  upgrade               the same, from this tree, over what is installed
+  uninstall [--purge]   remove it; --purge: settings and what it remembers, too
+
+  --dry-run             say what would be done, and do nothing
+END
+}
+
+readonly PYTHONS=(3.10 3.11 3.12 3.13)
+readonly OS_RELEASE=${ATTUNE_OS_RELEASE:-/etc/os-release} # the tests show it other systems
+
+DRY_RUN=false
+PYTHON=
+
+# shellcheck source=systemd/install.sh
+. systemd/install.sh
+
+# --- telling and doing -----------------------------------------------------------------------
+
+say() {
+    if [[ -t 1 ]]; then printf '\033[1m==> %s\033[0m\n' "$*"; else printf '==> %s\n' "$*"; fi
+}
+note() { printf '    %s\n' "$*"; }
+die() {
+    printf 'setup.sh: %s\n' "$*" >&2
+    exit 1
+}
+wrong_use() {
+    printf 'setup.sh: %s; see ./setup.sh --help\n' "$*" >&2
+    exit 2
+}
+
+# Runs a command, or only shows it with --dry-run.
+run() {
+    if $DRY_RUN; then
+        printf '+'
+        printf ' %q' "$@"
+        printf '\n'
+    else
+        "$@"
+    fi
+}
+
+as_root() {
+    if [[ $EUID -eq 0 ]]; then run "$@"; else run sudo "$@"; fi
+}
+
+write() { # FILE TEXT
+    if $DRY_RUN; then printf '+ write %s\n' "$1"; else printf '%s\n' "$2" >"$1"; fi
+}
+
+os() { # one field of os-release, empty where there is none
+    # shellcheck disable=SC1090 # another file on each system
+    (. "$OS_RELEASE" 2>/dev/null && printf '%s' "${!1:-}") || true
+}
+
+# --- system packages -------------------------------------------------------------------------
+
+debian_like() {
+    [[ " $(os ID) $(os ID_LIKE) " == *" debian "* ]] && command -v apt-get >/dev/null
+}
+
+# Debian 13 and Ubuntu 24.04 renamed it when time_t grew to 64 bits.
+glib_package() {
+    local oldest=13
+    [[ $(os ID) == ubuntu ]] && oldest=24
+    local version
+    version=$(os VERSION_ID)
+    version=${version%%.*}
+    if [[ -z $version || $version -ge $oldest ]]; then echo libglib2.0-0t64; else echo libglib2.0-0; fi
+}
+
+has() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; }
+
+can_become_root() {
+    [[ $EUID -eq 0 ]] || sudo -n true 2>/dev/null || { command -v sudo >/dev/null && [[ -t 0 ]]; }
+}
+
+apt_install() { # PACKAGE...
+    local line="apt-get install $*"
+    debian_like || die "missing here, install by your system's own means (names as in Debian): $*"
+    $DRY_RUN || can_become_root ||
+        die "packages are missing; as root run this, then ./setup.sh again: $line"
+    say "Installing system packages: $*"
+    as_root apt-get -qq -o DPkg::Lock::Timeout=120 update ||
+        note "the package lists could not be renewed; going on with the ones that are there"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=120 \
+        install --no-install-recommends "$@" || die "that failed; mend it, or try by hand: $line"
+}
+
+# Installs what WHAT... (python, glib, mosquitto, shellcheck) lack here.
+need() {
+    local missing=() what fresh_broker=false
+    for what in "$@"; do
+        case $what in
+        python)
+            if find_python; then
+                "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || missing+=("${PYTHON##*/}-venv")
+            elif [[ -n $(version_of python3) ]]; then
+                die "Attune needs Python 3.10 to 3.13; here is $(version_of python3) alone"
+            else
+                missing+=(python3 python3-venv)
+            fi
+            ;;
+        glib)
+            [[ -n $PYTHON ]] && "$PYTHON" -c 'import ctypes; ctypes.CDLL("libglib-2.0.so.0")' \
+                2>/dev/null || missing+=("$(glib_package)")
+            ;;
+        mosquitto) has mosquitto || { missing+=(mosquitto) && fresh_broker=true; } ;;
+        *) has "$what" || missing+=("$what") ;;
+        esac
+    done
+    [[ ${#missing[@]} -eq 0 ]] || apt_install "${missing[@]}"
+    if $fresh_broker && [[ -d /run/systemd/system ]]; then
+        note "only mosquitto's program is wanted: its service, fresh from the package, is switched off"
+        as_root systemctl disable --now mosquitto.service
+    fi
+    [[ -n $PYTHON ]] || find_python || $DRY_RUN ||
+        die "Attune needs Python 3.10 to 3.13; this system's packages have $(version_of python3)"
+}
+
+# --- Python ----------------------------------------------------------------------------------
+
+version_of() { # INTERPRETER -> 3.11, nothing when it does not run
+    "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true
+}
+
+supported() { [[ -n $1 && " ${PYTHONS[*]} " == *" $1 "* ]]; }
+
+# The system's own where it fits: its packages (cameras) are built for it.
+find_python() {
+    local name
+    for name in python3 python3.11 python3.12 python3.13 python3.10; do
+        if supported "$(version_of "$name")"; then
+            PYTHON=$name
+            return
+        fi
+    done
+    return 1
+}
+
+interpreter() { # VERSION -> path of such an interpreter, nothing when there is none
+    local candidate
+    for candidate in "python$1" "${HOME:-}/.pyenv/versions/$1".*/bin/python; do
+        if [[ $(version_of "$candidate") == "$1" ]]; then
+            echo "$candidate"
+            return
+        fi
+    done
+}
+
+pip_install() { # VENV ARGUMENTS...
+    local pip=("$1/bin/python" -m pip --disable-pip-version-check --quiet install)
+    shift
+    run "${pip[@]}" "$@" && return
+    note "that failed; once more, in case the network hiccupped"
+    $DRY_RUN || sleep 5
+    run "${pip[@]}" "$@" || die "the Python packages could not be installed; the lines above say why"
+}
+
+# Makes VENV for PYTHON with the project and its EXTRA, if it is not so already.
+make_venv() { # VENV [EXTRA]
+    local venv=$1 extra=${2:-} python=${PYTHON:-python3} version stamp
+    version=$(version_of "$python")
+    # A virtual environment serves one Python, and only where it was made.
+    if [[ $(version_of "$venv/bin/python") != "$version" ||
+        $(head -qn 1 "$venv/bin/pip" 2>/dev/null) != "#!$PWD/$venv/bin/python"* ]]; then
+        say "Making $venv for Python $version"
+        run "$python" -m venv --clear "$venv"
+    fi
+    stamp=$(sha256sum <pyproject.toml)
+    # Whatever extra was installed, what is needed to run is there.
+    if grep -qsxF -- "$stamp" "$venv/stamp-$extra"*; then return; fi
+    say "Installing Python packages into $venv (minutes, the first time)"
+    pip_install "$venv" --editable ".${extra:+[$extra]}"
+    write "$venv/stamp-$extra" "$stamp"
+}
+
+# --- to try it, to work on it ----------------------------------------------------------------
+
+demo() {
+    need python glib mosquitto
+    make_venv .venv
+    say "Starting the demonstration"
+    run exec .venv/bin/attune demo "$@"
+}
+
+check_sources() { # VENV
+    say "Linters and types"
+    run "$1/bin/ruff" check .
+    run "$1/bin/ruff" format --check .
+    run "$1/bin/mypy"
+    run shellcheck setup.sh systemd/install.sh .ci/run
+}
+
+readonly QUICK='not slow and not benchmark'
+
+tests() {
+    need python glib mosquitto shellcheck
+    make_venv .venv dev
+    check_sources .venv
+    say "Tests"
+    note "Left out: slow and benchmark; run them with ./setup.sh test -m 'slow or benchmark'"
+    run exec .venv/bin/python -m pytest -m "$QUICK" "$@"
+}
+
+test_all() {
+    local version python results=() failed=false
+    need python glib mosquitto
+    for version in "${PYTHONS[@]}"; do
+        python=$(interpreter "$version")
+        if [[ -z $python ]]; then
+            results+=("Python $version: not found here")
+            continue
+        fi
+        PYTHON=$python
+        make_venv ".venv-$version" dev
+        say "Tests on Python $version"
+        if run ".venv-$version/bin/python" -m pytest -q -m "$QUICK" "$@"; then
+            results+=("Python $version: passed")
+        else
+            results+=("Python $version: FAILED")
+            failed=true
+        fi
+    done
+    say "On each Python"
+    for version in "${results[@]}"; do note "$version"; done
+    ! $failed
+}
+
+train() {
+    need python
+    make_venv .venv-train train
+    say "Ready. Next: .venv-train/bin/python -m training --help"
+}
+
+# --- what was asked --------------------------------------------------------------------------
+
+arguments=()
+for argument in "$@"; do
+    case $argument in
+    --dry-run) DRY_RUN=true ;;
+    -h | --help) usage && exit ;;
+    *) arguments+=("$argument") ;;
+    esac
+done
+set -- "${arguments[@]}"
+SUBCOMMAND=${1:-}
+[[ -n $SUBCOMMAND ]] || { usage >&2 && exit 2; }
+shift
+case $SUBCOMMAND in
+demo) demo "$@" ;;
+test) tests "$@" ;;
+test-all) test_all "$@" ;;
+train | install | upgrade)
+    [[ $# -eq 0 ]] || wrong_use "$SUBCOMMAND takes no arguments"
+    case $SUBCOMMAND in
+    install) install_service ;;
+    *) "$SUBCOMMAND" ;;
+    esac
+    ;;
+uninstall) uninstall "$@" ;;
+*) wrong_use "unknown command $SUBCOMMAND" ;;
+esac

@@ -1,0 +1,296 @@
+"""setup.sh on systems of every kind, played by fake programs; nothing is installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = ("setup.sh", "systemd/install.sh", ".ci/run")
+
+FAKE_PYTHON = r"""#!/bin/bash
+case "$*" in
+*version_info*) echo "${FAKE_VERSION-3.11}" ;;
+*CDLL*) [[ ${FAKE_GLIB-yes} == yes ]] ;;
+*"-m venv --clear "*)
+    mkdir -p "$4/bin" && rm -f "$4"/stamp-* && cp "$0" "$4/bin/python"
+    echo "#!$PWD/$4/bin/python" >"$4/bin/pip"
+    printf '#!/bin/bash\necho "attune runs: $*"\n' >"$4/bin/attune" && chmod +x "$4/bin/attune"
+    echo venv >>calls
+    ;;
+*"-m pip "*)
+    echo pip >>calls
+    failures=$(cat failures 2>/dev/null || echo 0)
+    [[ $failures == 0 ]] || { echo $((failures - 1)) >failures; exit 1; }
+    ;;
+esac
+"""
+
+TOOLS = (
+    "bash cat chmod cmp cp cut date df dirname env find getent grep head mkdir mv readlink rm"
+    " setpriv sha256sum sort tail uname xargs"
+)
+
+SYSTEMS = {
+    "bookworm": 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"',
+    "trixie": 'ID=debian\nVERSION_ID="13"',
+    "sid": "ID=debian",
+    "raspbian": 'ID=raspbian\nID_LIKE=debian\nVERSION_ID="12"',
+    "jammy": 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="22.04"',
+    "noble": 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"',
+    "fedora": 'ID=fedora\nVERSION_ID="42"\nPRETTY_NAME="Fedora Linux 42"',
+}
+
+
+class Machine:
+    """A copy of the tree's outside, and a PATH whose programs may be faked or left out."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tree = folder / "attune"
+        self.bin = folder / "bin"
+        self.bin.mkdir()
+        for program in TOOLS.split():
+            found = shutil.which(program, path="/usr/bin:/bin")
+            assert found is not None, program
+            (self.bin / program).symlink_to(found)
+        for name in ("setup.sh", "pyproject.toml", "systemd", ".ci", "config"):
+            self._copy(name)
+        for name in ("device", "models_tflite", "music"):
+            (self.tree / name).mkdir()
+        (self.tree / "README.md").write_text("Attune")
+        (self.tree / "LICENSE").write_text("MIT")
+        self.os_release = folder / "os-release"
+        self.be("bookworm")
+        self.fake("python3", FAKE_PYTHON)
+        self.fake("dpkg", "#!/bin/sh\necho ${FAKE_ARCHITECTURE-amd64}\n")
+        for name in ("apt-get", "systemctl", "mosquitto", "shellcheck", "sleep"):
+            self.fake(name, "#!/bin/sh\n")
+
+    def _copy(self, name: str) -> None:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, self.tree / name)
+        else:
+            self.tree.mkdir(exist_ok=True)
+            shutil.copy(ROOT / name, self.tree / name)
+
+    def be(self, system: str) -> None:
+        self.os_release.write_text(SYSTEMS[system] + "\n")
+
+    def leave_out(self, program: str) -> None:
+        (self.bin / program).unlink(missing_ok=True)
+
+    def fake(self, program: str, script: str) -> None:
+        self.leave_out(program)
+        (self.bin / program).write_text(script)
+        (self.bin / program).chmod(0o755)
+
+    def setup(
+        self, *arguments: str, as_nobody: bool = False, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        return subprocess.run(
+            [*(nobody if as_nobody and os.geteuid() == 0 else []), "./setup.sh", *arguments],
+            cwd=self.tree,
+            env={
+                "PATH": str(self.bin),
+                "HOME": str(self.tree),
+                "ATTUNE_OS_RELEASE": str(self.os_release),
+                **environment,
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def files(self) -> set[Path]:
+        return set(self.tree.rglob("*"))
+
+    def calls(self) -> list[str]:
+        path = self.tree / "calls"
+        calls = path.read_text().split() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return calls
+
+
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    # Not tmp_path: whom root becomes to test without root may not enter it.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Machine(Path(folder))
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+def test_shellcheck_finds_nothing() -> None:
+    verdict = subprocess.run(
+        ["shellcheck", *SCRIPTS], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert verdict.stdout == ""
+
+
+def test_ci_runs_the_tests_and_nothing_else() -> None:
+    assert (ROOT / ".ci/run").read_text().splitlines()[-1].endswith("exec ./setup.sh test")
+
+
+# --- how it is asked ----------------------------------------------------------------------
+
+
+def test_help(machine: Machine) -> None:
+    told = machine.setup("--help")
+    assert told.returncode == 0
+    for command in ("demo", "test", "test-all", "train", "install", "upgrade", "uninstall"):
+        assert f"\n  {command} " in told.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["dance"], ["install", "here"], ["uninstall", "--all"]], ids=" ".join
+)
+def test_wrong_use(machine: Machine, arguments: list[str]) -> None:
+    assert machine.setup(*arguments).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "last"),
+    [
+        ("demo --seconds 40", "+ exec .venv/bin/attune demo --seconds 40"),
+        ("test", r"+ exec .venv/bin/python -m pytest -m not\ slow\ and\ not\ benchmark"),
+        ("train", "python -m training"),
+        ("install", "journalctl -u attune"),
+        ("upgrade", "journalctl -u attune"),
+        ("uninstall", "(--purge removes them)"),
+        ("uninstall --purge", "rm -rf /etc/attune /var/lib/attune"),
+    ],
+)
+def test_dry_run_tells_and_does_nothing(machine: Machine, arguments: str, last: str) -> None:
+    before = machine.files()
+    told = machine.setup(*arguments.split(), "--dry-run", as_nobody=True)
+    assert told.returncode == 0, told.stderr
+    assert told.stderr == ""
+    assert last in told.stdout
+    assert machine.files() == before
+
+
+def test_test_all_names_what_is_not_there(machine: Machine) -> None:
+    told = machine.setup("test-all", "--dry-run")
+    assert "Python 3.13: not found here" in told.stdout
+
+
+# --- what it needs ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("system", "package"),
+    [
+        ("bookworm", "libglib2.0-0"),
+        ("trixie", "libglib2.0-0t64"),
+        ("sid", "libglib2.0-0t64"),
+        ("raspbian", "libglib2.0-0"),
+        ("jammy", "libglib2.0-0"),
+        ("noble", "libglib2.0-0t64"),
+    ],
+)
+def test_packages_are_called_as_the_system_calls_them(
+    machine: Machine, system: str, package: str
+) -> None:
+    machine.be(system)
+    told = machine.setup("demo", "--dry-run", FAKE_GLIB="no")
+    assert f"install --no-install-recommends {package}\n" in told.stdout
+
+
+def test_without_root_the_missing_line_is_told(machine: Machine) -> None:
+    machine.leave_out("shellcheck")
+    told = machine.setup("test", as_nobody=True, FAKE_GLIB="no")
+    assert told.returncode == 1
+    assert told.stderr.endswith("again: apt-get install libglib2.0-0 shellcheck\n")
+    assert machine.calls() == []
+
+
+def test_a_system_without_apt_is_told_what_is_missing(machine: Machine) -> None:
+    machine.be("fedora")
+    told = machine.setup("demo", FAKE_GLIB="no")
+    assert told.returncode == 1
+    assert "libglib2.0-0" in told.stderr
+
+
+def test_a_system_without_apt_that_has_everything_serves(machine: Machine) -> None:
+    machine.be("fedora")
+    assert machine.setup("demo").stdout.endswith("attune runs: demo\n")
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.14"])
+def test_a_python_out_of_range_is_refused(machine: Machine, version: str) -> None:
+    told = machine.setup("demo", "--dry-run", FAKE_VERSION=version)
+    assert told.returncode == 1
+    assert "Python 3.10 to 3.13" in told.stderr
+    assert version in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("system", "environment", "why"),
+    [
+        ("fedora", {}, "this is Fedora Linux 42: only Debian"),
+        ("bookworm", {"FAKE_ARCHITECTURE": "i386"}, "no TensorFlow Lite runtime exists for i386"),
+        ("raspbian", {"FAKE_ARCHITECTURE": "armhf"}, "install the 64-bit system"),
+    ],
+)
+def test_install_says_why_not(
+    machine: Machine, system: str, environment: dict[str, str], why: str
+) -> None:
+    machine.be(system)
+    told = machine.setup("install", "--dry-run", **environment)
+    assert told.returncode == 1
+    assert why in told.stderr
+
+
+def test_install_needs_systemd(machine: Machine) -> None:
+    machine.leave_out("systemctl")
+    assert "no systemd here" in machine.setup("install", "--dry-run").stderr
+
+
+def test_install_needs_root(machine: Machine) -> None:
+    told = machine.setup("install", as_nobody=True)
+    assert told.returncode == 1
+    assert "sudo ./setup.sh install" in told.stderr
+
+
+# --- the virtual environment --------------------------------------------------------------
+
+
+def test_a_virtual_environment_is_made_once(machine: Machine) -> None:
+    assert machine.setup("demo", "--seconds", "3").stdout.endswith(
+        "attune runs: demo --seconds 3\n"
+    )
+    assert machine.calls() == ["venv", "pip"]
+    machine.setup("demo")
+    assert machine.calls() == []
+    (machine.tree / "pyproject.toml").write_text("# other needs\n")
+    machine.setup("demo")
+    assert machine.calls() == ["pip"]
+
+
+def test_another_python_or_another_place_needs_a_new_one(machine: Machine) -> None:
+    machine.setup("demo")
+    machine.setup("demo", FAKE_VERSION="3.12")
+    machine.tree = machine.tree.rename(machine.tree.with_name("moved"))
+    machine.calls()
+    machine.setup("demo")
+    assert machine.calls() == ["venv", "pip"]
+
+
+@pytest.mark.parametrize(("failures", "code"), [(1, 0), (2, 1)])
+def test_a_failed_download_is_tried_once_more(machine: Machine, failures: int, code: int) -> None:
+    (machine.tree / "failures").write_text(str(failures))
+    told = machine.setup("demo")
+    assert told.returncode == code
+    assert machine.calls() == ["venv", "pip", "pip"]
+    if code:
+        assert "could not be installed" in told.stderr
+        machine.setup("demo")
+        assert machine.calls() == ["pip"]
