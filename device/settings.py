@@ -103,7 +103,7 @@ class VisionSettings(Group, frozen=True, kw_only=True):
     threads: Annotated[int, Meta(ge=1, le=8, description="processor threads per model")] = 2
     minimum_score: Annotated[
         Fraction, Meta(description="a face found with less confidence is not believed")
-    ] = 0.6
+    ] = 0.65
     maximum_faces: Annotated[
         int, Meta(ge=1, le=20, description="only the largest so many faces are read")
     ] = 5
