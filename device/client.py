@@ -12,7 +12,6 @@ import msgspec
 
 from device import config
 from device.config import ConfigError
-from device.settings import Settings
 from device.types import Command, Status
 
 TIMEOUT_SECONDS = 5.0
@@ -107,14 +106,14 @@ def socket_paths(
 ) -> tuple[Path, ...]:
     """Where a daemon may listen: as asked, as configured, else one run by hand or the service.
 
-    A configuration that cannot be read (the service's may hold a password) hides no daemon.
+    A configuration that is wrong, or that may not be read, hides no daemon.
     """
     if option is not None:
         return (option,)
     try:
         settings = config.load(config.find(config_option, environ), environ)
-    except ConfigError:
-        settings = Settings()
+    except ConfigError as error:
+        settings = error.settings
     own = config.socket_path(settings, environ)
     return (own,) if settings.api.socket else (own, config.SERVICE_SOCKET)
 

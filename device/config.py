@@ -44,10 +44,14 @@ class Problem(NamedTuple):
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; `problems` holds all that is wrong with it."""
+    """The configuration cannot be used; `problems` holds all that is wrong with it.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    `settings` is what it says without that, for those who only look.
+    """
+
+    def __init__(self, problems: Sequence[Problem], settings: Settings) -> None:
         self.problems = tuple(problems)
+        self.settings = settings
         super().__init__("\n".join(str(problem) for problem in problems))
 
 
@@ -71,7 +75,7 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings
     reader.read_secrets(environ)
     settings = reader.build()
     if reader.problems:
-        raise ConfigError(sorted(reader.problems, key=lambda problem: problem.line or 0))
+        raise ConfigError(sorted(reader.problems, key=lambda each: each.line or 0), settings)
     return settings
 
 

@@ -103,8 +103,7 @@ def _configuration(path: Path | None) -> tuple[Settings, Answer]:
     try:
         settings = config.load(path)
     except ConfigError as error:
-        told = (Verdict.FAIL, str(error), "the rest is checked with the defaults")
-        return Settings(), told
+        return error.settings, (Verdict.FAIL, str(error), "")
     return settings, _good(str(path) if path else "no file: the defaults hold")
 
 

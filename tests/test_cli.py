@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -190,9 +190,10 @@ def test_a_killed_daemons_socket_is_no_daemon(tmp_path: Path, environment: dict[
 def test_a_configuration_that_is_wrong_does_not_hide_the_daemon(
     speaker: TinySpeaker, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    (tmp_path / "a.toml").write_text("[mqqt]\n")
     assert speaker.status() == make_status()
-    assert attune(environment, "status").returncode == 0
+    for text in ("[mqqt]\n", f'[api]\nsocket = "{tmp_path}/attune/api.sock"\nsocked = 1\n'):
+        (tmp_path / "a.toml").write_text(text)
+        assert attune(environment, "status").returncode == 0
 
 
 def test_the_configured_socket_is_used(tmp_path: Path, environment: dict[str, str]) -> None:
@@ -231,14 +232,16 @@ def test_what_is_no_daemon_of_this_version_is_told(
 
 def test_status_answers_at_once(speaker: TinySpeaker, environment: dict[str, str]) -> None:
     assert speaker.status() == make_status()
-    best = min(_seconds(environment, "status", "--json") for _ in range(5))
+    best = min(_cpu_seconds(environment, "status", "--json") for _ in range(5))
     assert best <= 0.3
 
 
-def _seconds(environment: dict[str, str], *arguments: str) -> float:
-    began = time.perf_counter()
+def _cpu_seconds(environment: dict[str, str], *arguments: str) -> float:
+    """Processor time of a command: unlike the clock's it does not count who else is busy."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert attune(environment, *arguments).returncode == 0
-    return time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def test_light_commands_import_nothing_heavy(environment: dict[str, str]) -> None:

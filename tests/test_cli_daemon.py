@@ -1,0 +1,164 @@
+"""The command line against the real daemon, each a program of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.music.audio import tone
+
+ATTUNE = (sys.executable, "-m", "device.cli")
+READY_SECONDS = 30.0
+
+
+class Home:
+    """A daemon with a few tracks, a picture as camera and a log."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "attune.toml"
+        self.log = folder / "log"
+        self.environment = {
+            **os.environ,
+            "ATTUNE_CONFIG": str(self.config),
+            "SDL_AUDIODRIVER": "dummy",
+        }
+        for name in ("one", "two", "three"):
+            tone(folder / "music" / f"{name}.ogg", 30.0, tags={"title": name, "artist": "Tone"})
+        self.write("")
+
+    def write(self, text: str) -> None:
+        self.config.write_text(
+            f'state.folder = "state"\nmusic.folders = ["music"]\ncamera.source = "music"\n{text}'
+        )
+
+    def start(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            process = subprocess.Popen([*ATTUNE, "run"], env=self.environment, stderr=log)
+        self.until(lambda: self.attune("status").returncode == 0)
+        return process
+
+    def attune(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*ATTUNE, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = json.loads(self.attune("status", "--json").stdout)
+        return status
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not holds():
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.1)
+
+
+def stop(process: subprocess.Popen[bytes]) -> int:
+    process.send_signal(signal.SIGTERM)
+    return process.wait(15)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    (tmp_path / "music").mkdir()
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def daemon(home: Home) -> Iterator[subprocess.Popen[bytes]]:
+    process = home.start()
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(10)
+
+
+def test_every_command_has_its_effect(home: Home, daemon: subprocess.Popen[bytes]) -> None:
+    home.until(lambda: home.status()["tracks"] == 3)
+    assert home.attune("volume", "33").returncode == 0
+    assert home.attune("goal", "calm").returncode == 0
+    assert "privacy on" in home.attune("privacy", "on").stdout
+    assert "happiness" in home.attune("mood", "happiness").stdout
+    assert home.attune("play").returncode == 0
+    home.until(lambda: home.status()["playing"])
+    now = home.status()
+    assert now["volume"] == 33
+    assert now["goal"] == "calm"
+    assert now["privacy"] is True
+    assert now["mood"]["label"] == "happiness"
+    assert now["mood"]["overridden"] is True
+    assert now["track"]["artist"] == "Tone"
+    assert now["track"]["because"]
+    home.until(lambda: home.status()["camera"]["health"] == "off")
+    assert home.attune("like").returncode == 0
+    assert home.attune("next").returncode == 0
+    home.until(lambda: home.status()["track"]["title"] != now["track"]["title"])
+    assert home.attune("pause").returncode == 0
+    home.until(lambda: not home.status()["playing"])
+    assert home.attune("mood", "auto").returncode == 0
+    assert home.status()["mood"]["overridden"] is False
+    assert home.attune("scan").returncode == 0
+    assert stop(daemon) == 0
+    assert home.attune("status").returncode == 69
+    assert not (home.folder / "state" / "api.sock").exists()
+
+
+def test_what_was_set_by_hand_survives_a_kill(home: Home, daemon: subprocess.Popen[bytes]) -> None:
+    assert home.attune("volume", "21").returncode == 0
+    assert home.attune("goal", "focus").returncode == 0
+    daemon.kill()
+    daemon.wait(10)
+    assert home.attune("status").returncode == 69
+    again = home.start()
+    assert (home.status()["volume"], home.status()["goal"]) == (21, "focus")
+    assert stop(again) == 0
+
+
+def test_a_second_daemon_on_the_same_state_is_refused(
+    home: Home, daemon: subprocess.Popen[bytes]
+) -> None:
+    second = home.attune("run")
+    assert second.returncode == 1
+    assert "is in use by another Attune" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert home.attune("status").returncode == 0
+    assert stop(daemon) == 0
+
+
+def test_a_reload_says_what_changed_or_why_not(home: Home, daemon: subprocess.Popen[bytes]) -> None:
+    home.write("music.fade_seconds = 3.0\nmqtt.host = 'nas'\n")
+    daemon.send_signal(signal.SIGHUP)
+    home.until(lambda: "music.fade_seconds: 1.5 -> 3.0" in home.log.read_text())
+    assert 'mqtt.host: "localhost" -> "nas" (after a restart)' in home.log.read_text()
+    home.write("music.fade_second = 2.0\n")
+    daemon.send_signal(signal.SIGHUP)
+    home.until(lambda: 'did you mean "fade_seconds"?' in home.log.read_text())
+    assert home.attune("status").returncode == 0
+    assert stop(daemon) == 0
+
+
+def test_doctor_asks_the_running_daemon(home: Home, daemon: subprocess.Popen[bytes]) -> None:
+    home.until(lambda: home.status()["tracks"] == 3)
+    told = [json.loads(line) for line in home.attune("doctor", "--json").stdout.splitlines()]
+    found = {check["name"]: check for check in told}
+    assert found["daemon"]["verdict"] == "ok"
+    assert found["music"]["detail"].startswith("3 tracks")
+    assert found["broker"]["verdict"] == "ok"
+    assert daemon.poll() is None
