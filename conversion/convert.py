@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import numpy as np
 
-from conversion.quantize import float_logits, load_keras, multiply_adds, quantize
+from conversion.quantize import quantize_file
 from device.vision.reader import age_interval, softmax
 from device.vision.runtime import CropSpec, InputSpec, Model, Sidecar, available_runtimes
 from training.crops import load_crops
@@ -52,21 +52,20 @@ def convert(plan: Experiment, keras_file: Path, places: Places) -> Sidecar:
         load_crops(plan, places.data, places.models, places.cache, part)
         for part in ("train", "valid")
     )
-    network = load_keras(keras_file)
     rng = np.random.default_rng(plan.seed)
     chosen = rng.choice(len(train.labels), min(CALIBRATION_IMAGES, len(train.labels)), False)
-    content = quantize(network, device_crops(plan, train)[np.sort(chosen)])
+    images = device_crops(plan, valid)
+    converted = quantize_file(keras_file, device_crops(plan, train)[np.sort(chosen)], images)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder)
-        (draft / f"{plan.task}.tflite").write_bytes(content)
+        (draft / f"{plan.task}.tflite").write_bytes(converted.content)
         for suffix in (".tflite", ".json"):
             shutil.copy(places.models / f"face{suffix}", draft)
-        sidecar = _describe(plan, content, multiply_adds(network))
+        sidecar = describe(plan, converted.content, converted.multiply_adds)
         _write(draft, sidecar)
-        images = device_crops(plan, valid)
         logits = {r: _run(draft, plan.task, r, images) for r in available_runtimes()}
         best = next(iter(logits.values()))
-        parity = check_parity(plan, float_logits(network, images), logits, valid.labels)
+        parity = check_parity(plan, converted.logits, logits, valid.labels)
         sidecar = msgspec.structs.replace(sidecar, calibration=calibrate(plan, best, valid.labels))
         _write(draft, sidecar)
         figures = evaluate(draft, plan.task, places.data)
@@ -97,7 +96,7 @@ def calibrate(plan: Experiment, logits: Logits, labels: npt.NDArray[np.int64]) -
         inside = (ends[:, 0] <= labels) & (labels <= ends[:, 1])
         return abs(float(inside.mean()) - 0.8)
 
-    return {"interval_temperature": round(float(min(np.geomspace(0.2, 4, 100), key=miss)), 4)}
+    return {"interval_temperature": round(float(min(np.geomspace(0.1, 16, 120), key=miss)), 4)}
 
 
 def check_parity(
@@ -161,7 +160,8 @@ def _run(folder: Path, name: str, runtime: str, images: npt.NDArray[np.uint8]) -
     return np.stack([model.run(image)[0] for image in images])
 
 
-def _describe(plan: Experiment, content: bytes, cost: int) -> Sidecar:
+def describe(plan: Experiment, content: bytes, cost: int) -> Sidecar:
+    """The sidecar of a converted file, uncalibrated; `cost` is its multiply-adds."""
     emotion = plan.task == "emotion"
     return Sidecar(
         task=plan.task,

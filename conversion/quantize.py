@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,40 +17,60 @@ if TYPE_CHECKING:
     Images = npt.NDArray[np.uint8]
 
 
-def load_keras(path: Path) -> Any:  # noqa: ANN401 - keras has no types
-    """A Keras model from its file."""
+class Quantized(NamedTuple):
+    """A converted network: the file, what the float network says of the checked images, and its
+    multiply-adds."""
+
+    content: bytes
+    logits: npt.NDArray[np.float32]
+    multiply_adds: int
+
+
+def quantize_file(keras_file: Path, calibration: Images, checked: Images) -> Quantized:
+    """Convert a Keras file, in a process of its own.
+
+    Once TensorFlow is loaded, tflite-runtime refuses every model ("vector::reserve"): the
+    process that compares the runtimes must not load it.
+    """
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(_quantize_file, keras_file, calibration, checked).result()
+
+
+def _quantize_file(keras_file: Path, calibration: Images, checked: Images) -> Quantized:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras  # noqa: PLC0415 - the backend is chosen above
+    import keras  # noqa: PLC0415 - see quantize_file
 
-    return keras.models.load_model(path, compile=False)
+    model = keras.models.load_model(keras_file, compile=False)
+    logits = model.predict(checked.astype(np.float32), batch_size=256, verbose=0)
+    return Quantized(_quantize(model, calibration), np.asarray(logits), multiply_adds(model))
 
 
-def quantize(model: Any, calibration: Images) -> bytes:  # noqa: ANN401
+def _quantize(model: Any, calibration: Images) -> bytes:  # noqa: ANN401 - keras has no types
     """The TFLite file of a Keras model; ranges are taken from images (n, side, side, 3)."""
-    import tensorflow as tf  # noqa: PLC0415 - takes seconds
+    import tensorflow as tf  # noqa: PLC0415 - see quantize_file
+    from tensorflow.python.framework.convert_to_constants import (  # noqa: PLC0415
+        convert_variables_to_constants_v2,
+    )
+
+    shape = (1, *calibration.shape[1:])
 
     def examples() -> Iterator[list[npt.NDArray[np.float32]]]:
         for image in calibration:
             yield [image[np.newaxis].astype(np.float32)]
         # The whole range of a pixel, so that the input's scale is 1 and its zero point -128.
-        yield [np.zeros((1, *calibration.shape[1:]), np.float32)]
-        yield [np.full((1, *calibration.shape[1:]), 255, np.float32)]
+        yield [np.zeros(shape, np.float32)]
+        yield [np.full(shape, 255, np.float32)]
 
-    fixed = tf.function(lambda x: model(x, training=False)).get_concrete_function(
-        tf.TensorSpec((1, *calibration.shape[1:]), tf.float32)
-    )
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([fixed], model)
+    traced = tf.function(lambda x: model(x, training=False))
+    fixed = traced.get_concrete_function(tf.TensorSpec(shape, tf.float32))
+    frozen = convert_variables_to_constants_v2(fixed)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = examples
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
     return bytes(converter.convert())
-
-
-def float_logits(model: Any, images: Images) -> npt.NDArray[np.float32]:  # noqa: ANN401
-    """What the Keras model says of images, in float32."""
-    return np.asarray(model.predict(images.astype(np.float32), batch_size=256, verbose=0))
 
 
 def multiply_adds(model: Any) -> int:  # noqa: ANN401

@@ -33,13 +33,14 @@ class Convolution(nn.Module):
             bias=False,
         )
         self.norm = nn.BatchNorm2d(outputs, eps=EPSILON)
-        # An even side and stride 2: `same` pads on the right and at the bottom only.
-        self.pad = (0, 1, 0, 1) if (kernel, stride) == (3, 2) else None
+        self.halves = (kernel, stride) == (3, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """The usual."""
-        if self.pad is not None:
-            x = functional.pad(x, self.pad)
+        if self.halves:
+            # `same` with stride 2 pads an even side on the right and at the bottom only.
+            odd = x.shape[-1] % 2
+            x = functional.pad(x, (odd, 1, odd, 1))
         return self.norm(self.conv(x))
 
 

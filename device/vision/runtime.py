@@ -205,7 +205,7 @@ def _interpreter_class(runtime: str) -> Any:  # noqa: ANN401 - two unrelated cla
     """The runtime's Interpreter, or None where it does not import."""
     try:
         return importlib.import_module(RUNTIMES[runtime]).Interpreter
-    except (ImportError, AttributeError):
+    except (KeyError, ImportError, AttributeError):
         return None
 
 

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from device.types import Detection
+from device.vision.align import LEFT_EYE, RIGHT_EYE, align
+from device.vision.detect import BlazeDetector
+from device.vision.runtime import Model, available_runtimes
+from tests.vision.faces import MODELS, portrait
+
+# Eyes as seen in the portraits by eye, fractions of the picture.
+EYES = {
+    "collins": ((0.398, 0.204), (0.482, 0.206)),
+    "hopper": ((0.430, 0.318), (0.597, 0.313)),
+}
+
+
+@pytest.fixture(scope="module", params=available_runtimes())
+def detector(request: pytest.FixtureRequest) -> BlazeDetector:
+    return BlazeDetector(Model(MODELS, "face", runtime=request.param))
+
+
+def near(face: Detection, name: str) -> bool:
+    left, right = EYES[name]
+    assert face.left_eye is not None
+    assert face.right_eye is not None
+    found = [face.left_eye.x, face.left_eye.y, face.right_eye.x, face.right_eye.y]
+    return found == pytest.approx([*left, *right], abs=0.02)
+
+
+@pytest.mark.parametrize("name", EYES)
+def test_finds_the_portraits_and_their_eyes(detector: BlazeDetector, name: str) -> None:
+    faces = detector.detect(portrait(name))
+    assert len(faces) == 1
+    assert faces[0].score > 0.7
+    assert near(faces[0], name)
+
+
+@pytest.mark.parametrize("name", EYES)
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (480, 640), (1280, 720)])
+def test_places_are_fractions_of_any_frame(
+    detector: BlazeDetector, name: str, width: int, height: int
+) -> None:
+    image = portrait(name)
+    side = min(width, height)
+    small = cv2.resize(image, (side, side * image.shape[0] // image.shape[1]))[:side]
+    frame = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - small.shape[0]) // 2, (width - side) // 2
+    frame[top : top + small.shape[0], left : left + side] = small
+    (face,) = detector.detect(frame)
+    x, y = EYES[name][0]
+    assert face.left_eye.x * width == pytest.approx(left + x * side, abs=0.02 * side)
+    assert face.left_eye.y * height == pytest.approx(
+        top + y * side * image.shape[0] / image.shape[1], abs=0.02 * side
+    )
+
+
+def test_two_faces_are_two_best_first(detector: BlazeDetector) -> None:
+    left, right = (cv2.resize(portrait(name), (400, 400)) for name in ("collins", "hopper"))
+    faces = detector.detect(np.hstack([left, right]))
+    assert len(faces) == 2
+    assert faces[0].score >= faces[1].score
+
+
+@pytest.mark.parametrize("name", EYES)
+def test_a_face_that_fills_the_view_is_found(detector: BlazeDetector, name: str) -> None:
+    image = portrait(name)
+    (face,) = detector.detect(image)
+    box = face.box
+    h, w = image.shape[:2]
+    close = image[
+        max(0, int((box.y - 0.1) * h)) : int((box.y + box.height * 1.1) * h),
+        max(0, int((box.x - 0.02) * w)) : int((box.x + box.width * 1.1) * w),
+    ]
+    assert len(detector.detect(close)) == 1
+
+
+@pytest.mark.parametrize("name", EYES)
+def test_eyes_in_a_crop_are_those_of_the_whole(detector: BlazeDetector, name: str) -> None:
+    image = portrait(name)
+    (face,) = detector.detect(image)
+    crop = align(image, face, 100)
+    again = detector.detect_in_crop(crop)
+    assert again.score > 0.5
+    assert [again.left_eye.x, again.left_eye.y, again.right_eye.x, again.right_eye.y] == (
+        pytest.approx([LEFT_EYE.x, LEFT_EYE.y, RIGHT_EYE.x, RIGHT_EYE.y], abs=0.06)
+    )
+
+
+def test_a_crop_without_a_face_is_taken_as_it_is(detector: BlazeDetector) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (90, 90, 3), np.uint8)
+    face = detector.detect_in_crop(noise)
+    assert face.score == 0.0
+    np.testing.assert_allclose(align(noise, face, 90), noise, atol=1)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (2, 900, 3), (480, 640, 3)])
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_nobody_is_found_where_nobody_is(
+    detector: BlazeDetector, shape: tuple[int, ...], value: int
+) -> None:
+    assert detector.detect(np.full(shape, value, np.uint8)) == []
