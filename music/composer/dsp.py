@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 SAMPLE_RATE = 44_100
 
+_PIECE, _RINGING = 65_536, 16_384
+
 Signal = npt.NDArray[np.float64]  # (n,) mono or (n, 2) stereo
 Response = Callable[[Signal], npt.NDArray[np.complex128]]  # hertz -> complex gain
 
@@ -111,16 +113,29 @@ def scaled(gain: float, one: Response) -> Response:
 
 
 def filtered(signal: Signal, *responses: Response) -> Signal:
-    """The signal behind a chain of filters; same shape."""
+    """The signal behind a chain of filters; same shape.
+
+    Long ones are taken piece by piece and added where they overlap; filters ring for less
+    than `_RINGING` samples (a third of a second).
+    """
     length = signal.shape[0]
-    size = fast_length(length + 4096)
+    size = min(fast_length(length + 4096), _PIECE)
+    step = length if length + 4096 <= size else size - _RINGING
+    gain = _chain(size, responses)
+    out = np.zeros((length + size, *signal.shape[1:]))
+    for start in range(0, length, step):
+        spectrum = np.fft.rfft(signal[start : start + step], size, axis=0)
+        spectrum *= gain if signal.ndim == 1 else gain[:, None]
+        out[start : start + size] += np.fft.irfft(spectrum, size, axis=0)
+    return out[:length]
+
+
+def _chain(size: int, responses: tuple[Response, ...]) -> npt.NDArray[np.complex128]:
     hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     gain = np.ones(hertz.shape, dtype=np.complex128)
     for response in responses:
         gain *= response(hertz)
-    shaped = gain if signal.ndim == 1 else gain[:, None]
-    spectrum = np.fft.rfft(signal, size, axis=0) * shaped
-    return np.asarray(np.fft.irfft(spectrum, size, axis=0)[:length], dtype=np.float64)
+    return gain
 
 
 def convolved(signal: Signal, impulse: Signal) -> Signal:

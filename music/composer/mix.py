@@ -22,8 +22,9 @@ from .dsp import (
     samples,
     widened,
 )
-from .instruments import INSTRUMENTS, Tone
+from .instruments import INSTRUMENTS
 from .score import Part, Piece, Room
+from .tone import Tone
 
 TARGET_LUFS = -18.0
 _CEILING = 10 ** (-2.5 / 20)  # leaves the lossy encoder room below -1 dBFS
@@ -106,7 +107,7 @@ def _amplified(stem: Signal, drive: float) -> Signal:
     active = np.abs(stem) > 1e-4
     level = np.sqrt(np.mean(np.square(stem[active]))) if active.any() else 1.0
     pushed = np.tanh(drive * filtered(stem, highpass(110), peak(700, 4)) / level)
-    return filtered(pushed, highpass(75), peak(120, 3), peak(2400, 4, 1.2), lowpass(5200, 0.9))
+    return filtered(pushed, highpass(75), peak(120, 3), peak(2600, 5, 1.2), lowpass(6200, 0.9))
 
 
 def _echoed(stem: Signal, level: float, seconds: float) -> Signal:
@@ -187,7 +188,7 @@ def _mastered(piece: Piece, mix: Signal, seconds: float) -> Signal:
     )
     signal = signal * (fade_in * fade_out)[:, None]
     signal = signal * _compression(signal, piece.glue)[:, None]
-    for _ in range(3):
+    for _ in range(4):  # limiting takes a little loudness away again
         signal = signal * 10 ** ((TARGET_LUFS - loudness.integrated(signal)) / 20)
         signal = _limited(signal)
     return signal

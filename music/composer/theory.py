@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from dataclasses import dataclass
@@ -155,7 +156,8 @@ class Passage:
 
 def nearest(pitch_class: int, center: float) -> int:
     """The pitch of a class that lies nearest to `center`, the lower one of two."""
-    return min(range(128), key=lambda p: ((p - pitch_class) % 12 != 0, abs(p - center), p))
+    below = int(center) - (int(center) - pitch_class) % 12
+    return min((below, below + 12), key=lambda pitch: abs(pitch - center))
 
 
 def voice_led(slots: list[Slot], center: float, voices: int) -> list[tuple[int, ...]]:
@@ -177,6 +179,7 @@ def voice_led(slots: list[Slot], center: float, voices: int) -> list[tuple[int, 
     return min(paths, key=lambda pair: pair[0])[1]
 
 
+@functools.cache
 def _voicings(chord: Chord, center: float, voices: int) -> list[tuple[tuple[int, ...], float]]:
     """The dozen best voicings of a chord by itself, with their costs."""
     reach = range(round(center) - 10, round(center) + 11)
@@ -200,6 +203,7 @@ def _voicings(chord: Chord, center: float, voices: int) -> list[tuple[tuple[int,
     return sorted(scored, key=lambda pair: pair[1])[:12]
 
 
+@functools.cache
 def _motion(before: tuple[int, ...], after: tuple[int, ...]) -> float:
     cost = float(sum(abs(a - b) for a, b in zip(before, after, strict=False)))
     cost += 0.5 * abs(after[-1] - before[-1])

@@ -169,7 +169,7 @@ _KITES = Piece(
     ),
     looseness_seconds=0.006,
     room=Room(1.0, 0.25, 0.8),
-    air=5,
+    air=7,
 )
 
 _BICYCLES = Piece(

@@ -100,7 +100,7 @@ _IRON = Piece(
     ),
     looseness_seconds=0.002,
     room=Room(0.8, 0.2, 0.6),
-    air=5,
+    air=7,
     drum_level=2,
     glue=0.5,
 )
@@ -225,7 +225,7 @@ _WOLF = Piece(
     },
     parts={
         "ostinato": Part("spiccato", level=0, center=60, pan=-0.2, send=0.35),
-        "violins": Part("spiccato", level=-2, center=75, pan=0.3, send=0.4),
+        "violins": Part("spiccato", level=0, center=75, pan=0.3, send=0.4),
         "low": Part("spiccato", level=-4, center=43, pan=0.15, send=0.3),
         "horns": Part("brass", level=1, center=58, pan=0.1, send=0.45, gate=0.95),
         "tremor": Part("strings", level=-4, center=67, send=0.5),
@@ -292,9 +292,9 @@ _WOLF = Piece(
     ),
     looseness_seconds=0.004,
     room=Room(2.0, 0.4, 0.6),
-    air=5,
+    air=7,
     drum_send=0.35,
-    drum_level=1,
+    drum_level=-1,
 )
 
 _TURBINE = Piece(
@@ -385,7 +385,7 @@ _TURBINE = Piece(
     ),
     looseness_seconds=0.001,
     room=Room(0.9, 0.2, 0.8),
-    air=5,
+    air=3,
     drum_level=3,
     drum_drive=1.5,
     glue=0.5,
