@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -19,6 +20,8 @@ REFILL_FRAMES = 3 * RATE
 """Decoding goes on when only so much is left: seldom, so that the processor may rest."""
 READY_FRAMES = RATE // 2
 """So much is there before a track starts to sound."""
+PATIENCE_SECONDS = 10.0
+"""A drive that gives nothing for so long, while we wait for it, is given up."""
 
 
 class Deck:
@@ -35,13 +38,20 @@ class Deck:
         self._done = False
         self._closed = False
         self._error: str | None = None
+        self._progress_at = time.monotonic()
         threading.Thread(target=self._run, name="deck", daemon=True).start()
 
     @property
     def ready(self) -> bool:
         """Whether there is enough to sound, or nothing more will come."""
         with self._condition:
-            return self._done or self._frames >= READY_FRAMES
+            if self._done or self._frames >= READY_FRAMES:
+                return True
+            if time.monotonic() - self._progress_at > PATIENCE_SECONDS:
+                # The thread hangs in the system, which no one can end; it ends with the read.
+                self._done = self._closed = True
+                self._error = f"its drive gave nothing for {PATIENCE_SECONDS:.0f} s"
+            return self._done
 
     @property
     def finished(self) -> bool:
@@ -93,6 +103,8 @@ class Deck:
             log.exception("the decoder stumbled over %s", self._path)
             error = repr(reason)
         with self._condition:
+            if self._closed:
+                return
             self._done, self._error = True, error
         self._changed()
 
@@ -101,6 +113,7 @@ class Deck:
         with self._condition:
             if self._closed:
                 return False
+            self._progress_at = time.monotonic()
             before = self._frames
             self._blocks.append(block)
             self._frames += len(block)

@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -164,15 +163,10 @@ def list_outputs() -> Sequence[str]:
 def silence_alsa() -> None:
     """Keep libasound from printing half a page for each try to open a card that is missing.
 
-    Its handler is set in the very copy of the library that SDL uses. `getpid` takes the
-    handler's place: it ignores what it is given, and needs no lock of the interpreter.
+    SDL loads the system's copy. `getpid` takes the place of its error handler, for it ignores
+    what it is given, and needs no lock of the interpreter.
     """
     try:
-        mapped = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return
-    found = (line.split(maxsplit=5)[-1] for line in mapped.splitlines() if "/libasound" in line)
-    path = next(found, None)
-    if path is not None:
-        library = ctypes.CDLL(path)
-        library.snd_lib_error_set_handler(ctypes.CDLL(None).getpid)
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(ctypes.CDLL(None).getpid)
+    except (OSError, AttributeError) as error:
+        log.debug("no libasound to silence: %s", error)

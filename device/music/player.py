@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.02
 """How often the output is asked whether it has room; a chunk is nine times as long."""
+LOOK_SECONDS = 1.0
+"""How often a file that does not come is looked after, lest it never does."""
 LEAVE_SECONDS = 0.3
 """The fade when the daemon ends."""
 LEAVE_DEADLINE_SECONDS = 3.0
@@ -163,7 +165,9 @@ class PygamePlayer:
     def _wait_for_work(self) -> bool:
         """Sleep until there is something to mix; False when it is time to leave."""
         with self._changed:
-            self._changed.wait_for(lambda: self._mixer.has_work or self._leaving)
+            while not (self._mixer.has_work or self._leaving):
+                waits_for_file = self._mixer.state is PlayerState.PLAYING
+                self._changed.wait(LOOK_SECONDS if waits_for_file else None)
             return self._mixer.has_work
 
     def _step(self) -> None:

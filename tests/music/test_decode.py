@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -128,3 +129,9 @@ def test_numbers_that_are_none_become_silence(tmp_path: Path) -> None:
     wave[2000] = np.inf
     soundfile.write(tmp_path / "nan.wav", wave, 48_000, subtype="FLOAT")
     assert np.isfinite(decoded(tmp_path / "nan.wav")).all()
+
+
+def test_a_name_that_is_no_text_is_no_trouble(tmp_path: Path) -> None:
+    odd = os.fsencode(tmp_path) + b"/caf\xe9.wav"
+    tone(tmp_path / "a.wav", 0.2).rename(os.fsdecode(odd))
+    assert len(decoded(Path(os.fsdecode(odd)))) > 0
