@@ -13,6 +13,7 @@ from mutagen.flac import FLAC
 from mutagen.mp4 import MP4
 from mutagen.wave import WAVE
 
+from device.music.ffmpeg import DAMAGED, open_sound
 from device.music.tags import Tags, flatten, parse
 
 PROMISES_LENGTH = (FLAC, WAVE, AIFF, MP4, ASF)
@@ -36,7 +37,7 @@ def probe(path: Path) -> tuple[Tags, float]:
     """Tags and length in seconds of a sound file.
 
     Raises `Unplayable`. Content counts, not the name's ending: whatever FFmpeg can decode is
-    fine. mutagen reads the tags; where it does not know the file, FFmpeg's metadata serve.
+    fine. mutagen reads the tags; where it finds none (as in a WAV's INFO), FFmpeg's metadata serve.
     """
     try:
         # It guesses by the name's ending, too: a FLAC named .mp3 makes it give up.
@@ -45,13 +46,13 @@ def probe(path: Path) -> tuple[Tags, float]:
         file = None
     seconds = float(getattr(getattr(file, "info", None), "length", 0.0) or 0.0)
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with open_sound(path) as container:
             heard, metadata = _listen(
                 container, seconds if isinstance(file, PROMISES_LENGTH) else 0
             )
     except Unplayable:
         raise
-    except Exception as error:
+    except DAMAGED as error:
         raise Unplayable(f"not sound, or damaged ({_words(error)})") from error
     if seconds <= 0.0:
         seconds = heard
@@ -59,7 +60,8 @@ def probe(path: Path) -> tuple[Tags, float]:
         raise Unplayable("it holds no sound")
     if seconds > LONGEST_SECONDS:
         raise Unplayable(f"damaged: it claims to last {seconds / 3600:.0f} hours")
-    return parse(flatten(metadata if file is None else file.tags)), seconds
+    tags = getattr(file, "tags", None)
+    return parse(flatten(tags or metadata)), seconds
 
 
 def _listen(container: Any, promised: float) -> tuple[float, dict[str, str]]:  # noqa: ANN401 - PyAV's classes differ by version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,17 @@ def test_a_user_frame_is_read_by_its_own_name() -> None:
     tags = ID3()
     tags.add(TXXX(encoding=3, desc="Valence", text=["0.5"]))
     assert parse(flatten(tags)).valence == 0.5
+
+
+def test_text_that_is_not_utf8_does_not_make_a_file_unplayable(tmp_path: Path) -> None:
+    content = tone(tmp_path / "a.wav", 0.3).read_bytes()
+    info = b"INFOINAM" + struct.pack("<I", 6) + b"M\xf6glic"
+    content = content[12:36] + b"LIST" + struct.pack("<I", len(info)) + info + content[36:]
+    content = b"RIFF" + struct.pack("<I", len(content) + 4) + b"WAVE" + content
+    (tmp_path / "a.wav").write_bytes(content)
+    tags, seconds = probe(tmp_path / "a.wav")
+    assert tags.title in ("M?glic", "M\ufffdglic")
+    assert seconds == pytest.approx(0.3, abs=0.01)
 
 
 def test_no_sound_is_unplayable(tmp_path: Path) -> None:

@@ -1,0 +1,21 @@
+"""Open a sound file with FFmpeg, by whichever PyAV is there."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import av
+
+# From version 19 on, text that is not UTF-8 is kept as it is; before, it had to be asked for.
+_LENIENT: dict[str, Any] = (
+    {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
+)
+
+DAMAGED = (av.error.FFmpegError, OSError, ValueError, LookupError, ArithmeticError, MemoryError)
+"""What PyAV raises on damaged files; anything else is a mistake of ours."""
+
+
+def open_sound(path: str | os.PathLike[str]) -> Any:  # noqa: ANN401 - PyAV's classes differ by version
+    """An input container, to be used in a `with`. Raises one of `DAMAGED`."""
+    return av.open(os.fspath(path), "r", **_LENIENT)
