@@ -12,17 +12,17 @@ import msgspec
 import numpy as np
 
 from conversion.quantize import quantize_file
-from device.vision.reader import age_interval, softmax
+from device.vision.reader import age_interval, both_ways, softmax
 from device.vision.runtime import CropSpec, InputSpec, Model, Sidecar, available_runtimes
 from training.crops import load_crops
-from training.data import EMOTIONS, MAX_AGE
+from training.data import EMOTIONS, MAX_AGE, samples
 from training.evaluate import evaluate
 from training.metrics import fit_temperature
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from training.crops import Crops
+    from training.crops import Crops, Labels
     from training.experiment import Experiment
 
     Logits = npt.NDArray[np.float32]
@@ -49,7 +49,7 @@ class Places(NamedTuple):
 def convert(plan: Experiment, keras_file: Path, places: Places) -> Sidecar:
     """Quantize, calibrate, compare, measure; write the model if it reaches its floor."""
     train, valid = (
-        load_crops(plan, places.data, places.models, places.cache, part)
+        load_crops(plan, samples(plan.task, places.data, part), places.models, places.cache, part)
         for part in ("train", "valid")
     )
     rng = np.random.default_rng(plan.seed)
@@ -85,7 +85,7 @@ def device_crops(plan: Experiment, crops: Crops) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(crops.images[:, inner, inner])
 
 
-def calibrate(plan: Experiment, logits: Logits, labels: npt.NDArray[np.int64]) -> dict[str, float]:
+def calibrate(plan: Experiment, logits: Logits, labels: Labels) -> dict[str, float]:
     """What makes the int8 model's doubts honest, from the validation part."""
     if plan.task == "emotion":
         return {"temperature": round(fit_temperature(logits, labels), 4)}
@@ -103,7 +103,7 @@ def check_parity(
     plan: Experiment,
     reference: Logits,
     logits: dict[str, Logits],
-    labels: npt.NDArray[np.int64],
+    labels: Labels,
 ) -> dict[str, float]:
     """Compare int8 with float, and the runtimes with each other, on the validation part.
 
@@ -139,7 +139,7 @@ def check_floor(plan: Experiment, figures: dict[str, Any]) -> None:
         )
 
 
-def _score(plan: Experiment, logits: Logits, labels: npt.NDArray[np.int64]) -> float:
+def _score(plan: Experiment, logits: Logits, labels: Labels) -> float:
     if plan.task == "emotion":
         return float((logits.argmax(1) == labels).mean())
     return float(np.abs(_years(logits) - labels).mean())
@@ -157,7 +157,7 @@ def _years(logits: Logits) -> Logits:
 
 def _run(folder: Path, name: str, runtime: str, images: npt.NDArray[np.uint8]) -> Logits:
     model = Model(folder, name, runtime=runtime)
-    return np.stack([model.run(image)[0] for image in images])
+    return np.stack([both_ways(model, image) for image in images])
 
 
 def describe(plan: Experiment, content: bytes, cost: int) -> Sidecar:

@@ -42,8 +42,10 @@ def _quantize_file(keras_file: Path, calibration: Images, checked: Images) -> Qu
     import keras  # noqa: PLC0415 - see quantize_file
 
     model = keras.models.load_model(keras_file, compile=False)
-    logits = model.predict(checked.astype(np.float32), batch_size=256, verbose=0)
-    return Quantized(_quantize(model, calibration), np.asarray(logits), multiply_adds(model))
+    # Both ways, as the device's reader looks.
+    ways = [model.predict(x.astype(np.float32), verbose=0) for x in (checked, checked[:, :, ::-1])]
+    logits = np.asarray((ways[0] + ways[1]) / 2, np.float32)
+    return Quantized(_quantize(model, calibration), logits, multiply_adds(model))
 
 
 def _quantize(model: Any, calibration: Images) -> bytes:  # noqa: ANN401 - keras has no types

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from device.vision.runtime import ModelError
-from training.data import PARTS, DataError
+from training.data import PARTS, DataError, ferplus, samples
 from training.experiment import EXPERIMENTS
 
 MODELS = Path("models_tflite")
@@ -17,9 +17,12 @@ EPILOG = """\
 data sets (--data names the folder that holds them):
   emotion  RAF-DB in Kaggle's layout: DATASET/{train,test}/{1..7}/*.jpg
   age      UTKFace, aligned and cropped: 26_1_0_20170116182520500.jpg.chip.jpg
+  FER+     FER2013Train/fer0000000.png and FER2013Train/label.csv
 
-a model from nothing:
-  python -m training train emotion --data rafdb
+the models from nothing:
+  python -m training train age --data UTKFace
+  python -m conversion age --data UTKFace
+  python -m training train emotion --data rafdb --ferplus ferplus --start runs/age/best.pt
   python -m conversion emotion --data rafdb
   python -m training evaluate --model models_tflite/emotion.tflite --data rafdb
   python -m training report
@@ -57,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--cache", type=Path, default=Path("runs/crops"), help="cut faces")
     data.set_defaults(run=_data)
     train.add_argument("--out", type=Path, help="checkpoints and log; default: runs/TASK")
+    train.add_argument("--ferplus", type=Path, help="learn FER+'s faces, too (emotion)")
+    train.add_argument("--start", type=Path, help="best.pt of a run to take all but the head from")
     train.add_argument("--fresh", action="store_true", help="forget the last checkpoint")
     train.set_defaults(run=_train)
 
@@ -78,21 +83,28 @@ def _data(options: argparse.Namespace) -> int:
     from training.crops import load_crops  # noqa: PLC0415 - each command loads what it needs
 
     for part in PARTS:
-        crops = load_crops(EXPERIMENTS[options.task], options.data, MODELS, options.cache, part)
+        chosen = samples(options.task, options.data, part)
+        crops = load_crops(EXPERIMENTS[options.task], chosen, MODELS, options.cache, part)
         print(f"{part}: {len(crops.labels)} faces, eyes found in {crops.found.mean():.1%}")
     return 0
 
 
 def _train(options: argparse.Namespace) -> int:
     from training.crops import load_crops  # noqa: PLC0415
-    from training.loop import train  # noqa: PLC0415
+    from training.loop import Parts, train  # noqa: PLC0415
 
+    if options.ferplus is not None and options.task != "emotion":
+        raise DataError("--ferplus holds emotions: it cannot help to learn " + options.task)
     plan = EXPERIMENTS[options.task]
-    learned, held_out = (
-        load_crops(plan, options.data, MODELS, options.cache, part) for part in ("train", "valid")
-    )
+    chosen = {part: samples(options.task, options.data, part) for part in ("train", "valid")}
+    if options.ferplus is not None:
+        chosen["ferplus"] = ferplus(options.ferplus)
+    crops = {
+        name: load_crops(plan, found, MODELS, options.cache, name) for name, found in chosen.items()
+    }
+    parts = Parts(crops["train"], crops["valid"], crops.get("ferplus"))
     folder = options.out or Path("runs", options.task)
-    print(f"wrote {train(plan, (learned, held_out), folder, fresh=options.fresh)}")
+    print(f"wrote {train(plan, parts, folder, start=options.start, fresh=options.fresh)}")
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from device.vision.align import align
 from device.vision.detect import BlazeDetector
 from device.vision.runtime import Model
-from training.data import DataError, samples
+from training.data import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,33 +21,36 @@ if TYPE_CHECKING:
     from training.data import Sample
     from training.experiment import Experiment
 
+    Labels = npt.NDArray[Any]
+
 
 class Crops(NamedTuple):
-    """`images` (n, side, side, 3) uint8 RGB, `labels` (n) int64, `found`: eyes were detected."""
+    """`images` (n, side, side, 3) uint8 RGB; `labels` (n) classes or years, or (n, classes)
+    votes; `found` (n): eyes were detected."""
 
     images: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.int64]
+    labels: Labels
     found: npt.NDArray[np.bool_]
 
 
-def load_crops(experiment: Experiment, data: Path, models: Path, cache: Path, part: str) -> Crops:
-    """Crops of a part, from the cache where it is of the same files, canvas and detector.
+def load_crops(
+    plan: Experiment, chosen: list[Sample], models: Path, cache: Path, name: str
+) -> Crops:
+    """Crops of samples, from the cache where it is of the same files, canvas and detector.
 
-    They are `experiment.canvas` wide: the model's input with a margin to move it in.
+    They are `plan.canvas` wide: the model's input with a margin to move it in.
     """
-    chosen = samples(experiment.task, data, part)
     model = Model(models, "face")
-    key = _key(chosen, experiment, model.sidecar.sha256)
-    path = cache / f"{experiment.task}-{part}-{key}.npz"
-    if path.exists():
-        with np.load(path) as stored:
-            return Crops(stored["images"], stored["labels"], stored["found"])
-    crops = _cut(chosen, experiment, BlazeDetector(model), part)
-    cache.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part.npz")
-    np.savez(unfinished, images=crops.images, labels=crops.labels, found=crops.found)
-    unfinished.rename(path)
-    return crops
+    path = cache / f"{plan.task}-{name}-{_key(chosen, plan, model.sidecar.sha256)}.npz"
+    if not path.exists():
+        images, found = _cut(chosen, plan, BlazeDetector(model), name)
+        cache.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".part.npz")
+        np.savez(unfinished, images=images, found=found)
+        unfinished.rename(path)
+    with np.load(path) as stored:
+        labels = np.array([sample.label for sample in chosen])
+        return Crops(stored["images"], labels, stored["found"])
 
 
 def read_image(path: Path) -> npt.NDArray[np.uint8]:
@@ -58,20 +61,21 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _cut(chosen: list[Sample], experiment: Experiment, detector: BlazeDetector, part: str) -> Crops:
-    side = experiment.canvas
-    images = np.empty((len(chosen), side, side, 3), np.uint8)
+def _cut(
+    chosen: list[Sample], plan: Experiment, detector: BlazeDetector, name: str
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+    images = np.empty((len(chosen), plan.canvas, plan.canvas, 3), np.uint8)
     found = np.empty(len(chosen), np.bool_)
-    for row, sample in enumerate(tqdm(chosen, f"crops of {part}", mininterval=1)):
+    for row, sample in enumerate(tqdm(chosen, f"crops of {name}", mininterval=1)):
         image = read_image(sample.path)
         face = detector.detect_in_crop(image)
-        images[row] = align(image, face, side, zoom=experiment.canvas_zoom)
+        images[row] = align(image, face, plan.canvas, zoom=plan.canvas_zoom)
         found[row] = face.score > 0
-    return Crops(images, np.array([sample.label for sample in chosen], np.int64), found)
+    return images, found
 
 
-def _key(chosen: list[Sample], experiment: Experiment, detector: str) -> str:
-    digest = hashlib.sha256(f"{experiment.canvas} {experiment.canvas_zoom} {detector}".encode())
+def _key(chosen: list[Sample], plan: Experiment, detector: str) -> str:
+    digest = hashlib.sha256(f"{plan.canvas} {plan.canvas_zoom} {detector}".encode())
     for sample in chosen:
         digest.update(f"{sample.path.name} {sample.path.stat().st_size}".encode())
     return digest.hexdigest()[:12]

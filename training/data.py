@@ -11,6 +11,9 @@ from typing import NamedTuple
 EMOTIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 """RAF-DB's classes 1..7 in its order; equal to `device.types.Emotion`, as a test shows."""
 
+FERPLUS_VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear")
+"""The order of FER+'s first seven counts."""
+
 MAX_AGE = 100
 """Ages above are trained as 100; they are judged as they are."""
 
@@ -25,10 +28,11 @@ class DataError(Exception):
 
 
 class Sample(NamedTuple):
-    """One picture of one face: `label` is a class number (emotion) or years (age)."""
+    """One picture of one face: `label` is a class number (emotion) or years (age), or the votes
+    for each class."""
 
     path: Path
-    label: int
+    label: int | tuple[float, ...]
 
 
 def samples(task: str, root: Path, part: str) -> list[Sample]:
@@ -68,14 +72,35 @@ def utkface(root: Path, part: str) -> list[Sample]:
     return found
 
 
+def ferplus(root: Path) -> list[Sample]:
+    """FER+'s train part, `FER2013Train/fer0000000.png` and `label.csv`, with its ten votes a face.
+
+    Faces that most voters saw none of the seven emotions in (contempt, unknown, no face) are
+    left out (Barsoum et al., 2016).
+    """
+    folder = next(
+        (f for f in (root / "FER2013Train", root / "ferplus/FER2013Train") if f.is_dir()), None
+    )
+    if folder is None or not (folder / "label.csv").exists():
+        raise DataError(f"{root} holds no FER+: expected {root}/FER2013Train/label.csv")
+    found = []
+    with (folder / "label.csv").open(newline="") as file:
+        for name, _, *votes in csv.reader(file):
+            counts = dict(zip(FERPLUS_VOTES, map(float, votes), strict=False))
+            label = tuple(counts[emotion] for emotion in EMOTIONS)
+            if 2 * sum(label) > sum(map(float, votes)):
+                found.append(Sample(folder / name, label))
+    return found
+
+
 def split_rafdb(root: Path) -> list[str]:
     """Names of a seeded, class-stratified tenth of RAF-DB's train part."""
     by_class: dict[int, list[str]] = defaultdict(list)
     for sample in _rafdb_folder(root, "train"):
-        by_class[sample.label].append(sample.path.name)
+        by_class[int(sample.path.parent.name)].append(sample.path.name)
     chosen: list[str] = []
     for label, names in sorted(by_class.items()):
-        rng = random.Random(VALID_SEED + label)  # noqa: S311 - a split, not a secret
+        rng = random.Random(VALID_SEED + label - 1)  # noqa: S311 - a split, not a secret
         chosen += rng.sample(sorted(names), round(len(names) * VALID_SHARE))
     return sorted(chosen)
 

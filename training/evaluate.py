@@ -32,7 +32,7 @@ def evaluate(
     model = Model(models, name, runtime=runtime)
     detector = BlazeDetector(Model(models, "face", runtime=runtime))
     chosen = samples(model.sidecar.task, data, part)
-    labels = np.array([sample.label for sample in chosen])
+    labels = np.array([sample.label for sample in chosen], np.int64)
     if model.sidecar.task == "emotion":
         probabilities = _emotions(EmotionModel(model), detector, chosen)
         figures = emotion_metrics(probabilities, labels, list(EMOTIONS))

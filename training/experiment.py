@@ -43,6 +43,8 @@ class Experiment:
     """Decay of the running average of the weights, which is what is kept."""
     patience: int = 25
     """Epochs without a better validation score after which training stops."""
+    extra_share: float = 0.65
+    """Share of the epochs in which as many faces of an extra data set are learned beside."""
     seed: int = 1
 
     @property

@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import json
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,18 +17,32 @@ from training.augment import augment, centre
 from training.network import Network, to_keras
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from training.crops import Crops
     from training.experiment import Experiment
 
 
-def train(plan: Experiment, parts: tuple[Crops, Crops], folder: Path, *, fresh: bool) -> Path:
-    """Train on the first of `parts`, choose on the second; returns the Keras model's file.
+class Parts(NamedTuple):
+    """What to learn from, what to choose on, and what to learn from beside."""
 
-    Goes on from `folder`'s checkpoint unless `fresh`. Writes log.csv, last.pt and best.pt.
+    train: Crops
+    valid: Crops
+    extra: Crops | None = None
+
+
+def train(
+    plan: Experiment, parts: Parts, folder: Path, *, start: Path | None = None, fresh: bool = False
+) -> Path:
+    """Train, choose on the validation part; returns the Keras model's file.
+
+    Starts from the weights in `start`, but for the head. Goes on from `folder`'s checkpoint
+    unless `fresh`. Writes log.csv, last.pt and best.pt.
     """
     run = _Run(plan, parts, folder)
+    if start is not None:
+        run.start_from(start)
     if not fresh:
         run.resume()
     run.train()
@@ -38,16 +52,16 @@ def train(plan: Experiment, parts: tuple[Crops, Crops], folder: Path, *, fresh: 
 class _Run:
     """A training under way."""
 
-    def __init__(self, plan: Experiment, parts: tuple[Crops, Crops], folder: Path) -> None:
+    def __init__(self, plan: Experiment, parts: Parts, folder: Path) -> None:
         torch.manual_seed(plan.seed)
         self.plan, self.folder = plan, folder
-        self.train_part, self.valid_part = (
-            (torch.from_numpy(p.images), torch.from_numpy(p.labels)) for p in parts
-        )
+        self.learned = _tensors(plan, parts.train)
+        self.beside = None if parts.extra is None else _tensors(plan, parts.extra)
+        self.held_out = torch.from_numpy(parts.valid.images), torch.from_numpy(parts.valid.labels)
         self.rng = torch.Generator().manual_seed(plan.seed)
         self.network = Network(plan).to(memory_format=torch.channels_last)
         self.average = deepcopy(self.network).eval()
-        self.steps = len(self.train_part[1]) // plan.batch
+        self.steps = len(self.learned[1]) // plan.batch
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
         free = [p for p in self.network.parameters() if p.ndim <= 1]
         self.optimizer = torch.optim.AdamW(
@@ -71,7 +85,7 @@ class _Run:
         )
         while self.epoch < self.plan.epochs and self.epoch - self.best_epoch <= self.plan.patience:
             loss = self._train_epoch()
-            score = validate(self.plan, self.average, *self.valid_part)
+            score = validate(self.plan, self.average, *self.held_out)
             self.epoch += 1
             if score > self.best:
                 self.best, self.best_epoch = score, self.epoch
@@ -87,18 +101,16 @@ class _Run:
         return path
 
     def _train_epoch(self) -> float:
-        images, labels = self.train_part
-        order = torch.randperm(len(labels), generator=self.rng)
         self.network.train()
         total = 0.0
-        bar = tqdm(range(self.steps), f"epoch {self.epoch + 1}/{self.plan.epochs}", mininterval=2)
-        for step in bar:
-            rows = order[step * self.plan.batch : (step + 1) * self.plan.batch]
-            pictures = augment(images[rows], self.plan, self.rng)
+        title = f"epoch {self.epoch + 1}/{self.plan.epochs}"
+        bar = tqdm(self._batches(), title, self.steps, mininterval=2)
+        for step, (images, targets) in enumerate(bar):
+            pictures = augment(images, self.plan, self.rng)
             pictures = pictures.contiguous(memory_format=torch.channels_last)
             with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
                 logits = self.network(pictures)
-            loss = _loss(self.plan, logits.float(), labels[rows])
+            loss = functional.cross_entropy(logits.float(), targets)
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
@@ -108,6 +120,22 @@ class _Run:
             if step % 20 == 0:
                 bar.set_postfix(loss=f"{total / (step + 1):.3f}", best=f"{self.best:.4f}")
         return total / self.steps
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """An epoch of images and targets, half of them from beside in the first epochs."""
+        sources = [self.learned]
+        if self.beside is not None and self.epoch < self.plan.extra_share * self.plan.epochs:
+            sources.append(self.beside)
+        orders = [torch.randperm(len(targets), generator=self.rng) for _, targets in sources]
+        for step in range(self.steps):
+            rows = [
+                order[step * self.plan.batch : (step + 1) * self.plan.batch] for order in orders
+            ]
+            picked = [
+                (images[r], targets[r]) for (images, targets), r in zip(sources, rows, strict=True)
+            ]
+            images, targets = zip(*picked, strict=True)
+            yield torch.cat(images), torch.cat(targets)
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -139,6 +167,13 @@ class _Run:
         state |= {"global_rng": torch.get_rng_state()}
         _save(self.folder / "last.pt", state)
 
+    def start_from(self, path: Path) -> None:
+        """Take all but the head from another run's best weights."""
+        weights = torch.load(path)["network"]
+        kept = {name: value for name, value in weights.items() if not name.startswith("head.")}
+        for network in (self.network, self.average):
+            network.load_state_dict(kept, strict=False)
+
     def resume(self) -> None:
         """Go on where a run of the same experiment stopped, if there is one."""
         path = self.folder / "last.pt"
@@ -156,19 +191,30 @@ class _Run:
         tqdm.write(f"going on after epoch {self.epoch}")
 
 
-def _loss(plan: Experiment, logits: Tensor, labels: Tensor) -> Tensor:
-    """Smoothed cross-entropy of classes, or of a Gaussian around the age."""
-    if plan.task == "emotion":
-        return functional.cross_entropy(logits, labels, label_smoothing=plan.label_smoothing)
-    ages = torch.arange(plan.outputs, dtype=torch.float32)
-    distance = (ages - labels.clamp(max=plan.outputs - 1)[:, None]) / plan.label_sigma
-    return functional.cross_entropy(logits, functional.softmax(-distance.square() / 2, dim=1))
+def _tensors(plan: Experiment, crops: Crops) -> tuple[Tensor, Tensor]:
+    """Images and what to answer to them: a distribution over the outputs."""
+    return torch.from_numpy(crops.images), _targets(plan, torch.from_numpy(crops.labels))
+
+
+def _targets(plan: Experiment, labels: Tensor) -> Tensor:
+    """Smoothed classes or votes, or a Gaussian around the age."""
+    if plan.task == "age":
+        ages = torch.arange(plan.outputs, dtype=torch.float32)
+        distance = (ages - labels.clamp(max=plan.outputs - 1)[:, None]) / plan.label_sigma
+        return functional.softmax(-distance.square() / 2, dim=1)
+    votes = labels if labels.ndim == 2 else functional.one_hot(labels, plan.outputs)
+    share = votes.float() / votes.sum(1, keepdim=True)
+    return share * (1 - plan.label_smoothing) + plan.label_smoothing / plan.outputs
 
 
 @torch.no_grad()
 def validate(plan: Experiment, network: Network, images: Tensor, labels: Tensor) -> float:
-    """Accuracy, or minus the mean absolute error in years: higher is better."""
-    logits = torch.cat([network(centre(batch, plan)) for batch in images.split(256)])
+    """Accuracy, or minus the mean absolute error in years: higher is better.
+
+    Each face is looked at both ways, as the device does it.
+    """
+    inputs = [centre(batch, plan) for batch in images.split(256)]
+    logits = torch.cat([network(x) + network(x.flip(-1)) for x in inputs]) / 2
     if plan.task == "emotion":
         return (logits.argmax(1) == labels).float().mean().item()
     ages = torch.arange(plan.outputs, dtype=torch.float32)

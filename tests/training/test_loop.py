@@ -37,7 +37,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("plan", [TINY, TINY_AGE], ids=["emotion", "age"])
 def test_a_run_learns_logs_and_writes_keras(plan: Experiment, tmp_path: Path) -> None:
-    parts = (crops(plan, 320), crops(plan, 64))
+    parts = loop.Parts(crops(plan, 320), crops(plan, 64))
     path = loop.train(plan, parts, tmp_path, fresh=True)
     assert path == tmp_path / f"{plan.task}.keras"
     assert path.stat().st_size > 0
@@ -47,7 +47,7 @@ def test_a_run_learns_logs_and_writes_keras(plan: Experiment, tmp_path: Path) ->
 
 
 def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
-    parts = (crops(TINY, 160), crops(TINY, 64))
+    parts = loop.Parts(crops(TINY, 160), crops(TINY, 64))
     loop.train(TINY, parts, tmp_path / "whole", fresh=True)
 
     class StoppedError(Exception):
