@@ -14,6 +14,8 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
+from device.music.ffmpeg import open_sound
+
 log = logging.getLogger(__name__)
 
 Samples = npt.NDArray[np.float32]
@@ -42,7 +44,7 @@ def decode(path: str, start_seconds: float = 0.0) -> Iterator[Samples]:
     Raises `CannotDecode` when the file cannot be opened, holds no sound or breaks halfway.
     """
     try:
-        with av.open(path, metadata_errors="replace") as container:
+        with open_sound(path) as container:
             stream = next(iter(container.streams.audio), None)
             if stream is None:
                 raise CannotDecode("there is no sound in it")
