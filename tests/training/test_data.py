@@ -59,6 +59,25 @@ def test_utkface_goes_by_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [s.label for s in samples("age", tmp_path / "UTKFace", "test")] == [3]
 
 
+def test_ferplus_keeps_the_votes_and_leaves_doubtful_faces_out(tmp_path: Path) -> None:
+    folder = tmp_path / "FER2013Train"
+    picture(folder / "fer0000001.png")
+    (folder / "label.csv").write_text(
+        # neutral, happiness, surprise, sadness, anger, disgust, fear, contempt, unknown, no face
+        'fer0000001.png,"(0, 0, 48, 48)",4,5,1,0,0,0,0,0,0,0\n'
+        'fer0000002.png,"(0, 0, 48, 48)",1,0,0,0,0,0,0,9,0,0\n'
+    )
+    (sample,) = data.ferplus(tmp_path)
+    assert dict(zip(data.EMOTIONS, sample.label, strict=True)) == {
+        **dict.fromkeys(data.EMOTIONS, 0),
+        "neutral": 4,
+        "happiness": 5,
+        "surprise": 1,
+    }
+    with pytest.raises(DataError, match=r"FER2013Train/label\.csv"):
+        data.ferplus(folder)
+
+
 @pytest.mark.parametrize(("task", "hint"), [("emotion", "RAF-DB"), ("age", r"UTKFace\.tar\.gz")])
 def test_a_missing_data_set_is_named_with_the_mend(task: str, hint: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=hint):

@@ -46,6 +46,26 @@ def test_a_run_learns_logs_and_writes_keras(plan: Experiment, tmp_path: Path) ->
     assert float(log[-1]["loss"]) < float(log[0]["loss"])
 
 
+def test_votes_are_learned_beside_and_weights_taken_over(tmp_path: Path) -> None:
+    votes = crops(TINY, 200)
+    votes = votes._replace(labels=np.eye(7)[votes.labels] * 10)
+    parts = loop.Parts(crops(TINY, 160), crops(TINY, 64), votes)
+    loop.train(TINY, parts, tmp_path / "first")
+    aged = loop.Parts(crops(TINY_AGE, 160), crops(TINY_AGE, 64))
+    loop.train(TINY_AGE, aged, tmp_path / "second", start=tmp_path / "first" / "best.pt")
+    assert len(rows(tmp_path / "second")) == TINY_AGE.epochs
+
+
+def test_targets_are_distributions_around_the_truth() -> None:
+    classes = loop._targets(TINY, torch.tensor([3]))
+    votes = loop._targets(TINY, torch.tensor([[0.0, 0, 0, 10, 0, 0, 0]]))
+    assert torch.allclose(classes, votes)
+    assert classes[0, 3].item() == pytest.approx(0.9 + 0.1 / 7)
+    ages = loop._targets(TINY_AGE, torch.tensor([30, 116]))
+    assert ages.argmax(1).tolist() == [30, 100]
+    assert ages.sum(1).tolist() == pytest.approx([1, 1])
+
+
 def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
     parts = loop.Parts(crops(TINY, 160), crops(TINY, 64))
     loop.train(TINY, parts, tmp_path / "whole", fresh=True)
