@@ -62,6 +62,10 @@ as_root() {
     if [[ $EUID -eq 0 ]]; then run "$@"; else run sudo "$@"; fi
 }
 
+quietly() { # what goes wrong is still told
+    if $DRY_RUN; then "$@"; else "$@" >/dev/null; fi
+}
+
 write() { # FILE TEXT
     if $DRY_RUN; then printf '+ write %s\n' "$1"; else printf '%s\n' "$2" >"$1"; fi
 }
@@ -99,9 +103,9 @@ apt_install() { # PACKAGE...
     $DRY_RUN || can_become_root ||
         die "packages are missing; as root run this, then ./setup.sh again: $line"
     say "Installing system packages: $*"
-    as_root apt-get -qq -o DPkg::Lock::Timeout=120 update ||
+    quietly as_root apt-get -qq -o DPkg::Lock::Timeout=120 update ||
         note "the package lists could not be renewed; going on with the ones that are there"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=120 \
+    quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=120 \
         install --no-install-recommends "$@" || die "that failed; mend it, or try by hand: $line"
 }
 
