@@ -25,7 +25,7 @@ from device.vision.align import align
 from device.vision.detect import BlazeDetector
 from device.vision.files import fit, read_image
 from device.vision.reader import ModelReader
-from device.vision.runtime import Model, available_runtimes
+from device.vision.runtime import Model, ModelError, available_runtimes
 
 if TYPE_CHECKING:
     from device.ports import Image
@@ -79,7 +79,9 @@ def measure_runtime(models: Path, runtime: str, threads: int) -> Run:
     detector = BlazeDetector(face)
     reader = ModelReader(models, threads, runtime=runtime)
     frame = one_face()
-    seen = detector.detect(frame)[0]
+    seen = next(iter(detector.detect(frame)), None)
+    if seen is None:
+        raise ModelError(f"{face.path} finds no face in {PORTRAIT}: restore both")
     crop = align(frame, seen, emotion.size, zoom=emotion.sidecar.crop.zoom)
     older = align(frame, seen, age.size, zoom=age.sidecar.crop.zoom)
 
