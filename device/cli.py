@@ -11,6 +11,7 @@ import difflib
 import io
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -242,6 +243,7 @@ def _status(parsed: argparse.Namespace) -> int:
 
 
 def _watch(parsed: argparse.Namespace) -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave the screen as it was
     watch.watch(_client(parsed), sys.stdout)
     return 0
 

@@ -312,7 +312,7 @@ def test_watch_on_a_terminal_redraws_what_changed_and_restores_the_screen(
     second = _read_until(primary, "volume: 7")
     assert "volume 7 %" in second
     assert "bright and quick" not in second
-    program.send_signal(signal.SIGINT)
+    program.send_signal(signal.SIGTERM)
     assert "\x1b[?1049l" in _read_until(primary, "\x1b[?1049l")
     assert program.wait(10) == 130
     os.close(primary)

@@ -118,13 +118,16 @@ def test_the_broker_is_really_asked(folder: Path) -> None:
 
 def test_a_listener_that_is_no_broker_is_told(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
+        code = f"import socket\ns = socket.socket(fileno={other.fileno()})\n"
+        code += "while True: s.accept()[0].close()"
+        rude = subprocess.Popen([sys.executable, "-c", code], pass_fds=[other.fileno()])
         port = other.getsockname()[1]
-        other.settimeout(20)
-        code = f"import socket; s, _ = socket.socket(fileno={other.fileno()}).accept(); s.close()"
-        process = subprocess.Popen([sys.executable, "-c", code], pass_fds=[other.fileno()])
         text = f'mqtt.enabled = true\nmqtt.host = "127.0.0.1"\nmqtt.port = {port}\n'
-        assert checks(folder, text)["broker"].verdict is Verdict.FAIL
-        process.wait(10)
+        try:
+            assert checks(folder, text)["broker"].verdict is Verdict.FAIL
+        finally:
+            rude.kill()
+            rude.wait(10)
 
 
 def test_a_running_daemon_is_asked_instead(folder: Path) -> None:
