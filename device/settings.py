@@ -100,7 +100,15 @@ class VisionSettings(Group, frozen=True, kw_only=True):
             extra=FOLDER,
         ),
     ] = ""
-    threads: Annotated[int, Meta(ge=1, le=8, description="processor threads per model")] = 2
+    threads: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=8,
+            description="processor threads per model; more than the board has idle cores slow it "
+            "down",
+        ),
+    ] = 1
     minimum_score: Annotated[
         Fraction, Meta(description="a face found with less confidence is not believed")
     ] = 0.65
