@@ -297,7 +297,7 @@ _PARADE = Piece(
     form=(
         Section(
             "G | G | F | G | G | G | F | D",
-            {"guitar": "D.uD.u", "drums": "jig_light"},
+            {"guitar": "D-uD-u", "drums": "jig_light"},
             energy=(0.5, 0.75),
         ),
         Section(
