@@ -131,7 +131,7 @@ class MoodSettings(Group, frozen=True, kw_only=True):
     ] = 0.08
     uncertain_below: Annotated[
         Fraction, Meta(description="a leading label less probable than this shows as uncertain")
-    ] = 0.35
+    ] = 0.3
     absence_seconds: Annotated[
         Seconds, Meta(description="nobody in view for so long: the music fades and pauses")
     ] = 30.0
