@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -61,7 +62,8 @@ def convert(plan: Experiment, keras_file: Path, places: Places) -> Sidecar:
         (draft / f"{plan.task}.tflite").write_bytes(converted.content)
         for suffix in (".tflite", ".json"):
             shutil.copy(places.models / f"face{suffix}", draft)
-        sidecar = describe(plan, converted.content, converted.multiply_adds)
+        record = json.loads((keras_file.parent / "experiment.json").read_text())
+        sidecar = describe(plan, converted.content, converted.multiply_adds, record)
         _write(draft, sidecar)
         logits = {r: _run(draft, plan.task, r, images) for r in available_runtimes()}
         best = next(iter(logits.values()))
@@ -160,8 +162,11 @@ def _run(folder: Path, name: str, runtime: str, images: npt.NDArray[np.uint8]) -
     return np.stack([both_ways(model, image) for image in images])
 
 
-def describe(plan: Experiment, content: bytes, cost: int) -> Sidecar:
-    """The sidecar of a converted file, uncalibrated; `cost` is its multiply-adds."""
+def describe(plan: Experiment, content: bytes, cost: int, record: dict[str, Any]) -> Sidecar:
+    """The sidecar of a converted file, uncalibrated.
+
+    `cost` is its multiply-adds, `record` the training run's experiment.json.
+    """
     emotion = plan.task == "emotion"
     return Sidecar(
         task=plan.task,
@@ -170,11 +175,24 @@ def describe(plan: Experiment, content: bytes, cost: int) -> Sidecar:
         quantization="int8 input, output, activations and weights (per channel)",
         sha256=hashlib.sha256(content).hexdigest(),
         crop=CropSpec(zoom=plan.zoom),
-        data=DATA[plan.task],
+        data={**DATA[plan.task], **_origin(record)},
         metrics={"multiply_adds": cost, "bytes": len(content)},
         licence=LICENCE,
         intended_use=INTENDED_USE[plan.task],
     )
+
+
+def _origin(record: dict[str, Any]) -> dict[str, Any]:
+    """How many faces a run learned from, and what helped it."""
+    origin: dict[str, Any] = {"faces": record["faces"]}
+    if "extra" in record["faces"]:
+        origin["beside"] = (
+            "the train part of FER+ (Barsoum et al., 2016; images of FER2013, for research), with "
+            f"its votes, in the first {record['extra_share']:.0%} of the epochs"
+        )
+    if record["start"] is not None:
+        origin["start"] = f"the weights of {record['start']}, all but the head"
+    return origin
 
 
 def _write(folder: Path, sidecar: Sidecar) -> None:
@@ -189,16 +207,16 @@ LICENCE = (
 DATA: dict[str, dict[str, Any]] = {
     "emotion": {
         "name": "RAF-DB basic (Li, Deng and Du, 2017)",
-        "train": "the publisher's train part less validation: 11,045 faces",
-        "valid": "a seeded, class-stratified tenth of train, training/splits/rafdb.csv: 1,226",
-        "test": "the publisher's test part: 3,068",
+        "train": "the publisher's train part less validation",
+        "valid": "a seeded, class-stratified tenth of train, training/splits/rafdb.csv",
+        "test": "the publisher's test part",
         "terms": "non-commercial research, no redistribution of images",
     },
     "age": {
         "name": "UTKFace, aligned and cropped (Zhang, Song and Qi, 2017)",
-        "train": "training/splits/utkface.csv: 18,671 faces",
-        "valid": "2,303",
-        "test": "2,314; 419 duplicates with conflicting ages are left out everywhere",
+        "train": "as training/splits/utkface.csv lists it",
+        "valid": "as listed there",
+        "test": "as listed there; 419 duplicates with conflicting ages are left out everywhere",
         "terms": "non-commercial research",
     },
 }

@@ -14,7 +14,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from training.augment import augment, centre
-from training.network import Network, to_keras
+from training.network import Network, save_keras
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +55,10 @@ class _Run:
     def __init__(self, plan: Experiment, parts: Parts, folder: Path) -> None:
         torch.manual_seed(plan.seed)
         self.plan, self.folder = plan, folder
+        self.faces = {
+            name: len(crops.labels) for name, crops in parts._asdict().items() if crops is not None
+        }
+        self.start: str | None = None
         self.learned = _tensors(plan, parts.train)
         self.beside = None if parts.extra is None else _tensors(plan, parts.extra)
         self.held_out = torch.from_numpy(parts.valid.images), torch.from_numpy(parts.valid.labels)
@@ -80,9 +84,8 @@ class _Run:
     def train(self) -> None:
         """All epochs that are left."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "experiment.json").write_text(
-            json.dumps(dataclasses.asdict(self.plan), indent=2) + "\n"
-        )
+        record = {"faces": self.faces, "start": self.start, **dataclasses.asdict(self.plan)}
+        (self.folder / "experiment.json").write_text(json.dumps(record, indent=2) + "\n")
         while self.epoch < self.plan.epochs and self.epoch - self.best_epoch <= self.plan.patience:
             loss = self._train_epoch()
             score = validate(self.plan, self.average, *self.held_out)
@@ -97,7 +100,7 @@ class _Run:
         """Write the best weights as a Keras model."""
         self.average.load_state_dict(torch.load(self.folder / "best.pt")["network"])
         path = self.folder / f"{self.plan.task}.keras"
-        to_keras(self.average, self.plan).save(path)
+        save_keras(self.average, self.plan, path)
         return path
 
     def _train_epoch(self) -> float:
@@ -169,6 +172,7 @@ class _Run:
 
     def start_from(self, path: Path) -> None:
         """Take all but the head from another run's best weights."""
+        self.start = path.parent.name
         weights = torch.load(path)["network"]
         kept = {name: value for name, value in weights.items() if not name.startswith("head.")}
         for network in (self.network, self.average):

@@ -7,13 +7,18 @@ CPU with bfloat16; what is kept and converted is the Keras model. A test holds t
 from __future__ import annotations
 
 import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from training.experiment import Experiment
 
 EPSILON = 1e-5
@@ -83,8 +88,23 @@ class Network(nn.Module):
         return self.head(self.dropout(x.mean((2, 3))))
 
 
-def to_keras(network: Network, plan: Experiment) -> Any:  # noqa: ANN401 - keras has no types
-    """The same network in Keras with the same weights: logits from (n, side, side, 3), 0..255."""
+def save_keras(network: Network, plan: Experiment, path: Path) -> None:
+    """Write the same network as a Keras model: logits from pictures (n, side, side, 3), 0..255.
+
+    In a process of its own, for TensorFlow and tflite-runtime do not share one.
+    """
+    weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        pool.submit(_save_keras, weights, plan, path).result()
+
+
+def _save_keras(weights: dict[str, Any], plan: Experiment, path: Path) -> None:
+    network = Network(plan)
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    _to_keras(network, plan).save(path)
+
+
+def _to_keras(network: Network, plan: Experiment) -> Any:  # noqa: ANN401 - keras has no types
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras  # noqa: PLC0415 - slow, and not wanted while PyTorch trains

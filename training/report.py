@@ -106,9 +106,9 @@ def _facts(sidecar: Sidecar) -> list[str]:
         f"- For: {sidecar.intended_use}.",
         f"- {cost:.0f} million multiply-adds, {size:.0f} kB, {sidecar.quantization}.",
         (
-            f"- Data: {sidecar.data['name']}; train: {sidecar.data['train']}; "
-            f"validation: {sidecar.data['valid']}; test: {sidecar.data['test']}. "
-            f"Terms: {sidecar.data['terms']}."
+            "- Data: "
+            + "; ".join(f"{key}: {text}" for key, text in sidecar.data.items() if key != "faces")
+            + f". Faces: {sidecar.data['faces']}, judged on {sidecar.metrics['test']['count']}."
         ),
         f"- Licence: {sidecar.licence}.",
         "- On the validation part: " + ", ".join(f"{k} {v:.3f}" for k, v in parity.items()) + ".",

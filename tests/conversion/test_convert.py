@@ -3,8 +3,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
@@ -24,25 +22,18 @@ from device.vision.runtime import Model, available_runtimes
 from training.experiment import EXPERIMENTS
 
 TRAIN_EXTRA = all(importlib.util.find_spec(name) for name in ("tensorflow", "torch"))
-ROOT = Path(__file__).resolve().parents[2]
 TINY = dataclasses.replace(EXPERIMENTS["emotion"], side=32, widths=(8, 8, 16))
 
 
-SAVE = """
-import dataclasses, sys, torch
-from training.experiment import EXPERIMENTS
-from training.network import Network, to_keras
-torch.manual_seed(0)
-plan = dataclasses.replace(EXPERIMENTS["emotion"], side=32, widths=(8, 8, 16))
-to_keras(Network(plan).eval(), plan).save(sys.argv[1])
-"""
+RECORD = {"faces": {"train": 9, "extra": 4}, "start": "age", "extra_share": 0.65}
 
 
 @pytest.mark.skipif(not TRAIN_EXTRA, reason="the train extra is not installed")
 def test_the_file_runs_everywhere_and_says_what_keras_says(tmp_path: Path) -> None:
-    # TensorFlow must stay out of this process, see `quantize_file`.
+    from training.network import Network, save_keras  # noqa: PLC0415 - needs the train extra
+
     keras_file = tmp_path / "emotion.keras"
-    subprocess.run([sys.executable, "-c", SAVE, keras_file], check=True, cwd=ROOT)
+    save_keras(Network(TINY).eval(), TINY, keras_file)
     pictures = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), np.uint8)
     made = quantize_file(keras_file, pictures, pictures)
     assert (
@@ -50,7 +41,10 @@ def test_the_file_runs_everywhere_and_says_what_keras_says(tmp_path: Path) -> No
         == 3 * 9 * 8 * 256 + 2 * 8 * 9 * 8 * 256 + (8 * 9 * 16 + 16 * 9 * 16 + 8 * 16) * 64 + 16 * 7
     )
     (tmp_path / "emotion.tflite").write_bytes(made.content)
-    sidecar = describe(TINY, made.content, made.multiply_adds)
+    sidecar = describe(TINY, made.content, made.multiply_adds, RECORD)
+    assert sidecar.data["faces"] == RECORD["faces"]
+    assert "FER+" in sidecar.data["beside"]
+    assert "age" in sidecar.data["start"]
     assert sidecar.sha256 == hashlib.sha256(made.content).hexdigest()
     (tmp_path / "emotion.json").write_bytes(msgspec.json.encode(sidecar))
     for runtime in available_runtimes():
