@@ -153,6 +153,7 @@ source = {quoted(camera or f"slideshow:{PORTRAITS}")}
 absence_seconds = 2.0
 [music]
 minimum_play_seconds = 4.0
+volume = 80
 [mqtt]
 enabled = true
 host = "127.0.0.1"
