@@ -180,8 +180,11 @@ uninstall() { # [--purge]
     if [[ ${1:-} == --purge ]]; then
         say "Removing settings, memory and user"
         run rm -rf "$SETTINGS" "$STATE"
-        if getent passwd attune >/dev/null; then run userdel attune; fi
-        if getent group attune >/dev/null; then run groupdel attune; fi
+        if getent passwd attune >/dev/null; then
+            run userdel attune || note "user attune stays, for the reason above"
+        elif getent group attune >/dev/null; then
+            run groupdel attune
+        fi
     else
         note "kept: $SETTINGS, $STATE and user attune (--purge removes them)"
     fi
