@@ -115,7 +115,7 @@ class Speaker:
         elif isinstance(command, Next):
             self._by_hand(lambda: session.next(self.mood))
         elif isinstance(command, Previous):
-            self._by_hand(session.previous)
+            self._by_hand(lambda: session.previous(self.mood))
         elif isinstance(command, SetVolume):
             self._volume = command.percent
             self._player.set_volume(command.percent)

@@ -112,6 +112,11 @@ class House:
     def news(self, kind: type) -> list[object]:
         return [news for news in self.bus.news if isinstance(news, kind)]
 
+    def open_rows(self) -> int:
+        """Plays in the diary whose end is not written yet."""
+        sql = "SELECT count(*) FROM plays WHERE finished IS NULL"
+        return int(self.store._db.execute(sql).fetchone()[0])
+
     @property
     def mood_of_track(self) -> str:
         return (self.player.track or "none").split("-")[0]
@@ -357,3 +362,74 @@ def test_moods_are_stored_once_a_minute(house: House) -> None:
     house.pass_time(190, Emotion.HAPPINESS)
     rows = house.store._db.execute("SELECT count(*) FROM moods").fetchone()[0]
     assert 3 <= rows <= 4
+
+
+def test_a_library_of_one_track_notes_every_round(house: House) -> None:
+    house.speaker.handle(LibraryScanned(library(1)[:1]))
+    house.pass_time(200, Emotion.HAPPINESS)
+    assert len(house.news(NowStarted)) == 4
+    assert house.open_rows() == 1
+    assert house.silent_ticks == 0
+
+
+def test_failures_with_music_in_between_are_not_in_a_row(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    for turn in range(10):
+        house.player.broken = {track.path: "not audio" for track in library()}
+        house.speaker.command(Next())
+        house.player.broken = {}
+        house.wait(20)
+        assert house.player.state is PlayerState.PLAYING, turn
+    assert "in a row" not in caplog.text
+
+
+def test_what_cannot_follow_is_not_tried_ten_times_a_second(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.pass_time(30, Emotion.HAPPINESS)
+    house.player.broken = {track.path: "not audio" for track in library()}
+    house.pass_time(29, Emotion.HAPPINESS)
+    assert caplog.text.count("cannot play") <= 8
+
+
+def test_a_track_that_was_forgotten_too_late_is_left(house: House) -> None:
+    house.pass_time(10, Emotion.HAPPINESS)
+    while house.player.queued is None:
+        house.pass_time(0.1, Emotion.HAPPINESS)
+    first = house.player.track
+    while house.player.track == first:  # the player goes over between two ticks
+        house.clock.now += 0.05
+    house.speaker.command(SetGoal(Goal.CALM))
+    house.pass_time(1, Emotion.HAPPINESS)
+    track = house.speaker.status().track
+    assert track is not None
+    assert track.id == house.player.track
+    assert house.open_rows() == 1
+
+
+def test_the_track_of_an_earlier_run_stays_while_the_mood_does(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library(seconds=200.0)))
+    house.pass_time(20, Emotion.HAPPINESS)
+    track = house.player.track
+    house.power_cut()
+    again = House(tmp_path, FakeClock(50.0))
+    again.pass_time(60, Emotion.HAPPINESS)
+    assert again.player.track == track
+    again.pass_time(20, Emotion.SADNESS)
+    assert again.player.track != track
+    again.close()
+
+
+def test_a_track_asked_for_again_is_not_left_for_a_mood_that_was_there_before(
+    house: House,
+) -> None:
+    house.pass_time(12, Emotion.SADNESS)
+    first = house.player.track
+    house.speaker.command(Next())
+    house.pass_time(7, Emotion.HAPPINESS)  # less than `minimum_play_seconds`
+    house.speaker.command(Previous())
+    house.speaker.command(Previous())
+    house.pass_time(30, Emotion.HAPPINESS)
+    assert house.player.track == first

@@ -45,14 +45,19 @@ SOUND_RETRY_SECONDS = (1.0, 60.0)
 """First and longest wait before a lost sound output is tried again; doubling in between."""
 FAILURES_IN_A_ROW = 8
 """So many unplayable tracks, one after the other, mean that the music folder is broken."""
+WELL_SECONDS = 5.0
+"""A track that sounded for so long shows that the music folder is well."""
 RECENT_PLAYS = 1000
 
 
 class _Going(NamedTuple):
-    """The choice that sounds, the mood it was made for, and its row in the diary."""
+    """The choice that sounds, the mood it was made for, and its row in the diary.
+
+    The mood is None for a choice of an earlier run: the first certain one is taken for it.
+    """
 
     choice: Choice
-    mood: Mood
+    mood: Mood | None
     start_seconds: float = 0.0
     row: int | None = None
 
@@ -108,7 +113,7 @@ class Session:
         self.goal = resume.goal or self.goal
         if track is not None:
             choice = Choice(track, 1.0, "going on where the music stopped")
-            self._pending = _Going(choice, Mood(), resume.position_seconds)
+            self._pending = _Going(choice, None, resume.position_seconds)
             self._position = resume.position_seconds
 
     def set_goal(self, goal: Goal) -> None:
@@ -126,10 +131,10 @@ class Session:
         self.play()
         self._safely(lambda: self._start(self._choose(mood)))
 
-    def previous(self) -> None:
+    def previous(self, mood: Mood) -> None:
         """Start the track again, or the one before within its first seconds."""
         self.play()
-        self._safely(self._step_back)
+        self._safely(lambda: self._step_back(mood))
 
     def react(self, mood: Mood) -> None:
         """The label of the mood changed: what was queued no longer fits."""
@@ -211,21 +216,29 @@ class Session:
         if state is PlayerState.STOPPED:
             if self._clock.monotonic() >= self._retry_at:
                 self._start(self._pending or self._choose(mood))
-        elif self._moved_on(mood):
+        elif self._is_astray or self._moved_on(mood):
             self._start(self._choose(mood))
         elif state is PlayerState.PAUSED:
             self._player.resume()
         else:
             self._queue_ahead(mood)
 
+    @property
+    def _is_astray(self) -> bool:
+        """Whether the player went over to a queued track just before it was to be forgotten."""
+        return self._going is None and self._queued is None
+
     def _moved_on(self, mood: Mood) -> bool:
         """Whether the mood left the sounding track behind, and may end it now."""
         going = self._going
+        if going is None or mood.label in (MoodLabel.NOBODY, MoodLabel.UNCERTAIN):
+            return False
+        if going.mood is None:
+            self._going = going._replace(mood=mood)
+            return False
         return (
             self._settings.change_with_mood
             and self.goal is not Goal.FOCUS
-            and going is not None
-            and mood.label not in (MoodLabel.NOBODY, MoodLabel.UNCERTAIN)
             and mood.label is not going.mood.label
             and self._position - going.start_seconds >= self._settings.minimum_play_seconds
             and math.hypot(mood.valence - going.mood.valence, mood.arousal - going.mood.arousal)
@@ -258,17 +271,18 @@ class Session:
         self._player.play(going.choice.track, start_seconds=going.start_seconds)
         self._going, self._pending = going, None
 
-    def _step_back(self) -> None:
+    def _step_back(self, mood: Mood) -> None:
         going = self._going or self._pending
         if self._past and (going is None or self._position < RESTART_SECONDS):
-            choice = self._past.pop()
-            self._start(_Going(choice, going.mood if going else Mood()), remember=False)
+            self._start(_Going(self._past.pop(), mood), remember=False)
         elif going is not None:
-            self._start(going._replace(start_seconds=0.0, row=None), remember=False)
+            self._start(_Going(going.choice, mood), remember=False)
 
     def _queue_ahead(self, mood: Mood) -> None:
         going = self._going
-        if going is None or self._queued is not None:
+        if going is None or going.row is None or self._queued is not None:
+            return  # before its start is heard of, a track that follows itself could not be told
+        if self._clock.monotonic() < self._retry_at:
             return
         if going.choice.track.duration_seconds - self._position <= AHEAD_SECONDS:
             self._queued = self._choose(mood)
@@ -291,7 +305,8 @@ class Session:
             return
         self._sound_works()
         wall = self._clock.wall()
-        row = self._store.add_play(Play(event.track, wall, self.goal, going.mood, going.choice))
+        mood = going.mood or Mood()
+        row = self._store.add_play(Play(event.track, wall, self.goal, mood, going.choice))
         self._going = going._replace(row=row)
         self._recent.appendleft((event.track, wall))
         self._steps += 1
@@ -304,10 +319,13 @@ class Session:
             self._failures = 0
         else:
             self._give_up_on(event.track, event.error)
-        if self._queued is not None and event.track == self._queued.choice.track.id:
+        going, queued = self._going, self._queued
+        current = going is not None and event.track == going.choice.track.id
+        following = queued is not None and event.track == queued.choice.track.id
+        if following and not (current and event.error is None):
             self._queued = None
-        elif self._going is not None and event.track == self._going.choice.track.id:
-            self._past.append(self._going.choice)
+        elif going is not None and current:
+            self._past.append(going.choice)
             self._end_row(finished=event.error is None)
             self._going = None
 
@@ -330,6 +348,8 @@ class Session:
         going = self._going
         if going is not None and going.row is not None:
             heard = max(0.0, self._position - going.start_seconds)
+            if heard >= WELL_SECONDS:
+                self._failures = 0
             self._store.end_play(going.row, heard_seconds=heard, finished=finished)
             self._going = going._replace(row=None)
 
