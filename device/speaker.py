@@ -126,8 +126,8 @@ class Speaker:
         elif isinstance(command, Like):
             session.rate(liked=True, mood=self.mood)
         elif isinstance(command, Dislike):
-            if session.rate(liked=False, mood=self.mood) and session.wishes_to_play:
-                session.next(self.mood)
+            if session.rate(liked=False, mood=self.mood):
+                session.leave()
         elif isinstance(command, SetPrivacy):
             self._set_privacy(command.on)
         elif isinstance(command, Scan):

@@ -433,3 +433,28 @@ def test_a_track_asked_for_again_is_not_left_for_a_mood_that_was_there_before(
     house.speaker.command(Previous())
     house.pass_time(30, Emotion.HAPPINESS)
     assert house.player.track == first
+
+
+def test_what_is_shown_after_a_restart_can_be_liked(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(10, Emotion.HAPPINESS)
+    house.speaker.command(Pause())
+    house.close()
+    again = House(tmp_path, FakeClock(50.0))
+    again.wait(1)
+    shown = again.speaker.command(Like()).track
+    assert shown is not None
+    assert again.store.feedback() == {shown.id: 1}
+    again.close()
+
+
+def test_what_was_disliked_while_paused_does_not_come_back(house: House) -> None:
+    house.pass_time(10, Emotion.HAPPINESS)
+    disliked = house.player.track
+    house.speaker.command(Pause())
+    house.speaker.command(Dislike())
+    assert house.player.state is not PlayerState.PLAYING
+    house.speaker.command(Play())
+    assert house.player.state is PlayerState.PLAYING
+    assert house.player.track != disliked

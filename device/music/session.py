@@ -143,12 +143,21 @@ class Session:
 
     def rate(self, *, liked: bool, mood: Mood) -> bool:
         """Like or dislike the current track; False when there is none."""
-        if self._going is None:
+        going = self._going or self._pending
+        if going is None:
             return False
-        track = self._going.choice.track.id
+        track = going.choice.track.id
         self._store.add_feedback(track, self._clock.wall(), liked=liked, mood=mood)
         self._feedback = self._store.feedback()
         return True
+
+    def leave(self) -> None:
+        """End the current track; another one follows as soon as music is wished."""
+        if self._going is not None:
+            self._past.append(self._going.choice)
+        self._end_row(finished=False)
+        self._going = self._queued = self._pending = None
+        self._player.stop()
 
     # --- time -----------------------------------------------------------------------------
 
@@ -246,7 +255,7 @@ class Session:
         )
 
     def _choose(self, mood: Mood) -> _Going | None:
-        going = self._going
+        left = self._going.choice if self._going else self._past[-1] if self._past else None
         wish = Wish(
             mood=mood,
             goal=self.goal,
@@ -255,7 +264,7 @@ class Session:
             recent=tuple(self._recent),
             feedback=self._feedback,
             repeat_hours=self._settings.repeat_hours,
-            exclude=going.choice.track.id if going else None,
+            exclude=left.track.id if left else None,
         )
         choice = self._catalogue.choose(wish, self._random)
         return None if choice is None else _Going(choice, mood)
