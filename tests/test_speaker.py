@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from device.settings import MoodSettings, MusicSettings, Settings
 from device.speaker import Actions, Speaker
@@ -458,3 +459,25 @@ def test_what_was_disliked_while_paused_does_not_come_back(house: House) -> None
     house.speaker.command(Play())
     assert house.player.state is PlayerState.PLAYING
     assert house.player.track != disliked
+
+
+def test_an_explicit_track_is_not_for_a_child_that_came_later(house: House) -> None:
+    explicit = tuple(replace(track, explicit=True) for track in library())
+    house.speaker.handle(LibraryScanned(explicit[:-1] + library()[-1:]))
+    clean = library()[-1].id
+    house.pass_time(20, Emotion.HAPPINESS, age=45)
+    assert house.player.track != clean
+    house.pass_time(5, Emotion.HAPPINESS, age=6)
+    assert house.player.track == clean
+
+
+def test_nothing_but_explicit_tracks_is_silence_for_a_child(house: House) -> None:
+    house.speaker.handle(
+        LibraryScanned(tuple(replace(track, explicit=True) for track in library()))
+    )
+    house.pass_time(20, Emotion.HAPPINESS, age=45)
+    assert house.player.state is PlayerState.PLAYING
+    house.pass_time(5, Emotion.HAPPINESS, age=6)
+    assert house.player.state is PlayerState.STOPPED
+    house.pass_time(60, Emotion.HAPPINESS, age=45)
+    assert house.player.state is PlayerState.PLAYING

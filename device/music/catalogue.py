@@ -91,7 +91,7 @@ class Catalogue:
 
     def choose(self, wish: Wish, rng: random.Random) -> Choice | None:
         """Draw a track; None when the library holds nothing that may be played now."""
-        allowed = ~self._explicit if _child_may_listen(wish.mood) else np.ones(len(self), bool)
+        allowed = ~self._explicit if child_may_listen(wish.mood) else np.ones(len(self), bool)
         if not allowed.any():
             return None
         heard = self._heard(wish)
@@ -191,7 +191,7 @@ class Catalogue:
         return loss
 
 
-def _child_may_listen(mood: Mood) -> bool:
+def child_may_listen(mood: Mood) -> bool:
     """Whether the youngest may be a child: the low end of the age interval decides."""
     if mood.youngest_years is None:
         return False

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from device.music.catalogue import Catalogue, Wish
+from device.music.catalogue import Catalogue, Wish, child_may_listen
 from device.ports import Clock, PartUnavailable, Play, Player, Resume, Store
 from device.settings import MusicSettings
 from device.types import (
@@ -164,6 +164,8 @@ class Session:
     def tick(self, mood: Mood) -> None:
         """Bring the player to what is wished, and choose what follows. Several times a second."""
         self._safely(self._hear_player)
+        if child_may_listen(mood):
+            self._drop_explicit()
         self._safely(lambda: self._drive(mood))
         going = self._going
         if going is not None and self._player.track == going.choice.track.id:
@@ -297,6 +299,14 @@ class Session:
             self._queued = self._choose(mood)
             if self._queued is not None:
                 self._player.queue(self._queued.choice.track)
+
+    def _drop_explicit(self) -> None:
+        """A child is there, who may have come after the choice."""
+        current = self._going or self._pending
+        if current is not None and current.choice.track.explicit:
+            self.leave()
+        elif self._queued is not None and self._queued.choice.track.explicit:
+            self._forget_queued()
 
     def _forget_queued(self) -> None:
         if self._queued is not None:
