@@ -206,7 +206,7 @@ class Play(NamedTuple):
 
 class Resume(NamedTuple):
     """Where to go on after a restart: `playing` says whether music sounded, `paused_by_hand`
-    that nobody's arrival may start it."""
+    that nobody's arrival may start it. `volume` and `goal`: None until changed by hand."""
 
     track: TrackId | None
     position_seconds: float

@@ -79,7 +79,7 @@ class Speaker:
         self._board = Board()
         self._override: Emotion | None = None
         self._override_since = now
-        self._volume = settings.music.volume
+        self._volume_by_hand: int | None = None
         self._privacy = False
         self._seen_at = now
         self._insisted = False
@@ -117,7 +117,7 @@ class Speaker:
         elif isinstance(command, Previous):
             self._by_hand(lambda: session.previous(self.mood))
         elif isinstance(command, SetVolume):
-            self._volume = command.percent
+            self._volume_by_hand = command.percent
             self._player.set_volume(command.percent)
         elif isinstance(command, SetGoal):
             session.set_goal(command.goal)
@@ -142,6 +142,7 @@ class Speaker:
         self._settings = settings
         self._room.configure(settings.mood)
         self._session.configure(settings.music)
+        self._player.set_volume(self._volume)
 
     def tick(self) -> None:
         """Let time pass: absence, music, memory, the home. Several times a second."""
@@ -217,6 +218,12 @@ class Speaker:
 
     # --- how ------------------------------------------------------------------------------
 
+    @property
+    def _volume(self) -> int:
+        """What was chosen by hand, else what is configured."""
+        by_hand = self._volume_by_hand
+        return self._settings.music.volume if by_hand is None else by_hand
+
     def _wake(self) -> None:
         """Come back where an earlier run stopped."""
         self._stock_catalogue(tuple(self._store.tracks()))
@@ -224,7 +231,7 @@ class Speaker:
         if resume is not None:
             self._session.resume(resume)
             self._paused_by_hand = resume.paused_by_hand
-            self._volume = self._volume if resume.volume is None else resume.volume
+            self._volume_by_hand = resume.volume
             self._privacy = resume.privacy
         self._player.set_volume(self._volume)
         self._actions.set_privacy(self._privacy)
@@ -274,8 +281,8 @@ class Speaker:
             position_seconds=now.position_seconds if now else 0.0,
             playing=self._session.wishes_to_play,
             paused_by_hand=self._paused_by_hand,
-            volume=self._volume,
-            goal=self._session.goal,
+            volume=self._volume_by_hand,
+            goal=self._session.goal_by_hand,
             privacy=self._privacy,
         )
         self._store.save_resume(resume)

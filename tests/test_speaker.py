@@ -481,3 +481,26 @@ def test_nothing_but_explicit_tracks_is_silence_for_a_child(house: House) -> Non
     assert house.player.state is PlayerState.STOPPED
     house.pass_time(60, Emotion.HAPPINESS, age=45)
     assert house.player.state is PlayerState.PLAYING
+
+
+def test_the_configured_volume_and_goal_count_until_changed_by_hand(tmp_path: Path) -> None:
+    def changed(volume: int, goal: Goal) -> Settings:
+        music = MusicSettings(random_seed=1, volume=volume, goal=goal)
+        return Settings(mood=SETTINGS.mood, music=music)
+
+    house = House(tmp_path, FakeClock())
+    house.pass_time(5)
+    house.speaker.configure(changed(33, Goal.LIFT))
+    assert (house.player.volume, house.speaker.status().volume) == (33, 33)
+    assert house.speaker.status().goal is Goal.LIFT
+    house.close()
+    again = House(tmp_path, FakeClock(), changed(44, Goal.CALM))
+    assert (again.player.volume, again.speaker.status().goal) == (44, Goal.CALM)
+    again.speaker.command(SetVolume(70))
+    again.speaker.command(SetGoal(Goal.FOCUS))
+    again.speaker.configure(changed(33, Goal.LIFT))
+    assert (again.player.volume, again.speaker.status().goal) == (70, Goal.FOCUS)
+    again.close()
+    third = House(tmp_path, FakeClock(), changed(33, Goal.LIFT))
+    assert (third.player.volume, third.speaker.status().goal) == (70, Goal.FOCUS)
+    third.close()

@@ -90,7 +90,7 @@ class Session:
         self._retry_at = 0.0
         self._retry_seconds = SOUND_RETRY_SECONDS[0]
         self._steps = 0
-        self.goal = settings.goal
+        self.goal_by_hand: Goal | None = None
         self.wanted = False
         self.held = False
         self.sound = Part(Health.UP)
@@ -99,7 +99,8 @@ class Session:
 
     def configure(self, settings: MusicSettings) -> None:
         """Take changed settings over."""
-        self._settings = settings
+        before, self._settings = self.goal, settings
+        self._turn_from(before)
 
     def restock(self, catalogue: Catalogue) -> None:
         """A new library; what sounds goes on."""
@@ -110,7 +111,7 @@ class Session:
         """Go on where an earlier run of the daemon stopped."""
         track = self._catalogue.get(resume.track) if resume.track else None
         self.wanted = resume.playing
-        self.goal = resume.goal or self.goal
+        self.goal_by_hand = resume.goal
         if track is not None:
             choice = Choice(track, 1.0, "going on where the music stopped")
             self._pending = _Going(choice, None, resume.position_seconds)
@@ -118,9 +119,8 @@ class Session:
 
     def set_goal(self, goal: Goal) -> None:
         """Walk another path from the next choice on."""
-        if goal is not self.goal:
-            self.goal, self._steps = goal, 0
-            self._forget_queued()
+        before, self.goal_by_hand = self.goal, goal
+        self._turn_from(before)
 
     def play(self) -> None:
         """Play, or go on; sound that was lost is tried at once."""
@@ -174,6 +174,11 @@ class Session:
     def close(self) -> None:
         """Write down how the current track went."""
         self._end_row(finished=False)
+
+    @property
+    def goal(self) -> Goal:
+        """What was chosen by hand, else what is configured."""
+        return self.goal_by_hand or self._settings.goal
 
     @property
     def now(self) -> NowPlaying | None:
@@ -299,6 +304,11 @@ class Session:
             self._queued = self._choose(mood)
             if self._queued is not None:
                 self._player.queue(self._queued.choice.track)
+
+    def _turn_from(self, before: Goal) -> None:
+        if self.goal is not before:
+            self._steps = 0
+            self._forget_queued()
 
     def _drop_explicit(self) -> None:
         """A child is there, who may have come after the choice."""
