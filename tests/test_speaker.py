@@ -504,3 +504,13 @@ def test_the_configured_volume_and_goal_count_until_changed_by_hand(tmp_path: Pa
     third = House(tmp_path, FakeClock(), changed(33, Goal.LIFT))
     assert (third.player.volume, third.speaker.status().goal) == (70, Goal.FOCUS)
     third.close()
+
+
+def test_a_try_without_sound_does_not_look_like_music(house: House) -> None:
+    house.pass_time(10, Emotion.HAPPINESS)
+    house.player.unplug()
+    house.pass_time(1, Emotion.HAPPINESS)
+    before = len(house.bus.shown)
+    house.pass_time(30, Emotion.HAPPINESS)
+    assert len(house.player.played) > 3
+    assert not any(status.playing for status in house.bus.shown[before:])

@@ -199,8 +199,8 @@ class Session:
 
     @property
     def playing(self) -> bool:
-        """Whether a track sounds."""
-        return self._player.state is PlayerState.PLAYING
+        """Whether a track sounds; not while a lost output is only tried again."""
+        return self._player.state is PlayerState.PLAYING and self.sound.health is Health.UP
 
     @property
     def wishes_to_play(self) -> bool:
