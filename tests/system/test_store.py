@@ -195,7 +195,7 @@ def test_the_file_is_kept_as_promised(store: SqliteStore) -> None:
 
 
 def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path: Path) -> None:
-    rng = random.Random(2)  # noqa: S311 - when to kill
+    rng = random.Random(2)
     known = {"resume": 0, "play": 0, "tracks": 0}
     for _ in range(20):
         writer = subprocess.Popen(

@@ -58,7 +58,7 @@ def until(condition: object, seconds: float = 5) -> None:
 
 @given(seed=st.integers(), tries=st.integers(1, 30))
 def test_backoff_doubles_with_jitter_up_to_a_minute(seed: int, tries: int) -> None:
-    backoff = Backoff(random.Random(seed))  # noqa: S311 - jitter
+    backoff = Backoff(random.Random(seed))
     delays = [backoff.next() for _ in range(tries)]
     for number, delay in enumerate(delays):
         base = min(2.0**number, 60.0)
@@ -196,7 +196,7 @@ def test_backing_off_and_being_off_are_idle(stage: Stage) -> None:
         release.wait(5)
         idle(context)
 
-    supervisor = Supervisor(stage.posted.put, stage.clock, random.Random(1))  # noqa: S311 - jitter
+    supervisor = Supervisor(stage.posted.put, stage.clock, random.Random(1))
     supervisor.start("broker", down)
     supervisor.start("camera", off)
     parts = {stage.news().name for _ in range(2)}
