@@ -8,6 +8,7 @@ by a margin that was held for a while; *uncertain* and *nobody* are labels like 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 
 from device.mood.circumplex import place
@@ -65,6 +66,7 @@ class Room:
         self._people = Held(0, now)
         self._evidence: dict[Emotion, float] | None = None
         self._updated = now
+        self._youngest: deque[tuple[float, float]] = deque()  # instants and ages, both rising
         self._blind = True
         self.mood = Mood(MoodLabel.UNCERTAIN, since=now)
 
@@ -78,26 +80,33 @@ class Room:
             self._somebody(sighting)
         else:
             self._nobody(sighting.at)
-        self._blind = False
         return self.mood
 
     def lose_sight(self, now: float) -> Mood:
         """The camera was switched off or lost: who is there cannot be said."""
         if not self._blind:
-            self._blind = True
             self._empty(MoodLabel.UNCERTAIN, now)
+        self._forget_false_face(now)
+        self._blind = True
         return self.mood
 
     def _nobody(self, now: float) -> None:
         left = self._present.update(False, now, self._settings.hold_seconds)
-        # The first look after blindness is believed at once: nothing contradicts it.
+        # The first empty look after blindness is believed at once: nothing contradicts it.
         if left or self._blind:
             self._empty(MoodLabel.NOBODY, now)
+            self._blind = False
         elif not self._present.value:
-            self._evidence = None  # a false face's
+            self._forget_false_face(now)
+
+    def _forget_false_face(self, now: float) -> None:
+        """What was seen, but not for long enough to count."""
+        self._evidence = None
+        self._present.set(False, now)
 
     def _empty(self, label: MoodLabel, now: float) -> None:
         self._evidence = None
+        self._youngest.clear()
         self._present.set(False, now)
         self._label.set(label, now)
         self._group.set(None, now)
@@ -114,6 +123,7 @@ class Room:
         elif self._present.value:
             self._label.update(label, now, self._settings.hold_seconds)
         if self._present.value:
+            self._blind = False
             self._describe(sighting.faces, average, now)
 
     def _smooth(self, sighting: Sighting) -> dict[Emotion, float]:
@@ -169,5 +179,15 @@ class Room:
             age_years=age,
             age_interval_years=(weighted_median(lows, weights), weighted_median(highs, weights)),
             age_group=self._group.value,
-            youngest_years=min(ages),
+            youngest_years=self._youngest_of(ages, now),
         )
+
+    def _youngest_of(self, ages: Sequence[float], now: float) -> float:
+        """The youngest who was in view lately: a child that turns its head is still there."""
+        age, window = min(ages), self._youngest
+        while window and window[-1][1] >= age:
+            window.pop()
+        window.append((now, age))
+        while now - window[0][0] > self._settings.absence_seconds:
+            window.popleft()
+        return window[0][1]

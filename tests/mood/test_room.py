@@ -178,3 +178,27 @@ def test_a_held_value_changes_only_after_an_unbroken_wish(
         if held.update(wish, now, 3.0):
             assert held.value is wish is not before
             assert now - since >= 3.0
+
+
+def test_a_false_face_at_the_first_look_still_means_nobody() -> None:
+    room = Room(SETTINGS, 0.0)
+    now = watch(room, 0.0, STEP, face(Emotion.HAPPINESS))
+    room.see(sighting(now))
+    assert room.mood.label is MoodLabel.NOBODY
+
+
+def test_a_face_before_the_camera_was_lost_does_not_count_after_it() -> None:
+    room = Room(SETTINGS, 0.0)
+    now = watch(room, 0.0, STEP, face(Emotion.HAPPINESS))
+    room.lose_sight(now)
+    room.see(sighting(now + 60.0, face(Emotion.HAPPINESS)))
+    assert room.mood.people == 0
+
+
+def test_a_child_that_turns_its_head_is_still_there() -> None:
+    room = Room(SETTINGS, 0.0)
+    now = watch(room, 0.0, 5.0, face(age=40.0), face(age=7.0, track=2))
+    now = watch(room, now, 10.0, face(age=40.0))
+    assert room.mood.youngest_years == 7.0
+    watch(room, now, SETTINGS.absence_seconds, face(age=40.0))
+    assert room.mood.youngest_years == 40.0
