@@ -5,8 +5,10 @@ Speed and memory come from `tests/benchmarks/bench.json`, as `attune bench --jso
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 from device.config_text import markdown_table
 from device.home.entities import ENTITIES
@@ -25,9 +27,44 @@ def entities() -> str:
     return "\n".join(["| kind | entities |", "|---|---|", *rows])
 
 
+def interval(measure: dict[str, float], scale: float, unit: str) -> str:
+    """A figure with its 95 % interval."""
+    value, low, high = (measure[key] * scale for key in ("value", "low", "high"))
+    return f"{value:.1f}{unit} ({low:.1f} to {high:.1f})"
+
+
+def quality(task: str, test: dict[str, Any]) -> str:
+    """What a model was measured at, in words."""
+    if task == "emotion":
+        return (
+            f"accuracy {interval(test['accuracy'], 100, ' %')}, "
+            f"macro-F1 {interval(test['macro_f1'], 100, ' %')}, "
+            f"calibration error {test['calibration_error']:.3f}; {test['count']:,} faces"
+        )
+    coverage = test["interval_coverage"]["value"]
+    return (
+        f"mean absolute error {interval(test['mean_absolute_error'], 1, ' years')}, "
+        f"the 80 % interval holds {coverage:.0%}; {test['count']:,} faces"
+    )
+
+
+def models() -> str:
+    """The models that are our own, from their sidecars."""
+    rows = []
+    for name in ("emotion", "age"):
+        sidecar = json.loads((ROOT / "models_tflite" / f"{name}.json").read_text(encoding="utf-8"))
+        metrics = sidecar["metrics"]
+        rows.append(
+            f"| {name} | {sidecar['data']['name']} | {quality(name, metrics['test'])} "
+            f"| {metrics['multiply_adds'] / 1e6:.0f} M | {metrics['bytes'] / 1e6:.2f} MB |"
+        )
+    head = "| model | data | on the test part | multiply-adds | size |\n|---|---|---|---|---|"
+    return "\n".join([head, *rows])
+
+
 def tables() -> dict[str, str]:
     """Name of each marked region and what belongs there."""
-    return {"entities": entities(), "settings": markdown_table().strip()}
+    return {"entities": entities(), "settings": markdown_table().strip(), "models": models()}
 
 
 def filled(text: str) -> str:
