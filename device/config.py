@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from device.config_keys import Key, keys
+from device.config_keys import Key, keys, redacted
 from device.config_toml import parse
 from device.settings import Settings
 
@@ -25,6 +25,8 @@ SYSTEM_FILE = Path("/etc/attune/attune.toml")
 SERVICE_SOCKET = Path("/run/attune/api.sock")
 LIVE_TABLES = frozenset({"mood", "music", "log"})
 """Tables that a reload changes at once; the others need a restart."""
+NOT_LIVE = frozenset({"music.folders", "music.fade_seconds", "music.random_seed"})
+"""What needs a restart even in those."""
 
 _MAXIMUM_BYTES = 256 * 1024
 _SOCKET_PATH_BYTES = 107  # sizeof(sockaddr_un.sun_path) - 1 on Linux
@@ -225,6 +227,7 @@ def _shown(value: object) -> str:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except ValueError:  # Python does not print a number of thousands of digits.
         return "this"
+    text = redacted(text)
     return text if len(text) <= 60 else text[:57] + "…"
 
 
@@ -272,6 +275,7 @@ def diff(old: Settings, new: Settings) -> list[str]:
         if before == after:
             continue
         change = "changed" if key.secret else f"{_shown(before)} -> {_shown(after)}"
-        later = "" if key.table in LIVE_TABLES else " (after a restart)"
+        live = key.table in LIVE_TABLES and key.label not in NOT_LIVE
+        later = "" if live else " (after a restart)"
         lines.append(f"{key.table}.{key.name}: {change}{later}")
     return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import re
 import typing
 from typing import Any, NamedTuple
 
@@ -97,3 +98,8 @@ def _constraint(annotated: object, name: str) -> Any:  # noqa: ANN401 - as vario
 
 def _plain(number: float) -> str:
     return str(int(number)) if number == int(number) else str(number)
+
+
+def redacted(text: str) -> str:
+    """A setting fit to be shown: addresses without user and password."""
+    return re.sub(r"(://)[^/\s]*@", r"\1", text)

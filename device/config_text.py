@@ -10,7 +10,7 @@ from itertools import groupby
 
 import msgspec
 
-from device.config_keys import Key, keys
+from device.config_keys import Key, keys, redacted
 from device.settings import Settings
 
 _HEAD = """\
@@ -49,7 +49,7 @@ def shown_toml(settings: Settings) -> str:
             if key.secret and value:
                 parts.append(f'{key.name} = "***"\n')
             elif value is not None:
-                parts.append(f"{key.name} = {_value(value)}\n")
+                parts.append(f"{key.name} = {redacted(_value(value))}\n")
         parts.append("\n")
     return "".join(parts).rstrip() + "\n"
 

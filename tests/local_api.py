@@ -133,7 +133,7 @@ class SystemClock:
 def serve(speaker: TinySpeaker, path: Path, *, up: bool = True) -> Iterator[Served]:
     """The real server, supervised, on a UNIX socket; asserts that it stops within a second."""
     served = Served()
-    supervisor = Supervisor(served.told.append, SystemClock(), random.Random(0))  # noqa: S311 - jitter
+    supervisor = Supervisor(served.told.append, SystemClock(), random.Random(0))
     supervisor.start("api", ApiServer(create_app(speaker.status, speaker.ask), path).run)
     try:
         if up:

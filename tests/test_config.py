@@ -232,6 +232,18 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
     secret = Settings(mqtt=MqttSettings(username="u", password="geheim"))
     assert "geheim" not in shown_toml(secret)
     assert "geheim" not in "".join(config.diff(Settings(), secret))
+    camera = Settings(camera=CameraSettings(source="rtsp://me:geheim@camera/1"))
+    assert "geheim" not in shown_toml(camera)
+    assert "geheim" not in "".join(config.diff(Settings(), camera))
+    assert "camera/1" in shown_toml(camera)
+
+
+def test_what_a_reload_cannot_change_is_said() -> None:
+    music = MusicSettings(folders=["/m"], fade_seconds=3.0, random_seed=7, volume=10)
+    told = config.diff(Settings(), Settings(music=music, camera=CameraSettings(width=320)))
+    later = {line.partition(":")[0] for line in told if line.endswith("(after a restart)")}
+    assert later == {"music.folders", "music.fade_seconds", "music.random_seed", "camera.width"}
+    assert len(told) == 5
 
 
 def test_where_the_file_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

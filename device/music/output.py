@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,6 +30,8 @@ a command is within 0.4 s."""
 CHUNK_SECONDS = CHUNK_FRAMES / RATE
 STALL_SECONDS = 3.0
 """An output that took nothing for so long hangs."""
+LEFT_BEHIND_SECONDS = 0.1
+"""A chunk that waits for so long while nothing sounds will not start by itself."""
 LOOK_SECONDS = 2.0
 """How often the list of sound cards is compared: SDL feeds a card that was pulled out on,
 into nothing, and tells nobody."""
@@ -41,8 +44,11 @@ class Output:
         self._settings, self._clock = settings, clock
         self._open = False
         self._closing: threading.Thread | None = None
+        # Kept until surely over: pygame counts references in SDL's thread, and not safely where
+        # the last one goes.
+        self._handed: deque[pygame.mixer.Sound] = deque(maxlen=4)
         self._cards: Sequence[str] = ()
-        self._looked_at = self._taken_at = 0.0
+        self._looked_at = self._taken_at = self._busy_at = 0.0
 
     def open(self) -> None:
         """Open the device, unless it is; raises `PartUnavailable`."""
@@ -70,7 +76,7 @@ class Output:
         pygame.mixer.set_num_channels(1)
         self._open = True
         self._cards = sdl_audio.get_audio_device_names(False)
-        self._looked_at = self._taken_at = self._clock.monotonic()
+        self._looked_at = self._taken_at = self._busy_at = self._clock.monotonic()
 
     def close(self) -> None:
         """Let the device go. SDL waits for a device that hangs, so a thread waits for SDL."""
@@ -99,6 +105,7 @@ class Output:
         if now - self._looked_at > LOOK_SECONDS:
             self._looked_at = now
             self._look_for_card()
+        self._start_left_behind(now)
         if channel().get_queue() is None:
             return True
         if now - self._taken_at > STALL_SECONDS:
@@ -110,8 +117,19 @@ class Output:
 
     def hand(self, mix: Samples) -> None:
         """Sound a chunk right after the one before."""
-        channel().queue(pygame.mixer.Sound(buffer=to_int16(mix)))
+        sound = pygame.mixer.Sound(buffer=to_int16(mix))
+        self._handed.append(sound)
+        channel().queue(sound)
         self._taken_at = self._clock.monotonic()
+
+    def _start_left_behind(self, now: float) -> None:
+        """Start a chunk that waits behind nothing: one queued in the very moment that the one
+        before it ended, on a machine too busy to have been in time, is forgotten by pygame."""
+        if channel().get_busy() or channel().get_queue() is None:
+            self._busy_at = now
+        elif now - self._busy_at > LEFT_BEHIND_SECONDS:
+            self._busy_at = now
+            channel().play(channel().get_queue())
 
     @property
     def _name(self) -> str:

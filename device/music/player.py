@@ -56,6 +56,7 @@ class PygamePlayer:
         self._bug: BaseException | None = None
         self._handed: deque[Span | None] = deque(maxlen=2)  # what sounds, and what waits
         self._sounding_since = 0.0
+        self._told: tuple[Voice | None, float] = (None, 0.0)  # the position asked for last
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
 
     def __enter__(self) -> Self:
@@ -209,4 +210,7 @@ class PygamePlayer:
                 if elapsed < CHUNK_SECONDS:
                     break
             elapsed -= CHUNK_SECONDS
-        return position
+        # The card's clock is not ours: where they disagree by a little, time stands still.
+        before, told = self._told
+        self._told = voice, max(position, told) if before is voice else position
+        return self._told[1]

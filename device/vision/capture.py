@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import cv2
 import numpy as np
 
+from device.config_keys import redacted
 from device.ports import Frame, PartUnavailable
 from device.vision.files import to_rgb
 
@@ -219,8 +219,3 @@ def pipeline_camera(settings: CameraSettings, pipeline: str, clock: Clock) -> Li
         settings.timeout_seconds,
         f"{mend} ! appsink drop=true max-buffers=1`",
     )
-
-
-def redacted(source: str) -> str:
-    """A source fit to be shown: without user and password."""
-    return re.sub(r"(://)[^/\s]*@", r"\1", source)

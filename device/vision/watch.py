@@ -6,10 +6,10 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from device.config_keys import redacted
 from device.ports import PartUnavailable
 from device.types import Board, Face, FaceReading, Sighting
 from device.vision import sources
-from device.vision.capture import redacted
 from device.vision.detect import BlazeDetector
 from device.vision.motion import MotionGate
 from device.vision.quality import is_sound, sharpness

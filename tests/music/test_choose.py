@@ -1,6 +1,5 @@
 """Choosing: what is drawn, how often, and whether the reasons given are true."""
 
-# ruff: noqa: S311 - seeded draws, not secrets
 from __future__ import annotations
 
 import random

@@ -133,7 +133,7 @@ def tones(part: Sound) -> tuple[float, float]:
     return amplitude_at(part, 440.0), amplitude_at(part, 880.0)
 
 
-@pytest.mark.parametrize("kind", ["flac", "ogg", "mp3"])
+@pytest.mark.parametrize("kind", ["flac", "mp3"])
 def test_a_queued_track_follows_without_a_gap(
     raw: Path, tmp_path: Path, high: Track, kind: str
 ) -> None:
@@ -311,8 +311,9 @@ def stuck_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[in
 
 
 def test_a_device_that_takes_no_more_sound_is_noticed_and_comes_back(
-    stuck_device: int, low: Track
+    stuck_device: int, monkeypatch: pytest.MonkeyPatch, low: Track
 ) -> None:
+    monkeypatch.setattr(output, "STALL_SECONDS", 1.0)
     with new_player() as player:
         begin(player, low)
         with pytest.raises(PartUnavailable, match="took no sound"):

@@ -238,7 +238,7 @@ def test_privacy_under_the_real_supervisor() -> None:
         open_camera=lambda *_: room.camera,
         load_models=lambda _: (room.detector, room.reader),
     )
-    supervisor = Supervisor(post, clock, random.Random(1))  # noqa: S311 - jitter
+    supervisor = Supervisor(post, clock, random.Random(1))
     supervisor.start("camera", watcher.run)
     try:
         assert changed.wait(5)
