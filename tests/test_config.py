@@ -16,7 +16,7 @@ from device.config import ConfigError, load
 from device.config_keys import keys
 from device.config_text import default_toml, markdown_table, schema, shown_toml
 from device.config_toml import locate, parse
-from device.settings import MqttSettings, Settings
+from device.settings import CameraSettings, MqttSettings, MusicSettings, Settings
 
 ROOT = Path(__file__).parent.parent
 

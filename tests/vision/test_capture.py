@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
+from device.config_keys import redacted
 from device.ports import PartUnavailable
 from device.settings import CameraSettings
-from device.vision.capture import LiveCamera, redacted
+from device.vision.capture import LiveCamera
 from device.vision.sources import open_camera
 from tests.fakes import FakeClock
 
