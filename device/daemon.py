@@ -6,6 +6,7 @@ import logging
 import random
 import signal
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -41,6 +42,8 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.1
 BOARD_SECONDS = 10.0
+WATCHDOG_SECONDS = 20.0
+"""Where systemd sets none, workers are looked after all the same."""
 ANSWER_SECONDS = 2.0
 STOP_SECONDS = 3.0
 
@@ -67,6 +70,28 @@ class SilentBus:
 
     def tell(self, news: News) -> None:
         """Nobody listens."""
+
+
+class Pulse:
+    """Feeds systemd's watchdog as long as no worker hangs."""
+
+    def __init__(self, stalled: Callable[[float], str | None]) -> None:
+        self._stalled = stalled
+        self._seconds = (notify.watchdog_seconds() or WATCHDOG_SECONDS) / 2
+        self._due = 0.0
+        self._named: str | None = None
+
+    def beat(self, now: float) -> None:
+        """The main loop goes round. Names who hangs once: by hand, nobody restarts us."""
+        if now < self._due:
+            return
+        stalled = self._stalled(now)
+        self._due = now + (self._seconds if stalled is None else 1.0)
+        if stalled is None:
+            notify.watchdog()
+        elif stalled != self._named:
+            log.error("%s hangs; the watchdog is no longer fed", stalled)
+        self._named = stalled
 
 
 class Daemon:
@@ -152,8 +177,7 @@ class Daemon:
     # --- serving --------------------------------------------------------------------------
 
     def _serve(self) -> int:
-        fed_at = 0.0
-        feed_seconds = (notify.watchdog_seconds() or 2 * BOARD_SECONDS) / 2
+        pulse = Pulse(self._supervisor.stalled)
         next_tick = 0.0
         while self._stop_signal is None:
             now = self._clock.monotonic()
@@ -167,9 +191,7 @@ class Daemon:
             if now >= next_tick:
                 self._tick()
                 next_tick = now + TICK_SECONDS
-            if now - fed_at >= feed_seconds and self._healthy(now):
-                notify.watchdog()
-                fed_at = now
+            pulse.beat(now)
         log.info("asked to stop by %s", signal.Signals(self._stop_signal).name)
         return 0
 
@@ -200,12 +222,6 @@ class Daemon:
         self._speaker.tick()
         self._status = self._speaker.status()
 
-    def _healthy(self, now: float) -> bool:
-        stalled = self._supervisor.stalled(now)
-        if stalled is not None:
-            log.error("%s hangs; the watchdog is no longer fed", stalled)
-        return stalled is None
-
     def _reload(self) -> None:
         """Read the configuration again; keep the old one where the new one is wrong."""
         notify.reloading()
@@ -214,7 +230,7 @@ class Daemon:
         except config.ConfigError as error:
             log.error("configuration not reloaded; the old one stays:\n%s", error)  # noqa: TRY400
         else:
-            for line in config.diff(self._settings, fresh):
+            for line in config.diff(self._settings, fresh) or ["nothing changed"]:
                 log.info("configuration: %s", line)
             self._settings = fresh
             self._speaker.configure(fresh)

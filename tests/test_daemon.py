@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from device.daemon import Pulse
 from device.home.commands import PARSERS
 from device.types import (
     Emotion,
@@ -125,10 +127,31 @@ def test_systemd_is_told(tmp_path: Path, music: Path) -> None:
     assert told[1:] == [b"WATCHDOG=1"] * 2
 
 
+def test_a_worker_that_hangs_is_named_once_and_feeds_no_watchdog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "30000000")
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    with notify_socket(tmp_path / "notify") as listener:
+        listener.setblocking(False)
+        pulse = Pulse(lambda now: "camera" if 100 <= now < 300 else None)
+        fed = []
+        for now in range(400):
+            pulse.beat(float(now))
+            with contextlib.suppress(BlockingIOError):
+                fed.append((now, listener.recv(100)))
+    assert {told for _, told in fed} == {b"WATCHDOG=1"}
+    assert [now for now, _ in fed] == [*range(0, 100, 15), *range(300, 400, 15)]
+    assert caplog.text.count("camera hangs") == 1
+
+
 def test_a_changed_configuration_is_taken_over_and_told(daemon: Daemon) -> None:
     daemon.write_config(toml({**daemon.tables, "mood": {"absence_seconds": 77.0}}))
     daemon.send(signal.SIGHUP)
     daemon.wait_told("absence_seconds")
+    daemon.client.command(Reload())
+    daemon.wait_told("configuration: nothing changed")
     daemon.write_config("[mood]\nabsense_seconds = 5\n[music]\nvolume = 'loud'\n")
     daemon.client.command(Reload())
     daemon.wait_told("absense_seconds")
