@@ -49,13 +49,15 @@ class AgeModel:
     def __init__(self, model: Model) -> None:
         self._crops = _Crops(model)
         self._ages = np.array([float(label) for label in model.sidecar.labels], np.float32)
-        self._temperature = model.sidecar.calibration.get("interval_temperature", 1.0)
+        calibration = model.sidecar.calibration
+        self._temperature = calibration.get("temperature", 1.0)
+        self._interval_temperature = calibration.get("interval_temperature", 1.0)
 
     def read(self, image: Image, face: Detection) -> tuple[float, tuple[float, float]]:
         """Years, and the ends of the interval that holds the true age with 80 %."""
         logits = self._crops.logits(image, face)
-        age = float(softmax(logits) @ self._ages)
-        low, high = age_interval(logits, self._ages, self._temperature)
+        age = float(softmax(logits / self._temperature) @ self._ages)
+        low, high = age_interval(logits, self._ages, self._interval_temperature)
         return age, (min(low, age), max(high, age))
 
 
