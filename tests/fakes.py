@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from device.types import (
+    AgeGroup,
+    Board,
     Box,
     Emotion,
     Face,
     FaceReading,
+    Goal,
+    Health,
+    MoodLabel,
+    MoodNow,
     News,
+    NowPlaying,
+    Part,
     Sighting,
     Status,
+    TrackId,
 )
 
 
@@ -61,3 +72,37 @@ def face(
 
 def sighting(at: float, *faces: Face) -> Sighting:
     return Sighting(at, faces)
+
+
+def a_status(**changes: Any) -> Status:
+    """A plausible status; `changes` replace its fields."""
+    fields: dict[str, Any] = {
+        "mood": MoodNow(MoodLabel.HAPPINESS, 0.7, 0.45, 0.88, 12.5, overridden=False),
+        "people": 1,
+        "age": 36.2,
+        "age_interval": (30.0, 42.0),
+        "age_group": AgeGroup.ADULT,
+        "track": NowPlaying(
+            TrackId("0123456789abcdef"),
+            "Bright Harbour",
+            "Attune Ensemble",
+            "/music/bright-harbour.ogg",
+            12.0,
+            61.0,
+            "bright and lively, as you look happy",
+        ),
+        "playing": True,
+        "volume": 60,
+        "goal": Goal.MATCH,
+        "privacy": False,
+        "camera": Part(Health.UP),
+        "broker": Part(Health.UP),
+        "sound": Part(Health.UP),
+        "library": Part(Health.UP, "16 tracks"),
+        "tracks": 16,
+        "board": Board(51.5, throttled=False, under_voltage=False),
+        "uptime_seconds": 99.0,
+        "dropped_sightings": 0,
+        "version": "0.0.0",
+    }
+    return Status(**{**fields, **changes})

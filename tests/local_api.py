@@ -13,10 +13,8 @@ import msgspec
 from device.home.api import ApiServer, create_app
 from device.system.supervise import Supervisor, WorkerFailed
 from device.types import (
-    AgeGroup,
     Board,
     Command,
-    Goal,
     Health,
     MoodLabel,
     MoodNow,
@@ -32,10 +30,12 @@ from device.types import (
     Status,
     TrackId,
 )
+from tests.fakes import a_status
 
 
 def make_status() -> Status:
-    return Status(
+    """What the command line is shown."""
+    return a_status(
         mood=MoodNow(
             label=MoodLabel.HAPPINESS,
             valence=0.81,
@@ -44,10 +44,8 @@ def make_status() -> Status:
             since_seconds=61.5,
             overridden=False,
         ),
-        people=1,
         age=38.2,
         age_interval=(30.0, 46.0),
-        age_group=AgeGroup.ADULT,
         track=NowPlaying(
             id=TrackId("0011223344556677"),
             title="Morning Light",
@@ -57,18 +55,10 @@ def make_status() -> Status:
             duration_seconds=64.0,
             because="bright and quick, as the mood",
         ),
-        playing=True,
-        volume=60,
-        goal=Goal.MATCH,
-        privacy=False,
         camera=Part(Health.UP, "picamera2"),
         broker=Part(Health.DOWN, "connection refused"),
-        sound=Part(Health.UP),
-        library=Part(Health.UP),
-        tracks=12,
         board=Board(temperature_celsius=51.5),
         uptime_seconds=3725.0,
-        dropped_sightings=0,
         version="0.1.0",
     )
 

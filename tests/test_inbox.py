@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 
 import pytest
-from msgspec.structs import replace
 
 from device.inbox import Asked, Inbox, ask
 from device.types import Next, Pause, Play, Sighting, Status
-from tests.local_api import make_status
+from tests.fakes import a_status
 
 
 def test_first_in_first_out_and_none_when_nothing_comes() -> None:
@@ -59,7 +58,7 @@ def test_asking_returns_the_status_after_the_command() -> None:
     asked = inbox.take(5.0)
     assert asked is not None
     assert asked.command == Play()
-    asked.reply.set_result(replace(make_status(), volume=33))
+    asked.reply.set_result(a_status(volume=33))
     asker.join(5.0)
     assert answer[0].volume == 33
 
