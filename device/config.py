@@ -147,7 +147,7 @@ class _Reader:
             self.complain(key.label, f"must be {key.allowed}{shown}{_nearest(value, key.choices)}")
             return
         if key.path:
-            converted = _absolute(converted, self.folder)
+            converted = absolute(converted, self.folder)
         if key.path == "file" and converted and not os.path.isfile(converted):  # noqa: PTH113 - never raises
             self.complain(key.label, f"there is no file {converted}")
         elif key.path == "folder" and converted and not os.path.isdir(converted):  # noqa: PTH112 - never raises
@@ -237,14 +237,14 @@ def _refuse_nul(value: object) -> None:
             raise ValueError("NUL")
 
 
-def _absolute(value: Any, folder: str) -> Any:  # noqa: ANN401 - a text, or a list of texts
-    """Paths from the file's folder on; sources such as `auto` or `rtsp://…` stay as they are."""
+def absolute(value: Any, folder: str) -> Any:  # noqa: ANN401 - a text, or a list of texts
+    """Paths from a folder on; sources such as `auto` or `rtsp://…` stay as they are."""
     if isinstance(value, list):
-        return [_absolute(one, folder) for one in value]
+        return [absolute(one, folder) for one in value]
     if value in ("", "auto", "picamera2") or re.match(r"gst:|\w+://", value):
         return value
     if value.startswith("slideshow:"):
-        return "slideshow:" + _absolute(value[len("slideshow:") :], folder)
+        return "slideshow:" + absolute(value[len("slideshow:") :], folder)
     return os.path.normpath(os.path.join(folder, os.path.expanduser(value)))  # noqa: PTH111, PTH118 - pathlib raises where os.path does not
 
 

@@ -30,6 +30,7 @@ import msgspec
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from device import config
 from device.client import Client, NotRunning, Refused
 from device.music.capture import capture_environment, raw_to_wav
 from device.music.output import list_outputs
@@ -91,11 +92,11 @@ def child(
     """A program of ours in the background, ended by SIGTERM on leaving.
 
     In a session of its own, so that Ctrl-C reaches the demonstration alone, which then ends
-    everything in order.
+    everything in order. Should the demonstration be killed, the system ends the program.
     """
     with output.open("wb") as sink:
         process = subprocess.Popen(  # noqa: S603 - our own programs
-            command,
+            ["setpriv", "--pdeathsig", "TERM", *command],  # noqa: S607 - of util-linux, wherever
             stdout=sink,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -117,8 +118,10 @@ def start_broker(stack: ExitStack, folder: Path) -> int:
     """Start a private mosquitto; returns its port once it listens."""
     port = free_port()
     settings = folder / "mosquitto.conf"
+    # Who changes the user is no longer ended with us; without root, the line has no effect.
     settings.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n", encoding="utf-8"
+        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nuser root\n",
+        encoding="utf-8",
     )
     output = folder / "mosquitto.log"
     process = stack.enter_context(
@@ -141,14 +144,14 @@ def choose_sound(folder: Path) -> Sound:
     return Sound(capture_environment(raw), raw)
 
 
-def write_settings(folder: Path, port: int, camera: str | None) -> Path:
+def write_settings(folder: Path, port: int, camera: str) -> Path:
     """The demonstration's own configuration file."""
     quoted = json.dumps  # a JSON string is a TOML string
     path = folder / "attune.toml"
     path.write_text(
         f"""\
 [camera]
-source = {quoted(camera or f"slideshow:{PORTRAITS}")}
+source = {quoted(camera)}
 [mood]
 absence_seconds = 2.0
 [music]
@@ -259,14 +262,17 @@ class Show:
         sys.stdout.flush()
 
 
-def wait_ready(client: Client, daemon: subprocess.Popen[bytes], output: Path) -> None:
+def wait_ready(
+    client: Client, daemon: subprocess.Popen[bytes], output: Path, stop: threading.Event
+) -> None:
     """Wait until the daemon answers. Raises DemoError with what it said when it does not."""
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and daemon.poll() is None:
         with contextlib.suppress(NotRunning, Refused):
             client.status()
             return
-        time.sleep(0.1)
+        if stop.wait(0.1):
+            return
     raise DemoError(f"the daemon did not start:\n{output.read_text(errors='replace')[-4000:]}")
 
 
@@ -277,19 +283,21 @@ def perform(folder: Path, seconds: float | None, camera: str | None) -> Summary:
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
     with ExitStack() as stack:
         port = start_broker(stack, folder)
         listener = stack.enter_context(Listener(port))
         sound = choose_sound(folder)
-        settings = write_settings(folder, port, camera)
+        source = camera or f"slideshow:{PORTRAITS}"
+        settings = write_settings(folder, port, config.absolute(source, str(Path.cwd())))
         output = folder / "attune.log"
         command = [sys.executable, "-m", "device.cli", "--config", str(settings), "run"]
-        environment = {**os.environ, **sound.environment}
-        daemon = stack.enter_context(child(command, output, environment))
+        # What is meant for the real speaker, such as its broker's password, is not for this one.
+        ours = {name: value for name, value in os.environ.items() if name[:7] != "ATTUNE_"}
+        daemon = stack.enter_context(child(command, output, ours | sound.environment))
         client = Client((folder / "api.sock",))
-        wait_ready(client, daemon, output)
+        wait_ready(client, daemon, output, stop)
         show = Show(client, listener, stack)
         end = time.monotonic() + (seconds if seconds is not None else float("inf"))
         while not stop.wait(0.25) and time.monotonic() < end:
