@@ -13,7 +13,8 @@ To try it
 To work on it
   test [PYTEST OPTIONS] everything the tests need, then linters, types and tests
   test-all              the tests on each Python from 3.10 to 3.13 found here
-  train                 .venv-train, with TensorFlow, to train and convert models
+  test-training         the tests of training and conversion, with TensorFlow and PyTorch
+  train                 .venv-train, with both, to train and convert models
 To live with it (as root; Raspberry Pi, Jetson, any Debian or Ubuntu with systemd)
   install               /opt/attune, /etc/attune, user attune, service attune.service
   upgrade               the same, from this tree, over what is installed
@@ -81,14 +82,18 @@ debian_like() {
     [[ " $(os ID) $(os ID_LIKE) " == *" debian "* ]] && command -v apt-get >/dev/null
 }
 
-# Debian 13 and Ubuntu 24.04 renamed it when time_t grew to 64 bits.
-glib_package() {
+# Debian 13 and Ubuntu 24.04 renamed libraries when time_t grew to 64 bits.
+renamed() { # PACKAGE
     local oldest=13
     [[ $(os ID) == ubuntu ]] && oldest=24
     local version
     version=$(os VERSION_ID)
     version=${version%%.*}
-    if [[ -z $version || $version -ge $oldest ]]; then echo libglib2.0-0t64; else echo libglib2.0-0; fi
+    if [[ -z $version || $version -ge $oldest ]]; then echo "$1t64"; else echo "$1"; fi
+}
+
+loads() { # LIBRARY
+    [[ -n $PYTHON ]] && "$PYTHON" -c "import ctypes; ctypes.CDLL('$1')" 2>/dev/null
 }
 
 has() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; }
@@ -109,7 +114,7 @@ apt_install() { # PACKAGE...
         install --no-install-recommends "$@" || die "that failed; mend it, or try by hand: $line"
 }
 
-# Installs what WHAT... (python, glib, mosquitto, shellcheck) lack here.
+# Installs what WHAT... (python, sound, mosquitto, shellcheck, systemd-bindings) lack here.
 need() {
     local missing=() what fresh_broker=false
     for what in "$@"; do
@@ -123,9 +128,16 @@ need() {
                 missing+=(python3 python3-venv)
             fi
             ;;
-        glib)
-            [[ -n $PYTHON ]] && "$PYTHON" -c 'import ctypes; ctypes.CDLL("libglib-2.0.so.0")' \
-                2>/dev/null || missing+=("$(glib_package)")
+        sound) # pygame's wheel brings SDL, which opens these
+            loads libglib-2.0.so.0 || missing+=("$(renamed libglib2.0-0)")
+            loads libasound.so.2 || missing+=("$(renamed libasound2)")
+            ;;
+        systemd-bindings) # systemd-python comes as source
+            { has gcc && has pkg-config && pkg-config --exists libsystemd; } ||
+                missing+=(gcc pkg-config libsystemd-dev)
+            [[ -n $PYTHON ]] && "$PYTHON" -c 'import os, sysconfig, sys
+sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' ||
+                missing+=("${PYTHON:-python3}-dev")
             ;;
         mosquitto) has mosquitto || { missing+=(mosquitto) && fresh_broker=true; } ;;
         *) has "$what" || missing+=("$what") ;;
@@ -200,7 +212,7 @@ make_venv() { # VENV [EXTRA]
 # --- to try it, to work on it ----------------------------------------------------------------
 
 demo() {
-    need python glib mosquitto
+    need python sound mosquitto
     make_venv .venv
     say "Starting the demonstration"
     run exec .venv/bin/attune demo "$@"
@@ -217,17 +229,18 @@ check_sources() { # VENV
 readonly QUICK='not slow and not benchmark'
 
 tests() {
-    need python glib mosquitto shellcheck
-    make_venv .venv dev
+    need python sound mosquitto shellcheck systemd-bindings
+    make_venv .venv dev,service
     check_sources .venv
     say "Tests"
     note "Left out: slow and benchmark; run them with ./setup.sh test -m 'slow or benchmark'"
+    note "Skipped: training and conversion; run them with ./setup.sh test-training"
     run exec .venv/bin/python -m pytest -m "$QUICK" "$@"
 }
 
 test_all() {
     local version python results=() failed=false
-    need python glib mosquitto
+    need python sound mosquitto
     for version in "${PYTHONS[@]}"; do
         python=$(interpreter "$version")
         if [[ -z $python ]]; then
@@ -249,9 +262,18 @@ test_all() {
     ! $failed
 }
 
-train() {
+train_venv() {
     need python
-    make_venv .venv-train train
+    make_venv .venv-train train,dev
+}
+
+test_training() {
+    train_venv
+    run exec .venv-train/bin/python -m pytest tests/training tests/conversion "$@"
+}
+
+train() {
+    train_venv
     say "Ready. Next: .venv-train/bin/python -m training --help"
 }
 
@@ -273,6 +295,7 @@ case $SUBCOMMAND in
 demo) demo "$@" ;;
 test) tests "$@" ;;
 test-all) test_all "$@" ;;
+test-training) test_training "$@" ;;
 train | install | upgrade)
     [[ $# -eq 0 ]] || wrong_use "$SUBCOMMAND takes no arguments"
     case $SUBCOMMAND in

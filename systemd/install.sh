@@ -33,7 +33,8 @@ candidate() { # PACKAGE: has the distribution such a one?
 }
 
 install_packages() {
-    local packages=(python3-venv python3-systemd "$(glib_package)") package missing=()
+    local package missing=()
+    local packages=(python3-venv python3-systemd "$(renamed libglib2.0-0)" "$(renamed libasound2)")
     if [[ $(dpkg --print-architecture) == arm* ]]; then
         for package in python3-libcamera python3-picamera2; do
             candidate "$package" && packages+=("$package")

@@ -141,7 +141,7 @@ def test_a_running_daemon_is_asked_instead(folder: Path) -> None:
         "camera", Verdict.FAIL, "down, no camera was found; plug one in"
     )
     assert found["broker"].verdict is Verdict.FAIL
-    assert found["music"].detail.startswith("12 tracks in")
+    assert found["music"].detail.startswith("16 tracks in")
 
 
 def test_as_a_program_it_is_1_when_something_fails(folder: Path) -> None:

@@ -17,7 +17,7 @@ SCRIPTS = ("setup.sh", "systemd/install.sh", ".ci/run")
 FAKE_PYTHON = r"""#!/bin/bash
 case "$*" in
 *version_info*) echo "${FAKE_VERSION-3.11}" ;;
-*CDLL*) [[ ${FAKE_GLIB-yes} == yes ]] ;;
+*CDLL*) [[ ${FAKE_SOUND-yes} == yes ]] ;;
 *"-m venv --clear "*)
     mkdir -p "$4/bin" && rm -f "$4"/stamp-* && cp "$0" "$4/bin/python"
     echo "#!$PWD/$4/bin/python" >"$4/bin/pip"
@@ -69,7 +69,15 @@ class Machine:
         self.be("bookworm")
         self.fake("python3", FAKE_PYTHON)
         self.fake("dpkg", "#!/bin/sh\necho ${FAKE_ARCHITECTURE-amd64}\n")
-        for name in ("apt-get", "systemctl", "mosquitto", "shellcheck", "sleep"):
+        for name in (
+            "apt-get",
+            "systemctl",
+            "mosquitto",
+            "shellcheck",
+            "sleep",
+            "gcc",
+            "pkg-config",
+        ):
             self.fake(name, "#!/bin/sh\n")
 
     def _copy(self, name: str) -> None:
@@ -145,7 +153,16 @@ def test_ci_runs_the_tests_and_nothing_else() -> None:
 def test_help(machine: Machine) -> None:
     told = machine.setup("--help")
     assert told.returncode == 0
-    for command in ("demo", "test", "test-all", "train", "install", "upgrade", "uninstall"):
+    for command in (
+        "demo",
+        "test",
+        "test-all",
+        "test-training",
+        "train",
+        "install",
+        "upgrade",
+        "uninstall",
+    ):
         assert f"\n  {command} " in told.stdout
 
 
@@ -161,6 +178,10 @@ def test_wrong_use(machine: Machine, arguments: list[str]) -> None:
     [
         ("demo --seconds 40", "+ exec .venv/bin/attune demo --seconds 40"),
         ("test", r"+ exec .venv/bin/python -m pytest -m not\ slow\ and\ not\ benchmark"),
+        (
+            "test-training",
+            "+ exec .venv-train/bin/python -m pytest tests/training tests/conversion",
+        ),
         ("train", "python -m training"),
         ("install", "journalctl -u attune"),
         ("upgrade", "journalctl -u attune"),
@@ -186,35 +207,41 @@ def test_test_all_names_what_is_not_there(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("system", "package"),
+    ("system", "packages"),
     [
-        ("bookworm", "libglib2.0-0"),
-        ("trixie", "libglib2.0-0t64"),
-        ("sid", "libglib2.0-0t64"),
-        ("raspbian", "libglib2.0-0"),
-        ("jammy", "libglib2.0-0"),
-        ("noble", "libglib2.0-0t64"),
+        ("bookworm", "libglib2.0-0 libasound2"),
+        ("trixie", "libglib2.0-0t64 libasound2t64"),
+        ("sid", "libglib2.0-0t64 libasound2t64"),
+        ("raspbian", "libglib2.0-0 libasound2"),
+        ("jammy", "libglib2.0-0 libasound2"),
+        ("noble", "libglib2.0-0t64 libasound2t64"),
     ],
 )
 def test_packages_are_called_as_the_system_calls_them(
-    machine: Machine, system: str, package: str
+    machine: Machine, system: str, packages: str
 ) -> None:
     machine.be(system)
-    told = machine.setup("demo", "--dry-run", FAKE_GLIB="no")
-    assert f"install --no-install-recommends {package}\n" in told.stdout
+    told = machine.setup("demo", "--dry-run", FAKE_SOUND="no")
+    assert f"install --no-install-recommends {packages}\n" in told.stdout
+
+
+def test_what_builds_systemds_bindings_is_named_for_the_tests(machine: Machine) -> None:
+    machine.leave_out("gcc")
+    told = machine.setup("test", "--dry-run")
+    assert "recommends gcc pkg-config libsystemd-dev\n" in told.stdout
 
 
 def test_without_root_the_missing_line_is_told(machine: Machine) -> None:
     machine.leave_out("shellcheck")
-    told = machine.setup("test", as_nobody=True, FAKE_GLIB="no")
+    told = machine.setup("test", as_nobody=True, FAKE_SOUND="no")
     assert told.returncode == 1
-    assert told.stderr.endswith("again: apt-get install libglib2.0-0 shellcheck\n")
+    assert told.stderr.endswith("again: apt-get install libglib2.0-0 libasound2 shellcheck\n")
     assert machine.calls() == []
 
 
 def test_a_system_without_apt_is_told_what_is_missing(machine: Machine) -> None:
     machine.be("fedora")
-    told = machine.setup("demo", FAKE_GLIB="no")
+    told = machine.setup("demo", FAKE_SOUND="no")
     assert told.returncode == 1
     assert "libglib2.0-0" in told.stderr
 
