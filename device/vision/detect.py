@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.types import Box, Detection, Point
-from device.vision.align import LEFT_EYE, RIGHT_EYE
+from device.vision.align import LEFT_EYE, RIGHT_EYE, eyes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,20 @@ if TYPE_CHECKING:
 GRID = 48
 SAME_FACE_IOU = 0.3
 LARGE = 0.25
-"""Height of a face, as a share of its picture, from which one look may overlook it."""
+"""Height of a face, as a share of its picture, from which one look may overlook it; below, its
+eyes are but a few of the model's pixels apart."""
+
+CLOSER_LOOKS = 4
+"""Small faces whose eyes are looked for again in a picture of their own, 4 ms each: crops of
+RAF-DB shown 60 pixels wide in a frame of 640 then read 81 % right instead of 51 %."""
+
+DOUBTFUL = 0.6
+"""Share of the least score from which a closer look is worth its time: of 326 faces of 6 to 12 %
+of a photo's width 83 % are found instead of 76 %, with no more found where there are none."""
+
+CLOSER_ROOM = 4.0
+"""Side of that picture in widths of the face."""
+
 CROP_LOOKS = (3.0, 2.2, 4.5, 1.8)
 """How much larger than a face crop its ground is made, in the order tried: of 400 faces of
 RAF-DB 98, 95, 95 and 87 % are found, of UTKFace all."""
@@ -44,12 +57,18 @@ class BlazeDetector:
     def detect(self, image: Image) -> list[Detection]:
         """Faces in an RGB image of any size, best first, overlapping ones merged.
 
-        Where nothing is found the picture is looked at once more at half its size, for faces
-        that fill the view: of 112 wider than a quarter of a photo, one look finds 97 %, the
-        second the rest.
+        Small ones are looked at more closely, and the doubtful among them count if that look
+        finds them, too. Where nothing is found, the picture is looked at once more at half its
+        size, for faces that fill the view: of 112 wider than a quarter of a photo, one look
+        finds 97 %, the second the rest.
         """
-        faces = self._look(image, 1.0)
-        return faces or [f for f in self._look(image, 2.0) if f.box.height > LARGE]
+        doubtful = self._look(image, 1.0, DOUBTFUL * self._min_score)
+        close = [self._look_closer(image, face) for face in doubtful[:CLOSER_LOOKS]]
+        faces = [f for f in close + doubtful[CLOSER_LOOKS:] if f.score >= self._min_score]
+        if not faces:
+            second = self._look(image, 2.0, self._min_score)
+            return [face for face in second if face.box.height > LARGE]
+        return _distinct(sorted(faces, key=lambda face: -face.score))
 
     def detect_in_crop(self, image: Image) -> Detection:
         """The face in an image that is already one face cut out.
@@ -58,7 +77,8 @@ class BlazeDetector:
         centred template stands in where no face is found; its score is 0.
         """
         for room in CROP_LOOKS:
-            found = [face for face in self._look(image, room) if _is_central(face)]
+            seen = self._look(image, room, self._min_score)
+            found = [face for face in seen if _is_central(face)]
             if found:
                 return max(found, key=lambda face: face.score)
         return Detection(
@@ -68,7 +88,27 @@ class BlazeDetector:
             right_eye=RIGHT_EYE,
         )
 
-    def _look(self, image: Image, room: float) -> list[Detection]:
+    def _look_closer(self, image: Image, face: Detection) -> Detection:
+        """A small face as seen in a picture of its own; as it was where that shows none."""
+        if face.box.height > LARGE:
+            return face
+        height, width = image.shape[:2]
+        box = face.box
+        reach = CLOSER_ROOM / 2 * max(box.width * width, box.height * height)
+        x, y = (box.x + box.width / 2) * width, (box.y + box.height / 2) * height
+        left, top = max(0, int(x - reach)), max(0, int(y - reach))
+        part = image[top : int(y + reach) + 1, left : int(x + reach) + 1]
+        area = Box(
+            x=left / width,
+            y=top / height,
+            width=part.shape[1] / width,
+            height=part.shape[0] / height,
+        )
+        seen = [_within(area, found) for found in self._look(part, 1.0, self._min_score)]
+        same = [found for found in seen if _overlap(found.box, box) > SAME_FACE_IOU]
+        return max(same, key=lambda found: _overlap(found.box, box), default=face)
+
+    def _look(self, image: Image, room: float, min_score: float) -> list[Detection]:
         """Faces in the image when it takes 1 / `room` of the model's view, centred."""
         size = self._model.size
         height, width = image.shape[:2]
@@ -81,7 +121,7 @@ class BlazeDetector:
             (inner_w, inner_h),
             interpolation=cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR,
         )
-        rows = _decode(self._model.run(view), self._min_score)
+        rows = _decode(self._model.run(view), min_score)
         # From fractions of the view to fractions of the image.
         rows[:, 1::2] = (rows[:, 1::2] * size - left) / inner_w
         rows[:, 2::2] = (rows[:, 2::2] * size - top) / inner_h
@@ -126,14 +166,52 @@ def _iou(one: Candidates, rows: Candidates) -> npt.NDArray[np.float32]:
 
 
 def _detection(row: Candidates) -> Detection:
-    score, left, top, right, bottom, *eyes = (float(value) for value in row)
-    first, second = Point(x=eyes[0], y=eyes[1]), Point(x=eyes[2], y=eyes[3])
+    score, left, top, right, bottom, *points = (float(value) for value in row)
+    first, second = Point(x=points[0], y=points[1]), Point(x=points[2], y=points[3])
     return Detection(
         box=Box(x=left, y=top, width=right - left, height=bottom - top),
         score=score,
         left_eye=first,
         right_eye=second,
     )
+
+
+def _within(area: Box, face: Detection) -> Detection:
+    """A face found in a part of an image, in fractions of the whole image."""
+
+    def place(point: Point) -> Point:
+        return Point(x=area.x + point.x * area.width, y=area.y + point.y * area.height)
+
+    corner = place(Point(x=face.box.x, y=face.box.y))
+    left_eye, right_eye = eyes(face)
+    return Detection(
+        box=Box(
+            x=corner.x,
+            y=corner.y,
+            width=face.box.width * area.width,
+            height=face.box.height * area.height,
+        ),
+        score=face.score,
+        left_eye=place(left_eye),
+        right_eye=place(right_eye),
+    )
+
+
+def _distinct(faces: list[Detection]) -> list[Detection]:
+    """The faces without those that a better one before them overlaps."""
+    kept: list[Detection] = []
+    for face in faces:
+        if all(_overlap(face.box, better.box) <= SAME_FACE_IOU for better in kept):
+            kept.append(face)
+    return kept
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes."""
+    rows = np.array(
+        [[0, b.x, b.y, b.x + b.width, b.y + b.height] for b in (one, other)], np.float32
+    )
+    return float(_iou(rows[0], rows[1:])[0])
 
 
 def _is_central(face: Detection) -> bool:

@@ -102,3 +102,21 @@ def test_nobody_is_found_where_nobody_is(
     detector: BlazeDetector, shape: tuple[int, ...], value: int
 ) -> None:
     assert detector.detect(np.full(shape, value, np.uint8)) == []
+
+
+@pytest.mark.parametrize("width", [40, 60, 90])
+def test_eyes_of_a_small_face_are_found_as_well_as_those_of_a_large_one(
+    detector: BlazeDetector, width: int
+) -> None:
+    image = portrait("collins")
+    (large,) = detector.detect(image)
+    face = align(image, large, 200)
+    frame = np.full((480, 640, 3), 110, np.uint8)
+    side = round(width / 0.7)  # a face takes some 70 % of its crop
+    frame[200 : 200 + side, 300 : 300 + side] = cv2.resize(
+        face, (side, side), interpolation=cv2.INTER_AREA
+    )
+    (small,) = detector.detect(frame)
+    for eye, place in ((small.left_eye, LEFT_EYE), (small.right_eye, RIGHT_EYE)):
+        assert (eye.x * 640 - 300) / side == pytest.approx(place.x, abs=0.05)
+        assert (eye.y * 480 - 200) / side == pytest.approx(place.y, abs=0.05)
