@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 GRID = 48
 SAME_FACE_IOU = 0.3
 LARGE = 0.25
-"""Height of a face, as a share of its picture, from which one look may overlook it; below, its
-eyes are but a few of the model's pixels apart."""
+"""Height of a face, as a share of its picture, from which one look may overlook it."""
+
+SMALL = 0.15
+"""Height below which a face's eyes are but ten of the model's pixels apart: too few to cut by."""
 
 CLOSER_LOOKS = 4
 """Small faces whose eyes are looked for again in a picture of their own, 4 ms each: crops of
@@ -89,8 +91,8 @@ class BlazeDetector:
         )
 
     def _look_closer(self, image: Image, face: Detection) -> Detection:
-        """A small face as seen in a picture of its own; as it was where that shows none."""
-        if face.box.height > LARGE:
+        """A small or doubtful face as seen in a picture of its own, if that shows it."""
+        if face.box.height > SMALL and face.score >= self._min_score:
             return face
         height, width = image.shape[:2]
         box = face.box
