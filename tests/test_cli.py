@@ -290,7 +290,7 @@ def test_watch_without_a_terminal_tells_changes_line_by_line(
     speaker.ask(OverrideMood(Emotion.FEAR))
     assert program.stdout.readline()[10:].strip() in ("mood: fear, 90% sure", "volume: 7")
     program.send_signal(signal.SIGINT)
-    program.communicate(timeout=10)
+    program.communicate(timeout=30)
     assert program.returncode == 130
 
 
@@ -314,7 +314,7 @@ def test_watch_on_a_terminal_redraws_what_changed_and_restores_the_screen(
     assert "bright and quick" not in second
     program.send_signal(signal.SIGTERM)
     assert "\x1b[?1049l" in _read_until(primary, "\x1b[?1049l")
-    assert program.wait(10) == 130
+    assert program.wait(30) == 130
     os.close(primary)
 
 
@@ -341,7 +341,7 @@ def test_watch_survives_a_restart_of_the_daemon(
     with serve(TinySpeaker(), path):
         assert "mood: happiness" in program.stdout.readline()
         program.send_signal(signal.SIGINT)
-        program.communicate(timeout=10)
+        program.communicate(timeout=30)
 
 
 # --- config ----------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def daemon(home: Home) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         if process.poll() is None:
             process.kill()
-            process.wait(10)
+            process.wait(30)
 
 
 def test_every_command_has_its_effect(home: Home, daemon: subprocess.Popen[bytes]) -> None:
@@ -124,7 +124,7 @@ def test_what_was_set_by_hand_survives_a_kill(home: Home, daemon: subprocess.Pop
     assert home.attune("volume", "21").returncode == 0
     assert home.attune("goal", "focus").returncode == 0
     daemon.kill()
-    daemon.wait(10)
+    daemon.wait(30)
     assert home.attune("status").returncode == 69
     again = home.start()
     assert (home.status()["volume"], home.status()["goal"]) == (21, "focus")

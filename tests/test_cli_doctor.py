@@ -127,7 +127,7 @@ def test_a_listener_that_is_no_broker_is_told(folder: Path) -> None:
             assert checks(folder, text)["broker"].verdict is Verdict.FAIL
         finally:
             rude.kill()
-            rude.wait(10)
+            rude.wait(30)
 
 
 def test_a_running_daemon_is_asked_instead(folder: Path) -> None:
