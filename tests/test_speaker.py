@@ -514,3 +514,16 @@ def test_a_try_without_sound_does_not_look_like_music(house: House) -> None:
     house.pass_time(30, Emotion.HAPPINESS)
     assert len(house.player.played) > 3
     assert not any(status.playing for status in house.bus.shown[before:])
+
+
+def test_asked_to_play_a_sound_output_that_is_back_is_tried_at_once(house: House) -> None:
+    house.pass_time(10, Emotion.HAPPINESS)
+    house.player.unplug()
+    house.pass_time(20, Emotion.HAPPINESS)
+    tries = len(house.player.played)
+    while len(house.player.played) == tries:  # one more, whose failure is not heard of yet
+        house.pass_time(0.1, Emotion.HAPPINESS)
+    house.player.plug()
+    house.speaker.command(Play())
+    house.wait(0.3)
+    assert house.speaker.status().playing

@@ -124,6 +124,7 @@ class Session:
 
     def play(self) -> None:
         """Play, or go on; sound that was lost is tried at once."""
+        self._safely(self._hear_player)  # an earlier failure must not put this try off
         self.wanted, self.held, self._retry_at = True, False, 0.0
 
     def next(self, mood: Mood) -> None:

@@ -106,13 +106,20 @@ class FakePlayer:
         """What follows, for tests to look at."""
         return self._next
 
+    @property
+    def current(self) -> Track | None:
+        """What sounds or is paused, for tests to look at."""
+        return self._current
+
     def unplug(self) -> None:
         """The output goes away."""
         self._settle()
         self._plugged = False
 
     def plug(self) -> None:
-        """The output is back."""
+        """The output is back; what was tried before that had failed."""
+        if not self._plugged and self._current is not None:
+            self._lose()
         self._plugged = True
 
     def _begin(self, track: Track | None, start_seconds: float) -> None:
@@ -139,8 +146,7 @@ class FakePlayer:
         if not self._plugged:
             if passed == 0.0:
                 return  # to find out takes time
-            self._current = self._next = None
-            self._events, self._lost = [], True
+            self._lose()
             return
         while self._current is not None:
             left = self._current.duration_seconds - self._position
@@ -149,3 +155,7 @@ class FakePlayer:
                 return
             passed -= max(left, 0.0)
             self._end()
+
+    def _lose(self) -> None:
+        self._current = self._next = None
+        self._events, self._lost = [], True
