@@ -63,7 +63,10 @@ def find(option: Path | None, environ: Mapping[str, str] = os.environ) -> Path |
         return option
     if named := environ.get("ATTUNE_CONFIG"):
         return Path(named)
-    return SYSTEM_FILE if SYSTEM_FILE.exists() else None
+    try:
+        return SYSTEM_FILE if SYSTEM_FILE.exists() else None
+    except PermissionError:  # whoever reads it is told so
+        return SYSTEM_FILE
 
 
 def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:

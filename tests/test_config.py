@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -155,6 +157,32 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     latin.write_bytes(b"[mqtt]\nname = 'K\xfcche'\n")
     with pytest.raises(ConfigError, match=r"latin.toml:2: is not UTF-8"):
         load(latin, {})
+
+
+@contextlib.contextmanager
+def nobody() -> Iterator[None]:
+    """Files are opened as a user who may not read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_system_file_in_a_closed_folder_is_found_and_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    monkeypatch.setattr(config, "SYSTEM_FILE", write(closed, ""))
+    closed.chmod(0)
+    with nobody():
+        found = config.find(None, {})
+        with pytest.raises(ConfigError, match="cannot be read"):
+            load(found, {})
 
 
 def test_relative_paths_count_from_the_files_folder(tmp_path: Path) -> None:
