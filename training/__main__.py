@@ -22,7 +22,7 @@ data sets (--data names the folder that holds them):
 the models from nothing:
   python -m training train age --data UTKFace
   python -m conversion age --data UTKFace
-  python -m training train emotion --data rafdb --ferplus ferplus --start runs/age/best.pt
+  python -m training train emotion --data rafdb
   python -m conversion emotion --data rafdb
   python -m training evaluate --model models_tflite/emotion.tflite --data rafdb
   python -m training report

@@ -66,7 +66,7 @@ EXPERIMENTS = {
         zoom=1.125,
         widths=(24, 24, 48, 96, 192),
         outputs=7,
-        epochs=40,
+        epochs=60,
         floor=0.84,
     ),
     "age": Experiment(

@@ -90,7 +90,7 @@ class _Run:
             loss = self._train_epoch()
             score = validate(self.plan, self.average, *self.held_out)
             self.epoch += 1
-            if score > self.best:
+            if score >= self.best:  # of equals the later: its rate was lower
                 self.best, self.best_epoch = score, self.epoch
                 _save(self.folder / "best.pt", {"network": self.average.state_dict()})
             self._log(loss, score)
