@@ -13,6 +13,7 @@ To try it
 To work on it
   test [PYTEST OPTIONS] everything the tests need, then linters, types and tests
   test-all              the tests on each Python from 3.10 to 3.13 found here
+  test-service          the installed service, in a Debian booted for it (as root)
   test-training         the tests of training and conversion, with TensorFlow and PyTorch
   train                 .venv-train, with both, to train and convert models
 To live with it (as root; Raspberry Pi, Jetson, any Debian or Ubuntu with systemd)
@@ -63,8 +64,15 @@ as_root() {
     if [[ $EUID -eq 0 ]]; then run "$@"; else run sudo "$@"; fi
 }
 
-quietly() { # what goes wrong is still told
-    if $DRY_RUN; then "$@"; else "$@" >/dev/null; fi
+quietly() { # what a command says is told only when it fails: apt's reasons are among it
+    local said code=0
+    if $DRY_RUN; then
+        "$@"
+        return
+    fi
+    said=$("$@" 2>&1) || code=$?
+    [[ $code -eq 0 ]] || printf '%s\n' "$said" >&2
+    return $code
 }
 
 write() { # FILE TEXT
@@ -114,7 +122,7 @@ apt_install() { # PACKAGE...
         install --no-install-recommends "$@" || die "that failed; mend it, or try by hand: $line"
 }
 
-# Installs what WHAT... (python, sound, mosquitto, shellcheck, systemd-bindings) lack here.
+# Installs what WHAT... (python, sound, mosquitto, systemd-bindings, a program's name) lack here.
 need() {
     local missing=() what fresh_broker=false
     for what in "$@"; do
@@ -139,6 +147,7 @@ need() {
 sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' ||
                 missing+=("${PYTHON:-python3}-dev")
             ;;
+        systemd-nspawn) has systemd-nspawn || missing+=(systemd-container) ;;
         mosquitto) has mosquitto || { missing+=(mosquitto) && fresh_broker=true; } ;;
         *) has "$what" || missing+=("$what") ;;
         esac
@@ -223,7 +232,7 @@ check_sources() { # VENV
     run "$1/bin/ruff" check .
     run "$1/bin/ruff" format --check .
     run "$1/bin/mypy"
-    run shellcheck setup.sh systemd/install.sh .ci/run
+    run shellcheck setup.sh systemd/install.sh tests/service/boot.sh .ci/run
 }
 
 readonly QUICK='not slow and not benchmark'
@@ -262,6 +271,16 @@ test_all() {
     ! $failed
 }
 
+test_service() {
+    [[ $EUID -eq 0 ]] || $DRY_RUN ||
+        die "this boots a system of its own, which root alone may: sudo ./setup.sh test-service"
+    need python git debootstrap systemd-nspawn
+    make_venv .venv dev
+    say "Installing what was last committed in a Debian of its own, and trying the service there"
+    note "The first time makes that Debian, in minutes, and keeps it in ~/.cache/attune"
+    run exec .venv/bin/python -m pytest -m slow tests/service "$@"
+}
+
 train_venv() {
     need python
     make_venv .venv-train train,dev
@@ -295,6 +314,7 @@ case $SUBCOMMAND in
 demo) demo "$@" ;;
 test) tests "$@" ;;
 test-all) test_all "$@" ;;
+test-service) test_service "$@" ;;
 test-training) test_training "$@" ;;
 train | install | upgrade)
     [[ $# -eq 0 ]] || wrong_use "$SUBCOMMAND takes no arguments"

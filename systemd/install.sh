@@ -110,17 +110,23 @@ start_service() { # FOLDER of before, FOLDER of now
     fi
     run systemctl daemon-reload
     run systemctl enable attune.service
-    run systemctl restart attune.service
+    run systemctl restart attune.service && stays_up
+}
+
+stays_up() { # a bug may show only once it has started
+    run sleep 10
+    $DRY_RUN || [[ $(systemctl show attune.service --property ActiveState,NRestarts) == \
+        $'NRestarts=0\nActiveState=active' ]]
 }
 
 roll_back() { # FOLDER of before, empty when there was none
     journalctl --unit attune.service --lines 20 --no-pager >&2 || true
-    [[ -n $1 && -d $1 ]] || die "the service did not start: see above, and attune doctor"
+    [[ -n $1 && -d $1 ]] || die "the service does not run: see above, and attune doctor"
     point_to "$1"
     run install -m 0644 "$1/systemd/attune.service" "$UNIT"
     run systemctl daemon-reload
     run systemctl restart attune.service || true
-    die "the new version did not start (see above); the one before runs again"
+    die "the new version does not run (see above); the one before runs again"
 }
 
 install_service() {
@@ -134,12 +140,13 @@ install_service() {
     version=$VERSIONS/$(content_hash)
     say "Program, into $version"
     build_version "$version"
-    point_to "$version"
-    run ln -sfn "$LINK/.venv/bin/attune" "$COMMAND_LINK"
     say "Settings in $SETTINGS, memory in $STATE"
     lay_settings
-    run "$LINK/.venv/bin/attune" config check "$SETTINGS/attune.toml" ||
-        die "mend $SETTINGS/attune.toml as told above, then: sudo systemctl restart attune"
+    run "$version/.venv/bin/attune" config check "$SETTINGS/attune.toml" ||
+        die "nothing is switched yet: mend $SETTINGS/attune.toml as told above," \
+            "then once more: sudo ./setup.sh $SUBCOMMAND"
+    point_to "$version"
+    run ln -sfn "$LINK/.venv/bin/attune" "$COMMAND_LINK"
     say "Service"
     start_service "$before" "$version" || roll_back "$before"
     for old in "$VERSIONS"/*; do
@@ -180,10 +187,12 @@ uninstall() { # [--purge]
     run rm -rf "$COMMAND_LINK" "$LINK" "$VERSIONS"
     if [[ ${1:-} == --purge ]]; then
         say "Removing settings, memory and user"
-        run rm -rf "$SETTINGS" "$STATE"
+        run rm -rf "$SETTINGS" "$STATE" "$UNIT.d"
         if getent passwd attune >/dev/null; then
             run userdel attune || note "user attune stays, for the reason above"
-        elif getent group attune >/dev/null; then
+        fi
+        # userdel leaves a group that has other members.
+        if getent group attune >/dev/null && ! getent passwd attune >/dev/null; then
             run groupdel attune
         fi
     else

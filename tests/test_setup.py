@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRIPTS = ("setup.sh", "systemd/install.sh", ".ci/run")
+SCRIPTS = ("setup.sh", "systemd/install.sh", "tests/service/boot.sh", ".ci/run")
 
 FAKE_PYTHON = r"""#!/bin/bash
 case "$*" in
@@ -157,6 +158,7 @@ def test_help(machine: Machine) -> None:
         "demo",
         "test",
         "test-all",
+        "test-service",
         "test-training",
         "train",
         "install",
@@ -182,6 +184,7 @@ def test_wrong_use(machine: Machine, arguments: list[str]) -> None:
             "test-training",
             "+ exec .venv-train/bin/python -m pytest tests/training tests/conversion",
         ),
+        ("test-service", "+ exec .venv/bin/python -m pytest -m slow tests/service"),
         ("train", "python -m training"),
         ("install", "journalctl -u attune"),
         ("upgrade", "journalctl -u attune"),
@@ -237,6 +240,29 @@ def test_without_root_the_missing_line_is_told(machine: Machine) -> None:
     assert told.returncode == 1
     assert told.stderr.endswith("again: apt-get install libglib2.0-0 libasound2 shellcheck\n")
     assert machine.calls() == []
+
+
+def test_why_a_package_could_not_be_installed_is_told(machine: Machine) -> None:
+    machine.fake("apt-get", "#!/bin/sh\necho 'dpkg: error processing package x'\nexit 100\n")
+    machine.fake("sudo", '#!/bin/sh\n[ "$1" = -n ] || exec "$@"\n')
+    told = machine.setup("demo", FAKE_SOUND="no")
+    assert told.returncode == 1
+    assert "dpkg: error processing package x" in told.stderr
+    assert "try by hand: apt-get install" in told.stderr
+    machine.fake("apt-get", "#!/bin/sh\necho chatter; echo chatter >&2\n")
+    told = machine.setup("demo", FAKE_SOUND="no")
+    assert "chatter" not in told.stdout + told.stderr
+
+
+def test_what_boots_a_system_is_named_as_its_package(machine: Machine) -> None:
+    told = machine.setup("test-service", "--dry-run")
+    assert re.search(r"recommends .*\bsystemd-container\n", told.stdout)
+
+
+def test_booting_a_system_needs_root(machine: Machine) -> None:
+    told = machine.setup("test-service", as_nobody=True)
+    assert told.returncode == 1
+    assert "sudo ./setup.sh test-service" in told.stderr
 
 
 def test_a_system_without_apt_is_told_what_is_missing(machine: Machine) -> None:

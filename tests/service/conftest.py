@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.service.machine import Machine, booted, why_not
+
+FIGURES = pytest.StashKey[dict[str, str]]()
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig: pytest.Config) -> dict[str, str]:
+    """What was measured, to be told at the end."""
+    return pytestconfig.stash.setdefault(FIGURES, {})
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if measured := config.stash.get(FIGURES, {}):
+        terminalreporter.section("the installed service")
+        for name, value in measured.items():
+            terminalreporter.line(f"{name:<34} {value}")
+
+
+@pytest.fixture(scope="session")
+def machine(figures: dict[str, str]) -> Iterator[Machine]:
+    """A system on which `setup.sh install` has just run, and nothing else."""
+    if (reason := why_not()) is not None:
+        pytest.skip(reason)
+    with booted() as machine:
+        machine.lay_tree()
+        begun = time.monotonic()
+        machine.setup("install")
+        figures["install, with system packages"] = f"{time.monotonic() - begun:.0f} s"
+        size = machine.run("du -sm /opt/attune.versions").stdout.split()[0]
+        figures["/opt/attune.versions"] = f"{size} MB"
+        yield machine

@@ -1,0 +1,273 @@
+"""The installed service under a systemd that really runs it. Each test leaves it running."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.service.machine import Machine
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
+SETTINGS = "/etc/attune/attune.toml"
+DROP_IN = "/etc/systemd/system/attune.service.d/sound.conf"
+PORTRAITS = '[camera]\nsource = "slideshow:/opt/attune/config/portraits"\n'
+
+
+def settings(machine: Machine, text: str) -> None:
+    machine.file(SETTINGS).write_text(text)
+
+
+def mark(machine: Machine) -> str:
+    """A place in the journal."""
+    return machine.run("journalctl -n 0 --show-cursor").stdout.split("-- cursor: ")[1].strip()
+
+
+def journal(machine: Machine, since: str) -> str:
+    return machine.run(f"journalctl -u attune -o cat --after-cursor '{since}'").stdout
+
+
+def wait_told(machine: Machine, since: str, text: str, seconds: float = 20) -> str:
+    def told() -> str | None:
+        lines = journal(machine, since)
+        return lines if text in lines else None
+
+    return machine.wait(told, seconds, f"{text!r} in the journal")
+
+
+def wait_restart(machine: Machine, old: str, seconds: float) -> float:
+    """Seconds until the service is ready again, in another process."""
+    begun = time.monotonic()
+    machine.wait(
+        lambda: machine.prop("MainPID") not in (old, "0") and machine.is_ready(),
+        seconds,
+        "systemd to restart the service",
+    )
+    return time.monotonic() - begun
+
+
+@pytest.fixture(scope="module")
+def speaker(machine: Machine) -> Machine:
+    """The service as it came up, given portraits to look at and a sound card that is none."""
+    settings(machine, PORTRAITS)
+    drop_in = machine.file(DROP_IN)
+    drop_in.parent.mkdir(exist_ok=True)
+    drop_in.write_text("[Service]\nEnvironment=SDL_AUDIODRIVER=dummy\n")
+    machine.run("systemctl daemon-reload && systemctl restart attune")
+    return machine
+
+
+@contextlib.contextmanager
+def these_settings(machine: Machine, text: str) -> Iterator[None]:
+    before = machine.file(SETTINGS).read_text()
+    settings(machine, text)
+    try:
+        yield
+    finally:
+        settings(machine, before)
+
+
+def test_it_runs_once_installed(machine: Machine) -> None:
+    assert machine.run("systemctl is-active attune").stdout == "active\n"
+    assert machine.run("systemctl is-enabled attune").stdout == "enabled\n"
+    assert machine.prop("NRestarts") == "0"
+    assert machine.run("systemctl --failed --plain --no-legend").stdout == ""
+
+
+def test_it_is_ready_soon(speaker: Machine, figures: dict[str, str]) -> None:
+    taken = []
+    for _ in range(3):
+        speaker.run("systemctl restart attune")
+        began, ready = (
+            int(speaker.prop(f"{name}TimestampMonotonic"))
+            for name in ("ExecMainStart", "ActiveEnter")
+        )
+        taken.append((ready - began) / 1e6)
+    figures["READY after the start"] = ", ".join(f"{seconds:.2f}" for seconds in taken) + " s"
+    assert min(taken) < 5
+
+
+def test_it_runs_hardened(speaker: Machine) -> None:
+    pid = speaker.prop("MainPID")
+    told = dict(
+        line.split(":\t", 1)
+        for line in speaker.run(f"cat /proc/{pid}/status").stdout.splitlines()
+        if ":\t" in line
+    )
+    user, group = (speaker.run(f"id {option} attune").stdout.strip() for option in ("-u", "-g"))
+    assert set(told["Uid"].split()) == {user}
+    assert set(told["Gid"].split()) == {group}
+    assert int(told["CapEff"], 16) == int(told["CapBnd"], 16) == 0
+    assert (told["NoNewPrivs"], told["Seccomp"]) == ("1", "2")
+    assert speaker.run("stat -c '%a %U' /run/attune /var/lib/attune").stdout == "750 attune\n" * 2
+
+
+def test_its_exposure(speaker: Machine, figures: dict[str, str]) -> None:
+    told = speaker.run("systemd-analyze security --no-pager attune.service").stdout
+    level = re.search(r"Overall exposure level for attune\.service: ([\d.]+)", told)
+    assert level is not None, told
+    figures["exposure (systemd-analyze)"] = level[1]
+    assert float(level[1]) <= 1.8
+
+
+def test_it_sees_and_plays_hardened(speaker: Machine, figures: dict[str, str]) -> None:
+    def at_work() -> dict[str, Any] | None:
+        now = speaker.status()
+        sees = now["people"] > 0 and now["mood"]["label"] not in ("nobody", "uncertain")
+        return now if sees and now["playing"] and now["track"] else None
+
+    now = speaker.wait(at_work, 60, "a face and a track")
+    assert now["camera"]["health"] == now["sound"]["health"] == "up"
+    assert now["age"] > 0
+    position = now["track"]["position_seconds"]
+    track = now["track"]["path"]
+    assert track.startswith("/opt/attune")
+
+    def goes_on() -> bool:
+        track_now = speaker.status()["track"]
+        return bool(track_now["path"] != track or track_now["position_seconds"] > position + 1)
+
+    speaker.wait(goes_on, 20, "the track to go on")
+    pid = speaker.prop("MainPID")
+    kib = re.search(r"VmRSS:\s+(\d+)", speaker.run(f"cat /proc/{pid}/status").stdout)
+    assert kib is not None
+    figures["memory, seeing and playing"] = f"{int(kib[1]) / 1024:.0f} MiB"
+    assert "Traceback" not in speaker.run("journalctl -u attune -o cat").stdout
+
+
+def test_who_may_ask(speaker: Machine) -> None:
+    speaker.run("useradd --groups attune member && useradd stranger")
+    for user in ("root", "member"):
+        assert speaker.run("attune status", user=user).stdout.startswith("Mood")
+    refused = speaker.run("attune status", user="stranger", check=False)
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert "sudo usermod -aG attune" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_the_journal_has_fields(speaker: Machine) -> None:
+    lines = speaker.run("journalctl -u attune -o json PART=camera").stdout.splitlines()
+    entry = json.loads(lines[-1])
+    assert entry["HEALTH"] == "up"
+    assert entry["SYSLOG_IDENTIFIER"] == "attune"
+    assert entry["PRIORITY"] == "6"
+    down = json.loads(lines[0])  # before it was given portraits
+    assert (down["HEALTH"], down["PRIORITY"]) == ("down", "4")
+
+
+def test_a_reload_applies_a_change_and_says_it(speaker: Machine) -> None:
+    since, pid = mark(speaker), speaker.prop("MainPID")
+    with these_settings(
+        speaker, PORTRAITS + '[music]\ngoal = "calm"\n[sound]\nbuffer_samples = 4096\n'
+    ):
+        speaker.run("systemctl reload attune")
+        told = wait_told(speaker, since, "sound.buffer_samples")
+    assert 'configuration: music.goal: "match" -> "calm"\n' in told
+    assert "configuration: sound.buffer_samples: 2048 -> 4096 (after a restart)\n" in told
+    assert speaker.status()["goal"] == "calm"
+    speaker.run("systemctl reload attune")
+    speaker.wait(lambda: speaker.status()["goal"] == "match", 10, "the old goal")
+    assert speaker.prop("MainPID") == pid
+    assert speaker.is_ready()
+
+
+WRONG = PORTRAITS + '[music]\nvolum = 5\ngoal = "dance"\n[nonsense]\n'
+
+
+def assert_every_mistake_is_told(text: str) -> None:
+    for line, hint in ((4, "volume"), (5, "dance"), (6, "nonsense")):
+        assert re.search(rf"attune\.toml:{line}: .*{hint}", text), text
+
+
+def test_a_wrong_file_is_refused_and_all_goes_on(speaker: Machine) -> None:
+    since, pid = mark(speaker), speaker.prop("MainPID")
+    with these_settings(speaker, WRONG):
+        speaker.run("systemctl reload attune")
+        assert_every_mistake_is_told(wait_told(speaker, since, "not reloaded"))
+    assert speaker.prop("MainPID") == pid
+    assert speaker.is_ready()
+    assert speaker.status()["camera"]["health"] == "up"
+
+
+def test_a_wrong_file_at_the_start_stays_down_and_is_shown(speaker: Machine) -> None:
+    since = mark(speaker)
+    with these_settings(speaker, WRONG):
+        assert speaker.run("systemctl restart attune", check=False).returncode != 0
+        time.sleep(8)  # longer than RestartSec
+        assert speaker.prop("ActiveState") == "failed"
+        assert speaker.prop("ExecMainStatus") == "78"
+        assert speaker.prop("NRestarts") == "0"
+        shown = speaker.run("systemctl status --no-pager --full attune", check=False).stdout
+        assert_every_mistake_is_told(shown)
+        assert_every_mistake_is_told(journal(speaker, since))
+    speaker.run("systemctl start attune")
+
+
+def test_killed_it_comes_back_where_it_was(speaker: Machine, figures: dict[str, str]) -> None:
+    speaker.run("attune volume 37 && attune goal lift")
+    pid = speaker.prop("MainPID")
+    speaker.run(f"kill -9 {pid}")
+    seconds = wait_restart(speaker, pid, 30)
+    figures["back after kill -9"] = f"{seconds:.1f} s"
+    now = speaker.status()
+    assert (now["volume"], now["goal"]) == (37, "lift")
+    speaker.run("attune volume 60 && attune goal match")
+
+
+def test_a_hang_is_ended_by_the_watchdog(speaker: Machine, figures: dict[str, str]) -> None:
+    since, pid = mark(speaker), speaker.prop("MainPID")
+    speaker.run(f"kill -STOP {pid}")
+    seconds = wait_restart(speaker, pid, 60)
+    figures["back after a hang"] = f"{seconds:.1f} s"
+    told = journal(speaker, since)
+    assert "Watchdog timeout" in told
+    assert 'File "' in told, "where it hung is not told"
+
+
+def test_it_stops_soon_and_says_goodbye(speaker: Machine, figures: dict[str, str]) -> None:
+    def plays() -> bool:
+        return bool(speaker.status()["playing"])
+
+    speaker.wait(plays, 60, "music")
+    since, begun = mark(speaker), time.monotonic()
+    speaker.run("systemctl stop attune")
+    seconds = time.monotonic() - begun
+    figures["stop while playing"] = f"{seconds:.1f} s"
+    assert speaker.prop("Result") == "success"
+    assert "stopping" in journal(speaker, since)
+    told = speaker.run("attune status", check=False)
+    assert told.returncode == 69
+    assert "sudo systemctl start attune" in told.stderr
+    speaker.run("systemctl start attune")
+    assert seconds < 5
+
+
+def test_a_full_disk_is_told_and_outlived(speaker: Machine) -> None:
+    speaker.run("systemctl stop attune")
+    since = mark(speaker)
+    speaker.run("mount -t tmpfs -o size=16k tmpfs /var/lib/attune")
+    try:
+        speaker.run("cat /dev/zero >/var/lib/attune/full", check=False)
+        speaker.run("systemctl start --no-block attune")
+        told = wait_told(speaker, since, "Scheduled restart job, restart counter is at 2")
+    finally:
+        speaker.run("systemctl stop attune; umount /var/lib/attune")
+    assert "with some room" in told
+    assert "Traceback" not in told
+    speaker.run("systemctl start attune")
+
+
+def test_it_starts_with_the_system_and_remembers(speaker: Machine) -> None:
+    speaker.run("attune volume 41")
+    speaker.stop()
+    speaker.start()
+    speaker.wait(speaker.is_ready, 30, "the service to start at boot")
+    assert speaker.status()["volume"] == 41
+    speaker.run("attune volume 60")

@@ -1,0 +1,157 @@
+"""Install again, upgrade, roll back, uninstall: each in a system that runs the service.
+
+The tests follow one another; the last ones take it all away.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.service.machine import TREE, Machine
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
+SETTINGS = "/etc/attune/attune.toml"
+MINE = "# my own\n[music]\nvolume = 25\n"
+BROKEN_AT_THE_START = """
+
+def run(settings: Settings, config_path: Path | None) -> int:
+    raise RuntimeError("broken on purpose")
+"""
+BROKEN_SOON = """
+
+def run(settings: Settings, config_path: Path | None) -> int:
+    notify.ready()
+    time.sleep(3)
+    raise RuntimeError("broken on purpose")
+"""
+
+
+@pytest.fixture
+def settled(machine: Machine) -> Machine:
+    """The project as committed, installed and running, with settings of somebody's own."""
+    machine.lay_tree()
+    machine.file(SETTINGS).write_text(MINE)
+    machine.run("systemctl reset-failed; systemctl start attune")
+    return machine
+
+
+def installed(machine: Machine) -> str:
+    return str(machine.file("/opt/attune").readlink())
+
+
+def versions(machine: Machine) -> list[str]:
+    return [folder.name for folder in machine.file("/opt/attune.versions").iterdir()]
+
+
+def change(machine: Machine, name: str, old: str, new: str) -> None:
+    """Edit a file of the tree to be installed."""
+    file = machine.file(TREE / name)
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def break_it(machine: Machine, code: str) -> None:
+    with machine.file(TREE / "device/daemon.py").open("a") as file:
+        file.write(code)
+
+
+def assert_untouched(machine: Machine, link: str, version: str) -> None:
+    assert installed(machine) == link
+    assert machine.is_ready()
+    assert machine.status()["version"] == version
+    assert machine.file(SETTINGS).read_text() == MINE
+
+
+def test_a_second_install_changes_nothing(settled: Machine) -> None:
+    link, pid = installed(settled), settled.prop("MainPID")
+    told = settled.setup("install").stdout
+    assert "runs already, and nothing changed" in told
+    assert f"{SETTINGS} is yours and stays" in told
+    assert settled.file(SETTINGS).read_text() == MINE
+    assert "#volume = 60" in settled.file(f"{SETTINGS}.new").read_text()
+    assert (installed(settled), settled.prop("MainPID")) == (link, pid)
+    assert len(versions(settled)) == 1
+
+
+def test_an_upgrade_switches_and_keeps_what_is_remembered(settled: Machine) -> None:
+    link, pid = installed(settled), settled.prop("MainPID")
+    settled.run("attune volume 37")
+    change(settled, "device/__init__.py", '__version__ = "', '__version__ = "1000.')
+    settled.setup("upgrade")
+    assert installed(settled) != link
+    assert settled.prop("MainPID") != pid
+    assert settled.run("attune --version").stdout.startswith("attune 1000.")
+    now = settled.status()
+    assert now["version"].startswith("1000.")
+    assert now["volume"] == 37
+    assert settled.file(SETTINGS).read_text() == MINE
+    assert len(versions(settled)) == 1
+
+
+def test_wrong_settings_stop_an_upgrade_before_anything_changes(settled: Machine) -> None:
+    link, pid, version = installed(settled), settled.prop("MainPID"), settled.status()["version"]
+    settled.file(SETTINGS).write_text("[music]\nvolum = 25\n")
+    told = settled.setup("upgrade", check=False)
+    assert told.returncode == 1
+    assert "attune.toml:2" in told.stderr
+    assert "sudo ./setup.sh upgrade" in told.stderr
+    settled.file(SETTINGS).write_text(MINE)
+    assert_untouched(settled, link, version)
+    assert settled.prop("MainPID") == pid
+
+
+@pytest.mark.parametrize("code", [BROKEN_AT_THE_START, BROKEN_SOON], ids=["at start", "soon"])
+def test_a_broken_version_is_rolled_back(settled: Machine, code: str) -> None:
+    link, version = installed(settled), settled.status()["version"]
+    break_it(settled, code)
+    told = settled.setup("upgrade", check=False)
+    assert told.returncode == 1
+    assert "broken on purpose" in told.stderr
+    assert "the one before runs again" in told.stderr
+    assert_untouched(settled, link, version)
+
+
+def test_a_version_that_cannot_even_be_imported_changes_nothing(settled: Machine) -> None:
+    link, pid, version = installed(settled), settled.prop("MainPID"), settled.status()["version"]
+    change(settled, "device/cli.py", "def main(", "def main(((")
+    told = settled.setup("upgrade", check=False)
+    assert told.returncode == 1
+    assert "SyntaxError" in told.stderr
+    assert_untouched(settled, link, version)
+    assert settled.prop("MainPID") == pid
+
+
+def test_uninstall_leaves_what_is_yours(settled: Machine) -> None:
+    settled.setup("uninstall")
+    assert settled.run("systemctl cat attune", check=False).returncode != 0
+    assert settled.run("command -v attune", check=False).returncode != 0
+    assert settled.run("ls -A /opt /run/attune", check=False).stdout == "/opt:\n"
+    assert settled.run("getent passwd attune").stdout
+    assert settled.file(SETTINGS).read_text() == MINE
+    assert settled.file("/var/lib/attune/attune.db").exists()
+
+
+def test_purge_leaves_nothing(settled_nowhere: Machine) -> None:
+    machine = settled_nowhere
+    machine.setup("uninstall", "--purge")
+    for database in ("passwd", "group", "shadow", "gshadow"):
+        assert "attune" not in machine.run(f"getent {database}").stdout, database
+    left = machine.run(
+        f"find / -xdev \\( -name '*attune*' -or -nouser -or -nogroup \\) -not -path '{TREE}*'"
+    )
+    assert left.stdout == ""
+    machine.setup("uninstall", "--purge")  # again, in vain, and no failure
+
+
+@pytest.fixture
+def settled_nowhere(machine: Machine) -> Machine:
+    """Uninstalled; a member of its group and an override of its unit are still there."""
+    machine.run("useradd --groups attune owner")
+    override = machine.file(Path("/etc/systemd/system/attune.service.d/override.conf"))
+    override.parent.mkdir(exist_ok=True)
+    override.write_text("[Service]\nNice=0\n")
+    return machine
