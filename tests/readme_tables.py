@@ -62,9 +62,30 @@ def models() -> str:
     return "\n".join([head, *rows])
 
 
+def bench() -> str:
+    """What the stages take, on the runtimes, as measured and kept."""
+    report = json.loads((ROOT / "tests/benchmarks/bench.json").read_text(encoding="utf-8"))
+    stages = list(report["runs"][0]["milliseconds"])
+    # More threads than cores only show how a runtime spins.
+    runs = [run for run in report["runs"] if run["threads"] <= 2]
+    rows = [
+        f"| {run['runtime']} | {run['threads']} | "
+        + " | ".join(f"{run['milliseconds'][stage]:.2f}" for stage in stages)
+        + f" | {run['memory_mib']:.0f} MiB |"
+        for run in runs
+    ]
+    head = f"| runtime | threads | {' | '.join(f'{s}, ms' for s in stages)} | memory |"
+    return "\n".join([head, "|---" * (len(stages) + 3) + "|", *rows])
+
+
 def tables() -> dict[str, str]:
     """Name of each marked region and what belongs there."""
-    return {"entities": entities(), "settings": markdown_table().strip(), "models": models()}
+    return {
+        "entities": entities(),
+        "settings": markdown_table().strip(),
+        "models": models(),
+        "bench": bench(),
+    }
 
 
 def filled(text: str) -> str:
