@@ -45,7 +45,8 @@ BOARD_SECONDS = 10.0
 WATCHDOG_SECONDS = 20.0
 """Where systemd sets none, workers are looked after all the same."""
 ANSWER_SECONDS = 2.0
-STOP_SECONDS = 3.0
+STOP_SECONDS = 2.0
+"""For the workers; with the fade, and a camera that hangs, the end comes within 5 s."""
 
 Event = Sighting | PartChanged | LibraryScanned | Board | Asked | Command | WorkerFailed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,6 +110,25 @@ def test_a_signal_ends_it_cleanly_and_soon(daemon: Daemon) -> None:
     assert daemon.wait_exit() == 0
     assert time.monotonic() - asked < 5.0
     assert "Traceback" not in daemon.told()
+
+
+def test_a_camera_that_hangs_does_not_hold_up_the_end(tmp_path: Path, music: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        source = f"rtsp://me:geheim@127.0.0.1:{silent.getsockname()[1]}/"
+        with running(
+            tmp_path,
+            camera={"source": source, "timeout_seconds": 15.0},
+            music={"folders": [str(music)]},
+        ) as daemon:
+            daemon.client.command(Play())
+            daemon.wait_for(lambda s: s.playing)
+            with silent.accept()[0]:
+                asked = time.monotonic()
+                daemon.send(signal.SIGTERM)
+                assert daemon.wait_exit() == 0
+                assert time.monotonic() - asked < 5.0
+    assert "did not stop within 2 s: camera" in daemon.told()
+    assert "geheim" not in daemon.told()
 
 
 def test_systemd_is_told(tmp_path: Path, music: Path) -> None:
