@@ -73,8 +73,8 @@ build_version() { # FOLDER
     say "Installing Python packages into $1/.venv (minutes)"
     run /usr/bin/python3 -m venv --system-site-packages "$1/.venv"
     pip_install "$1/.venv" --editable "$1"
-    run "$1/.venv/bin/python" -m compileall -q "$1/device"
-    run "$1/.venv/bin/attune" --version
+    { run "$1/.venv/bin/python" -m compileall -q "$1/device" && run "$1/.venv/bin/attune" --version; } ||
+        die "this version cannot run, see above; nothing was switched"
     write "$1/complete" "$(date --iso-8601=seconds)"
 }
 
@@ -143,7 +143,7 @@ install_service() {
     say "Settings in $SETTINGS, memory in $STATE"
     lay_settings
     run "$version/.venv/bin/attune" config check "$SETTINGS/attune.toml" ||
-        die "nothing is switched yet: mend $SETTINGS/attune.toml as told above," \
+        die "nothing was switched: mend $SETTINGS/attune.toml as told above," \
             "then once more: sudo ./setup.sh $SUBCOMMAND"
     point_to "$version"
     run ln -sfn "$LINK/.venv/bin/attune" "$COMMAND_LINK"

@@ -13,8 +13,8 @@ group=/sys/fs/cgroup/attune-test-$$
 mkdir "$group"
 echo $$ >"$group/cgroup.procs"
 
-code=0
-SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 setpriv --pdeathsig KILL systemd-nspawn --quiet --boot \
+code=0 # whoever ends this script ends the system, too, in good order
+SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 setpriv --pdeathsig TERM systemd-nspawn --quiet --boot \
     --directory "$root" --register no --keep-unit --console pipe --resolv-conf off "$@" || code=$?
 
 echo $$ >"$home/cgroup.procs"

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+GIT = f"git -C {shlex.quote(str(ROOT))}"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "attune/test-service"
 SUITE = "bookworm"
 PACKAGES = "systemd,dbus"
@@ -107,6 +108,9 @@ class Machine:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._commit = subprocess.check_output(
+            [*shlex.split(GIT), "rev-parse", "HEAD"], text=True
+        ).strip()
         pip, self._lent = lent(pip_environment())
         self._environment = {
             "PATH": PATH,
@@ -222,7 +226,7 @@ class Machine:
         return told
 
     def lay_tree(self) -> None:
-        """The project as it was last committed, fresh."""
+        """The project as it was last committed when the system was booted, fresh."""
         tree = self.file(TREE)
         shutil.rmtree(tree, ignore_errors=True)
         tree.mkdir(parents=True)

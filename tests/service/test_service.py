@@ -80,6 +80,22 @@ def test_it_runs_once_installed(machine: Machine) -> None:
     assert machine.run("systemctl --failed --plain --no-legend").stdout == ""
 
 
+def test_without_camera_and_sound_card_it_says_so_and_goes_on(machine: Machine) -> None:
+    machine.run("attune play")
+    for part in ("camera", "sound"):
+
+        def is_down(part: str = part) -> bool:
+            return bool(machine.status()[part]["health"] == "down")
+
+        machine.wait(is_down, 20, f"the {part} to be missed")
+        assert machine.status()[part]["detail"]
+    pid, begun = machine.prop("MainPID"), time.monotonic()
+    machine.run("systemctl restart attune")
+    assert time.monotonic() - begun < 8
+    assert machine.prop("MainPID") != pid
+    assert machine.prop("Result") == "success"
+
+
 def test_it_is_ready_soon(speaker: Machine, figures: dict[str, str]) -> None:
     taken = []
     for _ in range(3):

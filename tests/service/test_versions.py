@@ -120,7 +120,8 @@ def test_a_version_that_cannot_even_be_imported_changes_nothing(settled: Machine
     change(settled, "device/cli.py", "def main(", "def main(((")
     told = settled.setup("upgrade", check=False)
     assert told.returncode == 1
-    assert "SyntaxError" in told.stderr
+    assert "SyntaxError" in told.stdout + told.stderr
+    assert "nothing was switched" in told.stderr
     assert_untouched(settled, link, version)
     assert settled.prop("MainPID") == pid
 
