@@ -197,6 +197,8 @@ def _origin(record: dict[str, Any]) -> dict[str, Any]:
             "the train part of FER+ (Barsoum et al., 2016; images of FER2013, for research), with "
             f"its votes, in the first {record['extra_share']:.0%} of the epochs"
         )
+    if record["teachers"]:
+        origin["teachers"] = f"what the runs {' and '.join(record['teachers'])} said, on average"
     if record["start"] is not None:
         origin["start"] = f"the weights of {record['start']}, all but the head"
     return origin

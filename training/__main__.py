@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from device.vision.runtime import ModelError
 from training.data import PARTS, DataError, ferplus, samples
-from training.experiment import EXPERIMENTS
+from training.experiment import EXPERIMENTS, Experiment
 
 MODELS = Path("models_tflite")
 EPILOG = """\
@@ -22,7 +23,12 @@ data sets (--data names the folder that holds them):
 the models from nothing:
   python -m training train age --data UTKFace
   python -m conversion age --data UTKFace
-  python -m training train emotion --data rafdb
+  python -m training train emotion --data rafdb --out runs/teacher
+  python -m training train emotion --data rafdb --out runs/teacher-ferplus \\
+      --ferplus ferplus --start runs/age/best.pt --epochs 40
+  python -m training train emotion --data rafdb --start runs/teacher-ferplus/best.pt \\
+      --teacher runs/teacher/best.pt --teacher runs/teacher-ferplus/best.pt \\
+      --epochs 45 --peak-rate 3e-3
   python -m conversion emotion --data rafdb
   python -m training evaluate --model models_tflite/emotion.tflite --data rafdb
   python -m training report
@@ -62,6 +68,15 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, help="checkpoints and log; default: runs/TASK")
     train.add_argument("--ferplus", type=Path, help="learn FER+'s faces, too (emotion)")
     train.add_argument("--start", type=Path, help="best.pt of a run to take all but the head from")
+    train.add_argument(
+        "--teacher",
+        type=Path,
+        action="append",
+        default=[],
+        help="best.pt of a run to learn from beside the labels; may be given more than once",
+    )
+    train.add_argument("--epochs", type=int, help="instead of the experiment's own")
+    train.add_argument("--peak-rate", type=float, help="of learning; likewise")
     train.add_argument("--fresh", action="store_true", help="forget the last checkpoint")
     train.set_defaults(run=_train)
 
@@ -95,7 +110,7 @@ def _train(options: argparse.Namespace) -> int:
 
     if options.ferplus is not None and options.task != "emotion":
         raise DataError("--ferplus holds emotions: it cannot help to learn " + options.task)
-    plan = EXPERIMENTS[options.task]
+    plan = _changed(EXPERIMENTS[options.task], options.epochs, options.peak_rate)
     chosen = {part: samples(options.task, options.data, part) for part in ("train", "valid")}
     if options.ferplus is not None:
         chosen["ferplus"] = ferplus(options.ferplus)
@@ -104,8 +119,21 @@ def _train(options: argparse.Namespace) -> int:
     }
     parts = Parts(crops["train"], crops["valid"], crops.get("ferplus"))
     folder = options.out or Path("runs", options.task)
-    print(f"wrote {train(plan, parts, folder, start=options.start, fresh=options.fresh)}")
+    written = train(
+        plan,
+        parts,
+        folder,
+        start=options.start,
+        teachers=options.teacher,
+        fresh=options.fresh,
+    )
+    print(f"wrote {written}")
     return 0
+
+
+def _changed(plan: Experiment, epochs: int | None, peak_rate: float | None) -> Experiment:
+    """An experiment with the figures that were given."""
+    return replace(plan, epochs=epochs or plan.epochs, peak_rate=peak_rate or plan.peak_rate)
 
 
 def _evaluate(options: argparse.Namespace) -> int:

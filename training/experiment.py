@@ -45,6 +45,9 @@ class Experiment:
     """Epochs without a better validation score after which training stops."""
     extra_share: float = 0.65
     """Share of the epochs in which as many faces of an extra data set are learned beside."""
+    teacher_share: float = 0.7
+    """How much of what is learned is what teachers say of the same picture, where there are any;
+    the rest is the label (Hinton et al., "Distilling the Knowledge in a Neural Network", 2015)."""
     seed: int = 1
 
     @property

@@ -17,7 +17,7 @@ from training.augment import augment, centre
 from training.network import Network, save_keras
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from training.crops import Crops
@@ -33,14 +33,22 @@ class Parts(NamedTuple):
 
 
 def train(
-    plan: Experiment, parts: Parts, folder: Path, *, start: Path | None = None, fresh: bool = False
+    plan: Experiment,
+    parts: Parts,
+    folder: Path,
+    *,
+    start: Path | None = None,
+    teachers: Sequence[Path] = (),
+    fresh: bool = False,
 ) -> Path:
     """Train, choose on the validation part; returns the Keras model's file.
 
-    Starts from the weights in `start`, but for the head. Goes on from `folder`'s checkpoint
-    unless `fresh`. Writes log.csv, last.pt and best.pt.
+    Starts from the weights in `start`, but for the head. `teachers` are best.pt of other runs of
+    the same experiment; what they say of a picture, on average, is learned beside its label.
+    Goes on from `folder`'s checkpoint unless `fresh`. Writes log.csv, last.pt and best.pt.
     """
     run = _Run(plan, parts, folder)
+    run.learn_from(teachers)
     if start is not None:
         run.start_from(start)
     if not fresh:
@@ -59,6 +67,7 @@ class _Run:
             name: len(crops.labels) for name, crops in parts._asdict().items() if crops is not None
         }
         self.start: str | None = None
+        self.teachers: dict[str, Network] = {}
         self.learned = _tensors(plan, parts.train)
         self.beside = None if parts.extra is None else _tensors(plan, parts.extra)
         self.held_out = torch.from_numpy(parts.valid.images), torch.from_numpy(parts.valid.labels)
@@ -84,7 +93,8 @@ class _Run:
     def train(self) -> None:
         """All epochs that are left."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        record = {"faces": self.faces, "start": self.start, **dataclasses.asdict(self.plan)}
+        record = {"faces": self.faces, "start": self.start, "teachers": list(self.teachers)}
+        record |= dataclasses.asdict(self.plan)
         (self.folder / "experiment.json").write_text(json.dumps(record, indent=2) + "\n")
         while self.epoch < self.plan.epochs and self.epoch - self.best_epoch <= self.plan.patience:
             loss = self._train_epoch()
@@ -113,7 +123,7 @@ class _Run:
             pictures = pictures.contiguous(memory_format=torch.channels_last)
             with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
                 logits = self.network(pictures)
-            loss = functional.cross_entropy(logits.float(), targets)
+            loss = functional.cross_entropy(logits.float(), self._taught(pictures, targets))
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
@@ -123,6 +133,16 @@ class _Run:
             if step % 20 == 0:
                 bar.set_postfix(loss=f"{total / (step + 1):.3f}", best=f"{self.best:.4f}")
         return total / self.steps
+
+    @torch.no_grad()
+    def _taught(self, pictures: Tensor, targets: Tensor) -> Tensor:
+        """The targets, mixed with what the teachers say of the same pictures."""
+        if not self.teachers:
+            return targets
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+            said = [teacher(pictures).float().softmax(1) for teacher in self.teachers.values()]
+        share = self.plan.teacher_share
+        return (1 - share) * targets + share * torch.stack(said).mean(0)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """An epoch of images and targets, half of them from beside in the first epochs."""
@@ -177,6 +197,13 @@ class _Run:
         kept = {name: value for name, value in weights.items() if not name.startswith("head.")}
         for network in (self.network, self.average):
             network.load_state_dict(kept, strict=False)
+
+    def learn_from(self, paths: Sequence[Path]) -> None:
+        """Take the best networks of other runs as teachers."""
+        for path in paths:
+            teacher = Network(self.plan).to(memory_format=torch.channels_last).eval()
+            teacher.load_state_dict(torch.load(path)["network"])
+            self.teachers[path.parent.name] = teacher
 
     def resume(self) -> None:
         """Go on where a run of the same experiment stopped, if there is one."""

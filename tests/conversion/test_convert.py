@@ -25,7 +25,12 @@ TRAIN_EXTRA = all(importlib.util.find_spec(name) for name in ("tensorflow", "tor
 TINY = dataclasses.replace(EXPERIMENTS["emotion"], side=32, widths=(8, 8, 16))
 
 
-RECORD = {"faces": {"train": 9, "extra": 4}, "start": "age", "extra_share": 0.65}
+RECORD = {
+    "faces": {"train": 9, "extra": 4},
+    "start": "age",
+    "teachers": ["one", "two"],
+    "extra_share": 0.65,
+}
 
 
 @pytest.mark.skipif(not TRAIN_EXTRA, reason="the train extra is not installed")
@@ -45,6 +50,7 @@ def test_the_file_runs_everywhere_and_says_what_keras_says(tmp_path: Path) -> No
     assert sidecar.data["faces"] == RECORD["faces"]
     assert "FER+" in sidecar.data["beside"]
     assert "age" in sidecar.data["start"]
+    assert "one and two" in sidecar.data["teachers"]
     assert sidecar.sha256 == hashlib.sha256(made.content).hexdigest()
     (tmp_path / "emotion.json").write_bytes(msgspec.json.encode(sidecar))
     for runtime in available_runtimes():

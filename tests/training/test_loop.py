@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,23 @@ def test_votes_are_learned_beside_and_weights_taken_over(tmp_path: Path) -> None
     aged = loop.Parts(crops(TINY_AGE, 160), crops(TINY_AGE, 64))
     loop.train(TINY_AGE, aged, tmp_path / "second", start=tmp_path / "first" / "best.pt")
     assert len(rows(tmp_path / "second")) == TINY_AGE.epochs
+
+
+def test_a_teacher_is_learned_from_beside_the_labels(tmp_path: Path) -> None:
+    parts = loop.Parts(crops(TINY, 320), crops(TINY, 64))
+    loop.train(TINY, parts, tmp_path / "teacher")
+    teacher = [tmp_path / "teacher" / "best.pt"]
+    loop.train(TINY, parts, tmp_path / "pupil", teachers=teacher)
+    record = json.loads((tmp_path / "pupil" / "experiment.json").read_text())
+    assert record["teachers"] == ["teacher"]
+    run = loop._Run(TINY, parts, tmp_path / "other")
+    labels = loop._targets(TINY, torch.tensor([3, 5]))
+    pictures = torch.rand(2, 3, TINY.side, TINY.side) * 255
+    assert torch.equal(run._taught(pictures, labels), labels)
+    run.learn_from(teacher)
+    said = (run._taught(pictures, labels) - (1 - TINY.teacher_share) * labels) / TINY.teacher_share
+    assert said.sum(1).tolist() == pytest.approx([1, 1], abs=1e-3)
+    assert (said >= -1e-5).all()
 
 
 def test_targets_are_distributions_around_the_truth() -> None:
