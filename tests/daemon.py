@@ -61,7 +61,7 @@ class Daemon:
             "camera": {"source": "/dev/video99"},
             "api": {"socket": str(folder / "api.sock")},
             "state": {"folder": str(folder / "state")},
-            "music": {"folders": [str(folder / "music")], "fade_seconds": 0.5},
+            "music": {"folders": [str(folder / "music")], "fade_seconds": 0.5, "random_seed": 1},
             "log": {"level": "debug"},
         }
         for table, keys in tables.items():

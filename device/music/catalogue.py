@@ -24,8 +24,9 @@ Mask = npt.NDArray[np.bool_]
 
 SHORT_LIST = 24
 """About so many tracks are drawn from; all that tie with the last one are in."""
-WORST = 4.0
-"""A track whose score is so far below the best one's (1 : 55) is not drawn."""
+WORST = 2.5
+"""A track whose score is so far below the best one's (1 : 12) is not drawn: an angry track for the
+sad, where there are sad ones, is no variety."""
 EXPLICIT_FROM_YEARS = 16.0
 """Nobody younger than this hears a track marked explicit."""
 BUMP_YEARS = (10.0, 25.0)

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from device.mood.circumplex import COORDINATES
 from device.music.catalogue import CLOCK_SET, Catalogue, Wish
 from device.music.goals import AT_EASE, DESTINATIONS, FOCUS, STEP, aim_of
-from device.types import Affect, Goal, Mood, MoodLabel, Track, TrackId
+from device.types import Affect, Emotion, Goal, Mood, MoodLabel, Track, TrackId
 
 NOW = 1_780_000_000.0  # May 2026
 HAPPY = Mood(MoodLabel.HAPPINESS, 0.7, 0.4, 0.8, people=1)
@@ -172,6 +173,20 @@ def test_match_plays_near_the_mood(mood: Mood) -> None:
     chosen = draws(Catalogue(library(500)), Wish(mood, wall=NOW))
     assert mean(chosen, "valence") == pytest.approx(mood.valence, abs=0.15)
     assert mean(chosen, "arousal") == pytest.approx(mood.arousal, abs=0.15)
+
+
+@pytest.mark.parametrize("label", [MoodLabel.HAPPINESS, MoodLabel.SADNESS, MoodLabel.ANGER])
+def test_another_mood_is_not_drawn_where_the_own_one_is_there(label: MoodLabel) -> None:
+    places = {e.value: COORDINATES[e] for e in (Emotion.HAPPINESS, Emotion.SADNESS, Emotion.ANGER)}
+    shelf = [
+        track(f"{name} {number}", valence, arousal, deviation=0.25)
+        for name, (valence, arousal) in places.items()
+        for number in (1, 2)
+    ]
+    valence, arousal = places[label.value]
+    wish = Wish(mood=Mood(label, valence, arousal, 0.9, people=1))
+    drawn = draws(Catalogue(shelf), wish, 300)
+    assert {d.title.split()[0] for d in drawn} == {label.value}
 
 
 def test_a_neutral_face_is_not_met_with_sad_music() -> None:
