@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from device.settings import HOME, CameraSettings, Settings
@@ -15,7 +13,7 @@ from device.vision.watch import Watcher
 from tests.fakes import FakeClock
 from tests.vision.fakes import FakeContext, FakeReader
 
-MEDIA = Path("/work/shared/data/media")
+MEDIA = HOME.parent / "shared" / "data" / "media"
 
 
 def watch(source: str, seconds: float) -> tuple[Watcher, list[Sighting]]:

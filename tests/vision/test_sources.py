@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from device.ports import PartUnavailable
-from device.settings import CameraSettings
+from device.settings import HOME, CameraSettings
 from device.vision.replay import SECONDS_PER_IMAGE
 from device.vision.slideshow import EMPTY_SECONDS, SHOW_SECONDS
 from device.vision.sources import list_cameras, open_camera, v4l2_cameras
@@ -80,7 +80,7 @@ def test_a_clip_that_does_not_loop_ends(clip: Path, clock: FakeClock) -> None:
 
 
 def test_a_gif_is_a_clip(clock: FakeClock) -> None:
-    gif = Path("/work/shared/data/media/intel_face-demographics-walking-and-pause.gif")
+    gif = HOME.parent / "shared/data/media/intel_face-demographics-walking-and-pause.gif"
     if not gif.exists():
         pytest.skip("the shared clips are not here")
     with open_camera(settings(gif), clock) as camera:
