@@ -230,9 +230,7 @@ class Machine:
         tree = self.file(TREE)
         shutil.rmtree(tree, ignore_errors=True)
         tree.mkdir(parents=True)
-        archive = (
-            f"git -C {shlex.quote(str(ROOT))} archive HEAD | tar -x -C {shlex.quote(str(tree))}"
-        )
+        archive = f"{GIT} archive {self._commit} | tar -x -C {shlex.quote(str(tree))}"
         subprocess.run(["bash", "-o", "pipefail", "-c", archive], check=True)
 
     def setup(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
