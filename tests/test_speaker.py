@@ -281,6 +281,13 @@ def test_scan_is_passed_on(house: House) -> None:
     assert house.scans == 1
 
 
+def test_sound_is_not_called_up_before_it_was_tried(house: House) -> None:
+    house.pass_time(3)
+    assert house.speaker.status().sound.health is Health.OFF
+    house.pass_time(3, Emotion.HAPPINESS)
+    assert house.speaker.status().sound.health is Health.UP
+
+
 def test_lost_sound_is_retried_and_goes_on_where_it_was(house: House) -> None:
     house.pass_time(10, Emotion.HAPPINESS)
     track, position = house.player.track, house.player.position_seconds

@@ -93,7 +93,7 @@ class Session:
         self.goal_by_hand: Goal | None = None
         self.wanted = False
         self.held = False
-        self.sound = Part(Health.UP)
+        self.sound = Part(Health.OFF, "opens with the first track")
 
     # --- what may be asked ----------------------------------------------------------------
 
@@ -201,7 +201,7 @@ class Session:
     @property
     def playing(self) -> bool:
         """Whether a track sounds; not while a lost output is only tried again."""
-        return self._player.state is PlayerState.PLAYING and self.sound.health is Health.UP
+        return self._player.state is PlayerState.PLAYING and self.sound.health is not Health.DOWN
 
     @property
     def wishes_to_play(self) -> bool:
@@ -399,7 +399,7 @@ class Session:
         self._retry_seconds = min(self._retry_seconds * 2, SOUND_RETRY_SECONDS[1])
 
     def _sound_works(self) -> None:
-        if self.sound.health is not Health.UP:
+        if self.sound.health is Health.DOWN:
             log.info("sound is up again")
         self.sound = Part(Health.UP)
         self._retry_seconds = SOUND_RETRY_SECONDS[0]
