@@ -1,4 +1,7 @@
-"""What a model is worth, with 95 % bootstrap intervals (Efron, 1979)."""
+"""What a model is worth, with 95 % bootstrap intervals (Efron, 1979).
+
+A figure with an interval is `{"value", "low", "high"}`; everything returned here is JSON.
+"""
 
 from __future__ import annotations
 
@@ -8,64 +11,119 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     Floats = npt.NDArray[np.floating[Any]]
     Ints = npt.NDArray[np.integer[Any]]
+    Bools = npt.NDArray[np.bool_]
+    Figure = dict[str, float]
 
 RESAMPLES = 1000
 SEED = 0
+BINS = 15
+"""Of the top guess's probability, for the calibration error (Guo et al., 2017)."""
+
+FEW = 30
+"""Fewer faces than this say too little of a group to set it against others."""
 
 
 def emotion_metrics(probabilities: Floats, labels: Ints, names: list[str]) -> dict[str, Any]:
     """Scores of probabilities (n, classes) against class numbers (n)."""
+    classes = len(names)
     guess = probabilities.argmax(1)
-    table = confusion(guess, labels, len(names))
+    table = confusion(guess, labels, classes)
+    drawn = np.stack([confusion(guess[r], labels[r], classes) for r in _resamples(len(labels))])
     sure = probabilities[np.arange(len(labels)), labels]
+    scores = {"recall": recall, "precision": precision, "f1": f1}
     return {
         "count": len(labels),
-        "accuracy": _interval(
-            lambda rows: float((guess[rows] == labels[rows]).mean()), len(labels)
-        ),
-        "macro_f1": _interval(
-            lambda rows: float(f1(confusion(guess[rows], labels[rows], len(names))).mean()),
-            len(labels),
-        ),
+        "accuracy": mean_figure(guess == labels),
+        "macro_f1": _figure(f1(table).mean(), f1(drawn).mean(1)),
         "calibration_error": _round(calibration_error(probabilities, labels)),
         "negative_log_likelihood": _round(float(-np.log(np.maximum(sure, 1e-9)).mean())),
         "per_class": {
             name: {
                 "count": int(table[row].sum()),
-                "recall": _round(table[row, row] / max(1, table[row].sum())),
-                "precision": _round(table[row, row] / max(1, table[:, row].sum())),
-                "f1": _round(f1(table)[row]),
+                **{
+                    key: _figure(score(table)[row], score(drawn)[:, row])
+                    for key, score in scores.items()
+                },
             }
             for row, name in enumerate(names)
         },
         "confusion": table.tolist(),
+        "reliability": [
+            {key: round(value, 4) for key, value in row.items()}
+            for row in reliability(probabilities, labels)
+        ],
     }
 
 
 def age_metrics(ages: Floats, intervals: Floats, labels: Ints) -> dict[str, Any]:
     """Scores of ages (n) and intervals (n, 2) against true years (n)."""
     error = np.abs(ages - labels)
-    decade = np.minimum(labels // 10, 9)
     inside = (intervals[:, 0] <= labels) & (labels <= intervals[:, 1])
+    decade = np.minimum(labels // 10, 9)
     return {
         "count": len(labels),
-        "mean_absolute_error": _interval(lambda rows: float(error[rows].mean()), len(labels)),
+        "mean_absolute_error": mean_figure(error),
+        "median_absolute_error": median_figure(error),
+        "within_5_years": mean_figure(error <= 5),
+        "within_10_years": mean_figure(error <= 10),
         "bias": _round((ages - labels).mean()),
-        "interval_coverage": _interval(lambda rows: float(inside[rows].mean()), len(labels)),
+        "interval_coverage": mean_figure(inside),
         "interval_width": _round((intervals[:, 1] - intervals[:, 0]).mean()),
+        "cumulative_score": [_round((error <= years).mean()) for years in range(21)],
         "by_decade": {
             f"{10 * d}-{10 * d + 9}" if d < 9 else "90+": {
                 "count": int((decade == d).sum()),
-                "mean_absolute_error": _round(error[decade == d].mean()),
+                "mean_absolute_error": mean_figure(error[decade == d]),
                 "bias": _round((ages - labels)[decade == d].mean()),
+                "interval_coverage": mean_figure(inside[decade == d]),
             }
             for d in np.unique(decade)
         },
     }
+
+
+def interval_metrics(ages: Floats, groups: list[tuple[int, int]], labels: Ints) -> dict[str, Any]:
+    """Scores of ages (n) against numbers of age groups (n), each of years from..to inclusive.
+
+    `edge_error` is the mean distance in years to the group's nearer end, 0 within.
+    """
+    ends = np.array(groups, np.float64)
+    low, high = ends[labels, 0], ends[labels, 1] + 1
+    read = np.searchsorted(ends[1:, 0], ages, side="right")
+    return {
+        "count": len(labels),
+        "in_group": mean_figure(read == labels),
+        "within_one_group": mean_figure(np.abs(read - labels) <= 1),
+        "edge_error": mean_figure(np.maximum(0, np.maximum(low - ages, ages - high))),
+    }
+
+
+def by_group(values: Floats | Bools, groups: npt.NDArray[np.str_]) -> dict[str, Any]:
+    """The mean of `values` (n) in each group, by name (n), and the widest gap between two.
+
+    The gap is between groups of at least `FEW` faces; its interval takes those two as given, so
+    it is no test of whether the groups differ.
+    """
+    names = sorted(set(groups.tolist()))
+    rows = {
+        name: {"count": int((groups == name).sum()), "mean": mean_figure(values[groups == name])}
+        for name in names
+    }
+    many = [name for name in names if rows[name]["count"] >= FEW]
+    if len(many) < 2:
+        return {"groups": rows, "gap": None}
+    means = {name: values[groups == name].mean() for name in many}
+    least, most = min(many, key=means.__getitem__), max(many, key=means.__getitem__)
+    # Two seeds, for the two groups are drawn independently.
+    high, low = (
+        _resampled_means(values[groups == name], SEED + n) for n, name in enumerate((most, least))
+    )
+    gap = _figure(means[most] - means[least], high - low)
+    return {"groups": rows, "gap": {**gap, "least": least, "most": most}}
 
 
 def confusion(guess: Ints, labels: Ints, classes: int) -> npt.NDArray[np.int64]:
@@ -73,17 +131,41 @@ def confusion(guess: Ints, labels: Ints, classes: int) -> npt.NDArray[np.int64]:
     return np.bincount(labels * classes + guess, minlength=classes**2).reshape(classes, classes)
 
 
+def recall(table: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Recall of each class, of one confusion or of many (…, classes, classes); 0 where absent."""
+    return np.asarray(_diagonal(table) / np.maximum(table.sum(-1), 1))
+
+
+def precision(table: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Precision of each class, likewise; 0 where a class is never guessed."""
+    return np.asarray(_diagonal(table) / np.maximum(table.sum(-2), 1))
+
+
 def f1(table: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """F1 of each class; 0 where a class neither occurs nor is guessed."""
-    return np.asarray(2 * table.diagonal() / np.maximum(table.sum(0) + table.sum(1), 1))
+    """F1 of each class, likewise; 0 where a class neither occurs nor is guessed."""
+    return np.asarray(2 * _diagonal(table) / np.maximum(table.sum(-1) + table.sum(-2), 1))
 
 
-def calibration_error(probabilities: Floats, labels: Ints, bins: int = 15) -> float:
-    """Expected calibration error of the top guess (Guo et al., 2017)."""
+def reliability(probabilities: Floats, labels: Ints, bins: int = BINS) -> list[dict[str, float]]:
+    """Faces whose top guess's probability lies in each bin that holds any: how many, how sure
+    the guess is on average, and how often it is right."""
     sure, right = probabilities.max(1), probabilities.argmax(1) == labels
     which = np.minimum((sure * bins).astype(int), bins - 1)
-    gap = np.bincount(which, sure - right, minlength=bins)
-    return float(np.abs(gap).sum() / len(labels))
+    return [
+        {
+            "count": int((which == b).sum()),
+            "confidence": float(sure[which == b].mean()),
+            "accuracy": float(right[which == b].mean()),
+        }
+        for b in np.unique(which)
+    ]
+
+
+def calibration_error(probabilities: Floats, labels: Ints, bins: int = BINS) -> float:
+    """Expected calibration error of the top guess (Guo et al., 2017)."""
+    rows = reliability(probabilities, labels, bins)
+    gaps = [row["count"] * abs(row["confidence"] - row["accuracy"]) for row in rows]
+    return sum(gaps) / len(labels)
 
 
 def fit_temperature(logits: Floats, labels: Ints) -> float:
@@ -98,11 +180,34 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
     return float(min(np.geomspace(0.2, 5, 400), key=loss))
 
 
-def _interval(score: Callable[[Ints], float], count: int) -> dict[str, float]:
-    rng = np.random.default_rng(SEED)
-    drawn = [score(rng.integers(0, count, count)) for _ in range(RESAMPLES)]
+def mean_figure(values: Floats | Bools) -> Figure:
+    """The mean of values (n)."""
+    return _figure(values.mean(), _resampled_means(values, SEED))
+
+
+def median_figure(values: Floats) -> Figure:
+    """The median of values (n)."""
+    drawn = [np.median(values[rows]) for rows in _resamples(len(values))]
+    return _figure(np.median(values), np.array(drawn))
+
+
+def _resamples(count: int, seed: int = SEED) -> Iterator[Ints]:
+    """Rows of each resample: the same ones for every figure of one data set."""
+    rng = np.random.default_rng(seed)
+    return (rng.integers(0, count, count) for _ in range(RESAMPLES))
+
+
+def _resampled_means(values: Floats | Bools, seed: int) -> Floats:
+    return np.array([values[rows].mean() for rows in _resamples(len(values), seed)])
+
+
+def _figure(value: float | np.floating[Any], drawn: Floats) -> Figure:
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return {"value": _round(score(np.arange(count))), "low": _round(low), "high": _round(high)}
+    return {"value": _round(value), "low": _round(low), "high": _round(high)}
+
+
+def _diagonal(table: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return np.asarray(np.diagonal(table, axis1=-2, axis2=-1))
 
 
 def _round(value: float | np.floating[Any]) -> float:

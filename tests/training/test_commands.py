@@ -39,7 +39,7 @@ def test_evaluate_measures_the_file_itself(
     assert run(monkeypatch, "evaluate", "--model", model, "--data", rafdb, "--json") == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["count"] == 2
-    assert figures["per_class"]["happiness"]["recall"] == 1.0
+    assert figures["per_class"]["happiness"]["recall"]["value"] == 1.0
     assert run(monkeypatch, "evaluate", "--model", model, "--data", rafdb) == 0
     assert "accuracy: " in capsys.readouterr().out
 
