@@ -50,7 +50,7 @@ class Places(NamedTuple):
 def convert(plan: Experiment, keras_file: Path, places: Places) -> Sidecar:
     """Quantize, calibrate, compare, measure; write the model if it reaches its floor."""
     train, valid = (
-        load_crops(plan, samples(plan.task, places.data, part), places.models, places.cache, part)
+        load_crops(plan, samples(plan.task, places.data, part), places, part)
         for part in ("train", "valid")
     )
     rng = np.random.default_rng(plan.seed)

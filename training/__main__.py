@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from device.vision.runtime import ModelError
-from training.data import PARTS, DataError, ferplus, samples
-from training.experiment import EXPERIMENTS, Experiment
+from training.crops import Places
+from training.data import PARTS, DataError, samples
+from training.experiment import EXPERIMENTS, OUTPUTS, Experiment
 
 MODELS = Path("models_tflite")
 EPILOG = """\
@@ -58,28 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    data = commands.add_parser("data", help="check a data set and cut its faces into the cache")
-    train = commands.add_parser("train", help="train a model, or go on training it")
-    for command in (data, train):
-        command.add_argument("task", choices=sorted(EXPERIMENTS))
-        command.add_argument("--data", type=Path, required=True, help="the task's data set")
-        command.add_argument("--cache", type=Path, default=Path("runs/crops"), help="cut faces")
-    data.set_defaults(run=_data)
-    train.add_argument("--out", type=Path, help="checkpoints and log; default: runs/TASK")
-    train.add_argument("--ferplus", type=Path, help="learn FER+'s faces, too (emotion)")
-    train.add_argument("--start", type=Path, help="best.pt of a run to take all but the head from")
-    train.add_argument(
-        "--teacher",
-        type=Path,
-        action="append",
-        default=[],
-        help="best.pt of a run to learn from beside the labels; may be given more than once",
-    )
-    train.add_argument("--epochs", type=int, help="instead of the experiment's own")
-    train.add_argument("--peak-rate", type=float, help="of learning; likewise")
-    train.add_argument("--fresh", action="store_true", help="forget the last checkpoint")
-    train.set_defaults(run=_train)
-
+    _add_training(commands)
     measure = commands.add_parser("evaluate", help="measure a TFLite file on a data set")
     measure.add_argument("--model", type=Path, required=True, help="with its .json beside it")
     measure.add_argument("--data", type=Path, required=True, help="the task's data set")
@@ -94,46 +74,111 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _data(options: argparse.Namespace) -> int:
-    from training.crops import load_crops  # noqa: PLC0415 - each command loads what it needs
-
-    for part in PARTS:
-        chosen = samples(options.task, options.data, part)
-        crops = load_crops(EXPERIMENTS[options.task], chosen, MODELS, options.cache, part)
-        print(f"{part}: {len(crops.labels)} faces, eyes found in {crops.found.mean():.1%}")
-    return 0
+def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no type for it
+    train = commands.add_parser("train", help="train on a data set's labels, or go on training")
+    train.add_argument("experiment", choices=sorted(EXPERIMENTS))
+    train.set_defaults(run=_train)
+    ensemble = commands.add_parser("ensemble", help="search which runs answer best together")
+    ensemble.add_argument("task", choices=OUTPUTS)
+    ensemble.add_argument("--member", type=Path, action="append", required=True, help="a run")
+    ensemble.add_argument("--out", type=Path, help="default: runs/ensemble-TASK.json")
+    ensemble.set_defaults(run=_ensemble)
+    distill = commands.add_parser("distill", help="train on what ensembles say of many faces")
+    distill.add_argument("experiment", choices=sorted(EXPERIMENTS))
+    for task in OUTPUTS:
+        distill.add_argument(
+            f"--{task}",
+            type=Path,
+            default=Path(f"runs/ensemble-{task}.json"),
+            help=f"the ensemble that teaches {task}; default: %(default)s",
+        )
+    distill.set_defaults(run=_distill)
+    for command in (train, ensemble, distill):
+        command.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+        command.add_argument("--cache", type=Path, default=Path("runs/cache"), help="eyes found")
+    for command in (train, distill):
+        command.add_argument("--out", type=Path, help="checkpoints, log; default: runs/EXPERIMENT")
+        command.add_argument(
+            "--start", type=Path, help="best.pt of a run to start from, or faceres.json"
+        )
+        for name in ("epochs", "seed", "batch"):
+            command.add_argument(f"--{name}", type=int, help="instead of the experiment's own")
+        command.add_argument("--peak-rate", type=float, help="of learning; likewise")
+        command.add_argument("--fresh", action="store_true", help="forget the last checkpoint")
 
 
 def _train(options: argparse.Namespace) -> int:
-    from training.crops import load_crops  # noqa: PLC0415
+    from training.crops import load_crops  # noqa: PLC0415 - each command loads what it needs
+    from training.lessons import lesson  # noqa: PLC0415
     from training.loop import Parts, train  # noqa: PLC0415
+    from training.pool import pool  # noqa: PLC0415
 
-    if options.ferplus is not None and options.task != "emotion":
-        raise DataError("--ferplus holds emotions: it cannot help to learn " + options.task)
-    plan = _changed(EXPERIMENTS[options.task], options.epochs, options.peak_rate)
-    chosen = {part: samples(options.task, options.data, part) for part in ("train", "valid")}
-    if options.ferplus is not None:
-        chosen["ferplus"] = ferplus(options.ferplus)
-    crops = {
-        name: load_crops(plan, found, MODELS, options.cache, name) for name, found in chosen.items()
-    }
-    parts = Parts(crops["train"], crops["valid"], crops.get("ferplus"))
-    folder = options.out or Path("runs", options.task)
-    written = train(
-        plan,
-        parts,
-        folder,
-        start=options.start,
-        teachers=options.teacher,
-        fresh=options.fresh,
+    plan = _plan(options)
+    if len(plan.tasks) > 1:
+        raise DataError(f"{options.experiment} is learned from ensembles: `training distill`")
+    places = Places(MODELS, options.cache)
+    (own,), others = pool(plan, options.data)
+    held_out = samples(plan.task, options.data, "valid")
+    parts = Parts(
+        lesson(plan, load_crops(plan, own.samples, places, own.name)),
+        {plan.task: load_crops(plan, held_out, places, f"{own.name}-valid")},
     )
+    alike = [faces for faces in others if faces.labels == plan.task]
+    if plan.beside_batch and alike:
+        crops = load_crops(plan, alike[0].samples, places, alike[0].name)
+        parts = parts._replace(beside=lesson(plan, crops))
+    written = train(plan, parts, _out(options), start=options.start, fresh=options.fresh)
     print(f"wrote {written}")
     return 0
 
 
-def _changed(plan: Experiment, epochs: int | None, peak_rate: float | None) -> Experiment:
-    """An experiment with the figures that were given."""
-    return replace(plan, epochs=epochs or plan.epochs, peak_rate=peak_rate or plan.peak_rate)
+def _ensemble(options: argparse.Namespace) -> int:
+    from training.ensemble import search  # noqa: PLC0415
+
+    chosen = samples(options.task, options.data, "valid")
+    found = search(options.task, options.member, chosen, Places(MODELS, options.cache))
+    out = options.out or Path("runs", f"ensemble-{options.task}.json")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(found, indent=2) + "\n")
+    _show(str(out), found, 0)
+    return 0
+
+
+def _distill(options: argparse.Namespace) -> int:
+    from training.crops import load_crops  # noqa: PLC0415
+    from training.distill import Teachers, distilled  # noqa: PLC0415
+    from training.loop import Parts, train  # noqa: PLC0415
+    from training.pool import OWN, pool  # noqa: PLC0415
+
+    plan, places = _plan(options), Places(MODELS, options.cache)
+    ensembles = {task: getattr(options, task) for task in plan.tasks}
+    teachers = Teachers(ensembles, options.cache / "said")
+    learned, others = pool(plan, options.data)
+    parts = Parts(
+        distilled(plan, learned, teachers, places),
+        {
+            task: load_crops(
+                plan, samples(task, options.data, "valid"), places, f"{OWN[task]}-valid"
+            )
+            for task in plan.tasks
+        },
+    )
+    if plan.beside_batch:
+        parts = parts._replace(beside=distilled(plan, others, teachers, places))
+    written = train(plan, parts, _out(options), start=options.start, fresh=options.fresh)
+    print(f"wrote {written}")
+    return 0
+
+
+def _plan(options: argparse.Namespace) -> Experiment:
+    """The experiment with the figures that were given."""
+    names = ("epochs", "seed", "batch", "peak_rate")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    return replace(EXPERIMENTS[options.experiment], **given)
+
+
+def _out(options: argparse.Namespace) -> Path:
+    return options.out or Path("runs", options.experiment)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -150,7 +195,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         print(json.dumps(figures))
         return 0
     for name, value in figures.items():
-        if name != "confusion":
+        if not isinstance(value, list):  # tables are for --json and the report
             _show(name, value, 0)
     return 0
 

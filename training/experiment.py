@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
+
+OUTPUTS = {"emotion": 7, "age": 101}
+"""Logits of each task: classes, and years from 0 on."""
 
 
 @dataclass(frozen=True)
@@ -10,18 +14,24 @@ class Experiment:
     """One model. Shifts are fractions of the side, angles degrees, the rest as named."""
 
     task: str
-    """`emotion` or `age`; also the model's name."""
+    """`emotion` or `age`, also the model's name; or `both`, one network with a head for each."""
+    trunk: str
+    """The network: `residual` or `mobilenet`; see `training.network` and `training.backbone`."""
     side: int
     """Side of the square input in pixels."""
     margin: int
     """Pixels around the input that training crops have in addition, to move and turn within."""
     zoom: float
     """How much the device's crop is enlarged about its centre; see `device.vision.align`."""
-    widths: tuple[int, ...]
-    """Channels of the stem, then of each residual block; all but the first block halve the side."""
-    outputs: int
     epochs: int
-    floor: float
+    stem: int = 0
+    """Channels of the first convolution, which halves the side."""
+    stages: tuple[tuple[int, int], ...] = ()
+    """Channels and number of residual blocks of each stage; all but the first halve the side."""
+    frozen: int = 0
+    """Layers of a mobilenet, from the stem on, that stay as they were when it starts from faceres:
+    the first ones take most of the time and see nothing but edges."""
+    floor: float = 0.0
     """Accuracy (at least) or mean absolute error (at most) a model must reach on test."""
     batch: int = 64
     peak_rate: float = 4e-3
@@ -43,12 +53,30 @@ class Experiment:
     """Decay of the running average of the weights, which is what is kept."""
     patience: int = 25
     """Epochs without a better validation score after which training stops."""
-    extra_share: float = 0.65
-    """Share of the epochs in which as many faces of an extra data set are learned beside."""
+    beside_batch: int = 0
+    """Faces of other data sets in each step, beside `batch` of the task's own."""
+    beside_share: float = 1.0
+    """Share of the epochs in which they are learned."""
     teacher_share: float = 0.7
     """How much of what is learned is what teachers say of the same picture, where there are any;
     the rest is the label (Hinton et al., "Distilling the Knowledge in a Neural Network", 2015)."""
     seed: int = 1
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What the outputs answer, in their order."""
+        return ("emotion", "age") if self.task == "both" else (self.task,)
+
+    @property
+    def heads(self) -> dict[str, slice]:
+        """Which outputs belong to each task."""
+        ends = list(itertools.accumulate((OUTPUTS[task] for task in self.tasks), initial=0))
+        return {t: slice(*e) for t, e in zip(self.tasks, itertools.pairwise(ends), strict=True)}
+
+    @property
+    def outputs(self) -> int:
+        """Number of all."""
+        return sum(OUTPUTS[task] for task in self.tasks)
 
     @property
     def canvas(self) -> int:
@@ -64,22 +92,61 @@ class Experiment:
 EXPERIMENTS = {
     "emotion": Experiment(
         task="emotion",
+        trunk="residual",
         side=64,
         margin=4,
         zoom=1.125,
-        widths=(24, 24, 48, 96, 192),
-        outputs=7,
+        stem=24,
+        stages=((24, 1), (48, 1), (96, 1), (192, 1)),
         epochs=60,
         floor=0.84,
     ),
     "age": Experiment(
         task="age",
+        trunk="residual",
         side=72,
         margin=4,
         zoom=1.0,
-        widths=(24, 24, 48, 96, 192),
-        outputs=101,
+        stem=24,
+        stages=((24, 1), (48, 1), (96, 1), (192, 1)),
         epochs=24,
         floor=5.5,
     ),
+    "both": Experiment(
+        task="both",
+        trunk="residual",
+        side=72,
+        margin=4,
+        zoom=1.0,
+        stem=24,
+        stages=((24, 1), (64, 1), (128, 2), (256, 1)),
+        epochs=14,
+        batch=128,
+        dropout=0.2,
+    ),
+    "emotion-teacher": Experiment(
+        task="emotion",
+        trunk="mobilenet",
+        side=112,
+        margin=8,
+        zoom=1.0,
+        epochs=12,
+        frozen=5,
+        peak_rate=1e-3,
+        average=0.998,
+    ),
+    "age-teacher": Experiment(
+        task="age",
+        trunk="mobilenet",
+        side=112,
+        margin=8,
+        zoom=1.0,
+        epochs=4,
+        batch=48,
+        beside_batch=16,
+        frozen=5,
+        peak_rate=1e-3,
+        average=0.998,
+    ),
 }
+"""By name. The models of the device are those named by their task; the others teach them."""

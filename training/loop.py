@@ -9,15 +9,17 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
 from training.augment import augment, centre
-from training.network import Network, save_keras
+from training.backbone import Backbone, load_faceres
+from training.lessons import Lesson, complete
+from training.network import build, save_keras
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from training.crops import Crops
@@ -25,30 +27,23 @@ if TYPE_CHECKING:
 
 
 class Parts(NamedTuple):
-    """What to learn from, what to choose on, and what to learn from beside."""
+    """What to learn from, what to choose on for each task, and what to learn from beside."""
 
-    train: Crops
-    valid: Crops
-    extra: Crops | None = None
+    train: Lesson
+    valid: dict[str, Crops]
+    beside: Lesson | None = None
 
 
 def train(
-    plan: Experiment,
-    parts: Parts,
-    folder: Path,
-    *,
-    start: Path | None = None,
-    teachers: Sequence[Path] = (),
-    fresh: bool = False,
+    plan: Experiment, parts: Parts, folder: Path, *, start: Path | None = None, fresh: bool = False
 ) -> Path:
-    """Train, choose on the validation part; returns the Keras model's file.
+    """Train, choose on the validation part; returns the Keras model's file, or best.pt where the
+    network is only a teacher.
 
-    Starts from the weights in `start`, but for the head. `teachers` are best.pt of other runs of
-    the same experiment; what they say of a picture, on average, is learned beside its label.
-    Goes on from `folder`'s checkpoint unless `fresh`. Writes log.csv, last.pt and best.pt.
+    Starts from the weights in `start`, but for the head. Goes on from `folder`'s checkpoint unless
+    `fresh`. Writes log.csv, last.pt and best.pt.
     """
     run = _Run(plan, parts, folder)
-    run.learn_from(teachers)
     if start is not None:
         run.start_from(start)
     if not fresh:
@@ -63,18 +58,12 @@ class _Run:
     def __init__(self, plan: Experiment, parts: Parts, folder: Path) -> None:
         torch.manual_seed(plan.seed)
         self.plan, self.folder = plan, folder
-        self.faces = {
-            name: len(crops.labels) for name, crops in parts._asdict().items() if crops is not None
-        }
         self.start: str | None = None
-        self.teachers: dict[str, Network] = {}
-        self.learned = _tensors(plan, parts.train)
-        self.beside = None if parts.extra is None else _tensors(plan, parts.extra)
-        self.held_out = torch.from_numpy(parts.valid.images), torch.from_numpy(parts.valid.labels)
+        self.learned, self.held_out, self.beside = parts
         self.rng = torch.Generator().manual_seed(plan.seed)
-        self.network = Network(plan).to(memory_format=torch.channels_last)
+        self.network = build(plan).to(memory_format=torch.channels_last)
         self.average = deepcopy(self.network).eval()
-        self.steps = len(self.learned[1]) // plan.batch
+        self.steps = len(self.learned.targets) // plan.batch
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
         free = [p for p in self.network.parameters() if p.ndim <= 1]
         self.optimizer = torch.optim.AdamW(
@@ -93,21 +82,26 @@ class _Run:
     def train(self) -> None:
         """All epochs that are left."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        record = {"faces": self.faces, "start": self.start, "teachers": list(self.teachers)}
-        record |= dataclasses.asdict(self.plan)
+        faces = {"train": len(self.learned.targets)}
+        faces |= {f"{task} valid": len(crops.labels) for task, crops in self.held_out.items()}
+        if self.beside is not None:
+            faces["beside"] = len(self.beside.targets)
+        record = {"faces": faces, "start": self.start, **dataclasses.asdict(self.plan)}
         (self.folder / "experiment.json").write_text(json.dumps(record, indent=2) + "\n")
         while self.epoch < self.plan.epochs and self.epoch - self.best_epoch <= self.plan.patience:
             loss = self._train_epoch()
-            score = validate(self.plan, self.average, *self.held_out)
+            reached = validate(self.plan, self.average, self.held_out)
             self.epoch += 1
-            if score >= self.best:  # of equals the later: its rate was lower
-                self.best, self.best_epoch = score, self.epoch
+            if reached >= self.best:  # of equals the later: its rate was lower
+                self.best, self.best_epoch = reached, self.epoch
                 _save(self.folder / "best.pt", {"network": self.average.state_dict()})
-            self._log(loss, score)
+            self._log(loss, reached)
             self._checkpoint()
 
     def export(self) -> Path:
-        """Write the best weights as a Keras model."""
+        """Write the best weights as a Keras model, where the network has a twin there."""
+        if isinstance(self.average, Backbone) or len(self.plan.tasks) > 1:
+            return self.folder / "best.pt"
         self.average.load_state_dict(torch.load(self.folder / "best.pt")["network"])
         path = self.folder / f"{self.plan.task}.keras"
         save_keras(self.average, self.plan, path)
@@ -118,12 +112,8 @@ class _Run:
         total = 0.0
         title = f"epoch {self.epoch + 1}/{self.plan.epochs}"
         bar = tqdm(self._batches(), title, self.steps, mininterval=2)
-        for step, (images, targets) in enumerate(bar):
-            pictures = augment(images, self.plan, self.rng)
-            pictures = pictures.contiguous(memory_format=torch.channels_last)
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-                logits = self.network(pictures)
-            loss = functional.cross_entropy(logits.float(), self._taught(pictures, targets))
+        for step, batch in enumerate(bar):
+            loss = self._loss(batch)
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
@@ -134,31 +124,42 @@ class _Run:
                 bar.set_postfix(loss=f"{total / (step + 1):.3f}", best=f"{self.best:.4f}")
         return total / self.steps
 
-    @torch.no_grad()
-    def _taught(self, pictures: Tensor, targets: Tensor) -> Tensor:
-        """The targets, mixed with what the teachers say of the same pictures."""
-        if not self.teachers:
-            return targets
+    def _loss(self, batch: list[Lesson]) -> Tensor:
+        """Cross-entropy of each head, summed over heads, averaged over pictures."""
+        images = torch.cat([part.images for part in batch])
+        pictures = augment(images, self.plan, self.rng)
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            said = [teacher(pictures).float().softmax(1) for teacher in self.teachers.values()]
-        share = self.plan.teacher_share
-        return (1 - share) * targets + share * torch.stack(said).mean(0)
+            logits = self.network(pictures).float()
+        said = logits.split([len(part.images) for part in batch])
+        targets = torch.cat(
+            [
+                complete(part.targets, answer) if part.partial else part.targets
+                for part, answer in zip(batch, said, strict=True)
+            ]
+        )
+        heads = self.plan.heads.values()
+        return torch.stack(
+            [functional.cross_entropy(logits[:, head], targets[:, head]) for head in heads]
+        ).sum()
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """An epoch of images and targets, half of them from beside in the first epochs."""
-        sources = [self.learned]
-        if self.beside is not None and self.epoch < self.plan.extra_share * self.plan.epochs:
-            sources.append(self.beside)
-        orders = [torch.randperm(len(targets), generator=self.rng) for _, targets in sources]
+    def _batches(self) -> Iterator[list[Lesson]]:
+        """An epoch's steps: pictures of the task's own, and some from beside."""
+        sources = [(self.learned, self.plan.batch)]
+        if self.beside is not None and self.epoch < self.plan.beside_share * self.plan.epochs:
+            sources.append((self.beside, self.plan.beside_batch))
+        orders = [self._order(len(source.targets), size) for source, size in sources]
         for step in range(self.steps):
-            rows = [
-                order[step * self.plan.batch : (step + 1) * self.plan.batch] for order in orders
+            yield [
+                source._replace(images=source.images[rows], targets=source.targets[rows])
+                for (source, size), order in zip(sources, orders, strict=True)
+                for rows in [order[step * size : (step + 1) * size]]
             ]
-            picked = [
-                (images[r], targets[r]) for (images, targets), r in zip(sources, rows, strict=True)
-            ]
-            images, targets = zip(*picked, strict=True)
-            yield torch.cat(images), torch.cat(targets)
+
+    def _order(self, count: int, size: int) -> Tensor:
+        """Rows for all steps, each row as often as any other, give or take one."""
+        rounds = -(-self.steps * size // count)
+        return torch.cat([torch.randperm(count, generator=self.rng) for _ in range(rounds)])
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -169,7 +170,7 @@ class _Run:
         floats = [name for name, value in kept.items() if value.is_floating_point()]
         torch._foreach_lerp_([kept[n] for n in floats], [new[n] for n in floats], 1 - decay)
 
-    def _log(self, loss: float, score: float) -> None:
+    def _log(self, loss: float, reached: float) -> None:
         path = self.folder / "log.csv"
         header = not path.exists() or self.epoch == 1
         with path.open("w" if header else "a", newline="") as file:
@@ -177,8 +178,8 @@ class _Run:
             if header:
                 writer.writerow(["epoch", "rate", "loss", "validation"])
             rate = self.schedule.get_last_lr()[0]
-            writer.writerow([self.epoch, f"{rate:.6f}", f"{loss:.4f}", f"{score:.4f}"])
-        tqdm.write(f"epoch {self.epoch}: loss {loss:.4f}, validation {score:.4f}")
+            writer.writerow([self.epoch, f"{rate:.6f}", f"{loss:.4f}", f"{reached:.4f}"])
+        tqdm.write(f"epoch {self.epoch}: loss {loss:.4f}, validation {reached:.4f}")
 
     def _checkpoint(self) -> None:
         state = {
@@ -191,19 +192,29 @@ class _Run:
         _save(self.folder / "last.pt", state)
 
     def start_from(self, path: Path) -> None:
-        """Take all but the head from another run's best weights."""
-        self.start = path.parent.name
+        """Take another run's best weights, or those of faceres.json: all, or all but the head where
+        it learned something else."""
+        if isinstance(self.network, Backbone):
+            some = torch.randperm(len(self.learned.images), generator=self.rng)[:256]
+            load_faceres(self.network, path, centre(self.learned.images[some], self.plan))
+            self.average.load_state_dict(self.network.state_dict())
+            self.start = path.stem
+            return
+        run = path.parent
+        self.start = run.name
         weights = torch.load(path)["network"]
-        kept = {name: value for name, value in weights.items() if not name.startswith("head.")}
+        self._keep_heads(weights, json.loads((run / "experiment.json").read_text())["task"])
         for network in (self.network, self.average):
-            network.load_state_dict(kept, strict=False)
+            network.load_state_dict(weights, strict=False)
 
-    def learn_from(self, paths: Sequence[Path]) -> None:
-        """Take the best networks of other runs as teachers."""
-        for path in paths:
-            teacher = Network(self.plan).to(memory_format=torch.channels_last).eval()
-            teacher.load_state_dict(torch.load(path)["network"])
-            self.teachers[path.parent.name] = teacher
+    def _keep_heads(self, weights: dict[str, Tensor], task: str) -> None:
+        """Of a head for several tasks keep the rows for this plan's; without any, drop it."""
+        heads = dataclasses.replace(self.plan, task=task).heads
+        rows = [heads[task] for task in self.plan.tasks if task in heads]
+        for name in ("head.weight", "head.bias"):
+            values = weights.pop(name)
+            if len(rows) == len(self.plan.tasks):
+                weights[name] = torch.cat([values[row] for row in rows])
 
     def resume(self) -> None:
         """Go on where a run of the same experiment stopped, if there is one."""
@@ -222,34 +233,39 @@ class _Run:
         tqdm.write(f"going on after epoch {self.epoch}")
 
 
-def _tensors(plan: Experiment, crops: Crops) -> tuple[Tensor, Tensor]:
-    """Images and what to answer to them: a distribution over the outputs."""
-    return torch.from_numpy(crops.images), _targets(plan, torch.from_numpy(crops.labels))
+def validate(plan: Experiment, network: nn.Module, valid: dict[str, Crops]) -> float:
+    """Accuracy, or minus the mean absolute error in years: higher is better. Of both tasks the
+    accuracy less a fortieth of the error, for a year is worth as much as 2.5 points."""
+    scores = []
+    for task, crops in valid.items():
+        probabilities = look(plan, network, torch.from_numpy(crops.images))[task]
+        scores.append(score(task, probabilities, torch.from_numpy(crops.labels)))
+    return scores[0] if len(scores) == 1 else scores[0] + scores[1] / 40
 
 
-def _targets(plan: Experiment, labels: Tensor) -> Tensor:
-    """Smoothed classes or votes, or a Gaussian around the age."""
-    if plan.task == "age":
-        ages = torch.arange(plan.outputs, dtype=torch.float32)
-        distance = (ages - labels.clamp(max=plan.outputs - 1)[:, None]) / plan.label_sigma
-        return functional.softmax(-distance.square() / 2, dim=1)
-    votes = labels if labels.ndim == 2 else functional.one_hot(labels, plan.outputs)
-    share = votes.float() / votes.sum(1, keepdim=True)
-    return share * (1 - plan.label_smoothing) + plan.label_smoothing / plan.outputs
+def score(task: str, probabilities: Tensor, labels: Tensor) -> float:
+    """Accuracy, or minus the mean absolute error in years."""
+    if task == "emotion":
+        return (probabilities.argmax(1) == labels).float().mean().item()
+    ages = torch.arange(probabilities.shape[1], dtype=torch.float32)
+    return -(probabilities @ ages - labels).abs().mean().item()
 
 
 @torch.no_grad()
-def validate(plan: Experiment, network: Network, images: Tensor, labels: Tensor) -> float:
-    """Accuracy, or minus the mean absolute error in years: higher is better.
+def look(
+    plan: Experiment, network: nn.Module, images: Tensor, *, flip: bool = True
+) -> dict[str, Tensor]:
+    """Probabilities (n, outputs) of each task from training crops (n, canvas, canvas, 3).
 
-    Each face is looked at both ways, as the device does it.
+    With `flip` each face is looked at both ways, as the device does it.
     """
-    inputs = [centre(batch, plan) for batch in images.split(256)]
-    logits = torch.cat([network(x) + network(x.flip(-1)) for x in inputs]) / 2
-    if plan.task == "emotion":
-        return (logits.argmax(1) == labels).float().mean().item()
-    ages = torch.arange(plan.outputs, dtype=torch.float32)
-    return -(logits.softmax(1) @ ages - labels).abs().mean().item()
+    network.eval()
+    inputs = (centre(batch, plan) for batch in images.split(128))
+    if flip:
+        logits = torch.cat([network(x) + network(x.flip(-1)) for x in inputs]) / 2
+    else:
+        logits = torch.cat([network(x) for x in inputs])
+    return {task: logits[:, head].softmax(1) for task, head in plan.heads.items()}
 
 
 def _save(path: Path, state: dict[str, Any]) -> None:

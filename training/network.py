@@ -27,7 +27,9 @@ EPSILON = 1e-5
 class Convolution(nn.Module):
     """Convolution and batch normalization, padded as TensorFlow's `same` does it."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int, *, groups: int = 1
+    ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(
             inputs,
@@ -35,6 +37,7 @@ class Convolution(nn.Module):
             kernel,
             stride,
             padding=1 if (kernel, stride) == (3, 1) else 0,
+            groups=groups,
             bias=False,
         )
         self.norm = nn.BatchNorm2d(outputs, eps=EPSILON)
@@ -70,15 +73,15 @@ class Network(nn.Module):
 
     def __init__(self, plan: Experiment) -> None:
         super().__init__()
-        stem, *stages = plan.widths
-        self.stem = Convolution(3, stem, 3, 2)
-        blocks = [
-            Block(before, width, 1 if number == 0 else 2)
-            for number, (before, width) in enumerate(zip(plan.widths, stages, strict=False))
-        ]
-        self.blocks = nn.ModuleList(blocks)
+        self.stem = Convolution(3, plan.stem, 3, 2)
+        self.blocks = nn.ModuleList()
+        before = plan.stem
+        for stage, (width, count) in enumerate(plan.stages):
+            for number in range(count):
+                self.blocks.append(Block(before, width, 2 if stage and not number else 1))
+                before = width
         self.dropout = nn.Dropout(plan.dropout)
-        self.head = nn.Linear(stages[-1], plan.outputs)
+        self.head = nn.Linear(before, plan.outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """The usual."""
@@ -86,6 +89,15 @@ class Network(nn.Module):
         for block in self.blocks:
             x = block(x)
         return self.head(self.dropout(x.mean((2, 3))))
+
+
+def build(plan: Experiment) -> nn.Module:
+    """The experiment's network, with random weights."""
+    if plan.trunk == "residual":
+        return Network(plan)
+    from training.backbone import Backbone  # noqa: PLC0415 - which needs this module
+
+    return Backbone(plan.outputs, plan.dropout, plan.frozen)
 
 
 def save_keras(network: Network, plan: Experiment, path: Path) -> None:

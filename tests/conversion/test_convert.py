@@ -22,7 +22,7 @@ from device.vision.runtime import Model, available_runtimes
 from training.experiment import EXPERIMENTS
 
 TRAIN_EXTRA = all(importlib.util.find_spec(name) for name in ("tensorflow", "torch"))
-TINY = dataclasses.replace(EXPERIMENTS["emotion"], side=32, widths=(8, 8, 16))
+TINY = dataclasses.replace(EXPERIMENTS["emotion"], side=32, stem=8, stages=((8, 1), (16, 1)))
 
 
 RECORD = {

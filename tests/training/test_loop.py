@@ -3,7 +3,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import importlib.util
-import json
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +16,22 @@ from training import loop  # noqa: E402
 from training.augment import augment, centre  # noqa: E402
 from training.crops import Crops  # noqa: E402
 from training.experiment import EXPERIMENTS, Experiment  # noqa: E402
+from training.lessons import Lesson, complete, lesson  # noqa: E402
 
 TINY = dataclasses.replace(
-    EXPERIMENTS["emotion"], side=16, margin=2, widths=(8, 8, 16), epochs=3, batch=16, patience=9
+    EXPERIMENTS["emotion"],
+    side=16,
+    margin=2,
+    stem=8,
+    stages=((8, 1), (16, 1)),
+    epochs=3,
+    batch=16,
+    beside_batch=8,
+    patience=9,
 )
-TINY_AGE = dataclasses.replace(TINY, task="age", outputs=101)
+TINY_AGE = dataclasses.replace(TINY, task="age")
+TINY_BOTH = dataclasses.replace(TINY, task="both")
+TINY_TEACHER = dataclasses.replace(TINY, trunk="mobilenet", side=32, margin=4, frozen=3, epochs=1)
 
 
 def crops(plan: Experiment, count: int) -> Crops:
@@ -33,6 +43,10 @@ def crops(plan: Experiment, count: int) -> Crops:
     return Crops(images, labels, np.ones(count, bool))
 
 
+def parts(plan: Experiment, count: int = 160) -> loop.Parts:
+    return loop.Parts(lesson(plan, crops(plan, count)), {plan.task: crops(plan, 64)})
+
+
 def rows(folder: Path) -> list[dict[str, str]]:
     with (folder / "log.csv").open() as file:
         return list(csv.DictReader(file))
@@ -40,8 +54,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("plan", [TINY, TINY_AGE], ids=["emotion", "age"])
 def test_a_run_learns_logs_and_writes_keras(plan: Experiment, tmp_path: Path) -> None:
-    parts = loop.Parts(crops(plan, 320), crops(plan, 64))
-    path = loop.train(plan, parts, tmp_path, fresh=True)
+    path = loop.train(plan, parts(plan, 320), tmp_path, fresh=True)
     assert path == tmp_path / f"{plan.task}.keras"
     assert path.stat().st_size > 0
     log = rows(tmp_path)
@@ -52,43 +65,66 @@ def test_a_run_learns_logs_and_writes_keras(plan: Experiment, tmp_path: Path) ->
 def test_votes_are_learned_beside_and_weights_taken_over(tmp_path: Path) -> None:
     votes = crops(TINY, 200)
     votes = votes._replace(labels=np.eye(7)[votes.labels] * 10)
-    parts = loop.Parts(crops(TINY, 160), crops(TINY, 64), votes)
-    loop.train(TINY, parts, tmp_path / "first")
-    aged = loop.Parts(crops(TINY_AGE, 160), crops(TINY_AGE, 64))
-    loop.train(TINY_AGE, aged, tmp_path / "second", start=tmp_path / "first" / "best.pt")
+    loop.train(TINY, parts(TINY)._replace(beside=lesson(TINY, votes)), tmp_path / "first")
+    start = tmp_path / "first" / "best.pt"
+    loop.train(TINY_AGE, parts(TINY_AGE), tmp_path / "second", start=start)
     assert len(rows(tmp_path / "second")) == TINY_AGE.epochs
 
 
-def test_a_teacher_is_learned_from_beside_the_labels(tmp_path: Path) -> None:
-    parts = loop.Parts(crops(TINY, 320), crops(TINY, 64))
-    loop.train(TINY, parts, tmp_path / "teacher")
-    teacher = [tmp_path / "teacher" / "best.pt"]
-    loop.train(TINY, parts, tmp_path / "pupil", teachers=teacher)
-    record = json.loads((tmp_path / "pupil" / "experiment.json").read_text())
-    assert record["teachers"] == ["teacher"]
-    run = loop._Run(TINY, parts, tmp_path / "other")
-    labels = loop._targets(TINY, torch.tensor([3, 5]))
-    pictures = torch.rand(2, 3, TINY.side, TINY.side) * 255
-    assert torch.equal(run._taught(pictures, labels), labels)
-    run.learn_from(teacher)
-    said = (run._taught(pictures, labels) - (1 - TINY.teacher_share) * labels) / TINY.teacher_share
-    assert said.sum(1).tolist() == pytest.approx([1, 1], abs=1e-3)
-    assert (said >= -1e-5).all()
+def test_two_heads_learn_at_once_and_each_goes_on_alone(tmp_path: Path) -> None:
+    made = [lesson(plan, crops(plan, 160)) for plan in (TINY, TINY_AGE)]
+    both = Lesson(made[0].images, torch.cat([one.targets for one in made], 1))
+    held_out = {"emotion": crops(TINY, 64), "age": crops(TINY_AGE, 64)}
+    path = loop.train(TINY_BOTH, loop.Parts(both, held_out), tmp_path / "both")
+    for plan in (TINY, TINY_AGE):
+        run = loop._Run(plan, parts(plan), tmp_path / plan.task)
+        run.start_from(path)
+        head = torch.load(path)["network"]["head.weight"]
+        assert torch.equal(run.network.head.weight, head[TINY_BOTH.heads[plan.task]])
+
+
+def test_a_teacher_takes_a_step_but_for_its_frozen_layers(tmp_path: Path) -> None:
+    run = loop._Run(TINY_TEACHER, parts(TINY_TEACHER, 32), tmp_path)
+    before = {name: value.clone() for name, value in run.network.state_dict().items()}
+    assert run.train() is None
+    assert (tmp_path / "best.pt").exists()
+    after = run.network.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert "layers.25.conv.weight" in moved
+    assert not {name for name in moved if name.startswith(("stem.", "layers.0.", "layers.1."))}
 
 
 def test_targets_are_distributions_around_the_truth() -> None:
-    classes = loop._targets(TINY, torch.tensor([3]))
-    votes = loop._targets(TINY, torch.tensor([[0.0, 0, 0, 10, 0, 0, 0]]))
+    pictures = np.zeros((1, 20, 20, 3), np.uint8)
+
+    def targets(plan: Experiment, labels: list[object]) -> torch.Tensor:
+        found = np.ones(len(labels), bool)
+        return lesson(plan, Crops(pictures, np.array(labels), found)).targets
+
+    classes = targets(TINY, [3])
+    votes = targets(TINY, [[0.0, 0, 0, 10, 0, 0, 0]])
     assert torch.allclose(classes, votes)
     assert classes[0, 3].item() == pytest.approx(0.9 + 0.1 / 7)
-    ages = loop._targets(TINY_AGE, torch.tensor([30, 116]))
+    ages = targets(TINY_AGE, [30, 116])
     assert ages.argmax(1).tolist() == [30, 100]
     assert ages.sum(1).tolist() == pytest.approx([1, 1])
+    within = targets(TINY_AGE, [[20, 29]])
+    assert within[0, 20:30].tolist() == pytest.approx([1.0] * 10)
+    assert 0 < within[0, 33] < within[0, 30] < 1
+
+
+def test_the_gradient_of_partial_targets_is_that_of_what_they_allow() -> None:
+    logits = torch.randn(4, 101, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    allowed = torch.rand(4, 101, generator=torch.Generator().manual_seed(1))
+    direct = -(allowed * logits.softmax(1)).sum(1).log().mean()
+    (expected,) = torch.autograd.grad(direct, logits)
+    loss = torch.nn.functional.cross_entropy(logits, complete(allowed, logits))
+    (got,) = torch.autograd.grad(loss, logits)
+    assert torch.allclose(got, expected, atol=1e-6)
 
 
 def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
-    parts = loop.Parts(crops(TINY, 160), crops(TINY, 64))
-    loop.train(TINY, parts, tmp_path / "whole", fresh=True)
+    loop.train(TINY, parts(TINY), tmp_path / "whole", fresh=True)
 
     class StoppedError(Exception):
         pass
@@ -103,8 +139,8 @@ def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop._Run, "_train_epoch", stop_at_third)
         with pytest.raises(StoppedError):
-            loop.train(TINY, parts, tmp_path / "cut", fresh=True)
-    loop.train(TINY, parts, tmp_path / "cut", fresh=False)
+            loop.train(TINY, parts(TINY), tmp_path / "cut", fresh=True)
+    loop.train(TINY, parts(TINY), tmp_path / "cut", fresh=False)
     assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
 
 

@@ -16,10 +16,11 @@ from conversion.quantize import quantize_file  # noqa: E402
 from training.experiment import EXPERIMENTS, Experiment  # noqa: E402
 from training.network import Network, save_keras  # noqa: E402
 
-TINY = dataclasses.replace(EXPERIMENTS["emotion"], side=32, widths=(8, 8, 16))
+TINY = dataclasses.replace(EXPERIMENTS["emotion"], side=32, stem=8, stages=((8, 1), (16, 1)))
+DEVICE = [plan for plan in EXPERIMENTS.values() if plan.trunk == "residual"]
 
 
-@pytest.mark.parametrize("plan", [TINY, *EXPERIMENTS.values()], ids=["tiny", *EXPERIMENTS])
+@pytest.mark.parametrize("plan", [TINY, *DEVICE], ids=["tiny", *(plan.task for plan in DEVICE)])
 def test_keras_twin_says_the_same_and_is_small(plan: Experiment, tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = Network(plan)
@@ -33,4 +34,4 @@ def test_keras_twin_says_the_same_and_is_small(plan: Experiment, tmp_path: Path)
     save_keras(network, plan, tmp_path / "twin.keras")
     twin = quantize_file(tmp_path / "twin.keras", pictures, pictures)
     np.testing.assert_allclose(twin.logits, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
-    assert twin.multiply_adds < 100e6
+    assert twin.multiply_adds < 120e6

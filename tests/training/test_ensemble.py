@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the train extra is not installed")
+
+from tests.training.test_loop import TINY, TINY_AGE, TINY_BOTH  # noqa: E402
+from tests.vision.faces import MODELS  # noqa: E402
+from training import ensemble  # noqa: E402
+from training.backbone import Backbone, load_faceres, read_tfjs  # noqa: E402
+from training.crops import Places  # noqa: E402
+from training.data import DataError, Sample  # noqa: E402
+from training.distill import Teachers, distilled  # noqa: E402
+from training.network import build  # noqa: E402
+from training.pool import Faces  # noqa: E402
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places(MODELS, tmp_path / "cache")
+
+
+def faces(folder: Path, labels: list[int] | list[tuple[int, int]]) -> list[Sample]:
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    for number, _ in enumerate(labels):
+        cv2.imwrite(str(folder / f"{number}.png"), rng.integers(0, 256, (40, 40, 3), np.uint8))
+    return [Sample(folder / f"{number}.png", label) for number, label in enumerate(labels)]
+
+
+def run(folder: Path, plan: object = TINY, seed: int = 0) -> Path:
+    torch.manual_seed(seed)
+    folder.mkdir()
+    (folder / "experiment.json").write_text(json.dumps(dataclasses.asdict(plan)))  # type: ignore[call-overload]
+    torch.save({"network": build(plan).state_dict()}, folder / "best.pt")  # type: ignore[arg-type]
+    return folder
+
+
+def test_the_good_candidate_gets_the_weight_and_a_useless_one_none() -> None:
+    rng = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 7, (200,), generator=rng)
+    truth = torch.nn.functional.one_hot(labels, 7).float()
+    noise = torch.rand(3, 200, 7, generator=rng)
+    good, fair, bad = (
+        (share * truth + noise[n]) / (share + noise[n].sum(1, keepdim=True))
+        for n, share in enumerate((4.0, 2.0, 0.0))
+    )
+    counts = ensemble.select("emotion", [good, fair, bad], labels)
+    assert sum(counts) == ensemble.ROUNDS
+    assert counts[0] > counts[1] >= counts[2] == 0
+
+
+def test_two_that_err_differently_are_both_taken() -> None:
+    labels = torch.tensor([30, 60])
+    ages = torch.nn.functional.one_hot
+    one = ages(torch.tensor([24, 66]), 101).float()
+    other = ages(torch.tensor([36, 54]), 101).float()
+    assert ensemble.select("age", [one, other], labels) == [10, 10]
+
+
+def test_what_was_searched_is_read_back_and_asked(tmp_path: Path, places: Places) -> None:
+    runs = [run(tmp_path / name, seed=seed) for seed, name in enumerate("ab")]
+    chosen = faces(tmp_path / "faces", [0, 1, 2, 3, 4, 5, 6, 3])
+    found = ensemble.search("emotion", runs, chosen, places)
+    assert set(found["alone"]) == {"a", "a, flipped", "b", "b, flipped"}
+    path = tmp_path / "ensemble.json"
+    path.write_text(json.dumps(found))
+    members = ensemble.read_ensemble(path)
+    assert sum(member.weight for member in members) == pytest.approx(1)
+    said = ensemble.ask(members, "emotion", chosen, places, "valid")
+    assert said.sum(1).tolist() == pytest.approx([1] * 8, abs=1e-4)
+    with pytest.raises(DataError, match="knows nothing of age"):
+        ensemble.ask(members, "age", chosen, places, "valid")
+
+
+def test_a_pool_carries_what_teachers_say_mixed_with_labels(tmp_path: Path, places: Places) -> None:
+    folder = run(tmp_path / "both", TINY_BOTH)
+    files = {}
+    for task in ("emotion", "age"):
+        files[task] = tmp_path / f"{task}.json"
+        found = {"members": [{"run": str(folder), "flip": True, "weight": 1.0}]}
+        files[task].write_text(json.dumps(found))
+    pool = [
+        Faces("happy", faces(tmp_path / "one", [3, 3]), "emotion"),
+        Faces("aged", faces(tmp_path / "two", [30, 60]), "age"),
+        Faces("grouped", faces(tmp_path / "three", [(20, 29)]), "age"),
+        Faces("plain", faces(tmp_path / "four", [0]), "neither"),
+    ]
+    made = distilled(TINY_BOTH, pool, Teachers(files, tmp_path / "said"), places)
+    assert made.images.shape == (6, TINY.canvas, TINY.canvas, 3)
+    for head in TINY_BOTH.heads.values():
+        assert made.targets[:, head].sum(1).tolist() == pytest.approx([1] * 6, abs=1e-2)
+    years = made.targets[:, TINY_BOTH.heads["age"]]
+    assert years[2].argmax() == 30
+    assert years[4, 45:].sum() < 1e-3
+    assert made.targets[0, 3] > 0.25
+    again = distilled(TINY_BOTH, pool, Teachers(files, tmp_path / "said"), places)
+    assert torch.equal(again.targets, made.targets)
+    assert distilled(TINY_AGE, pool[1:2], Teachers(files, tmp_path / "said"), places).targets.shape
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"members": [{}]}', "[1]"])
+def test_no_ensemble_is_a_clear_error(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "ensemble.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match=r"ensemble\.json is no ensemble"):
+        ensemble.read_ensemble(path)
+
+
+def tfjs(folder: Path, network: Backbone) -> Path:
+    """A file like faceres.json, of a network's weights with normalization folded in."""
+    entries, content = [], b""
+
+    def add(name: str, values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
+        nonlocal content
+        kind = {"dtype": "float16", "original_dtype": "float32"}
+        entries.append(
+            {"name": name, "shape": values.shape, "dtype": "float32", "quantization": kind}
+        )
+        content += values.astype(np.float16).tobytes()
+
+    names = ["conv1"] + [f"conv_{k}_{n}" for n in range(1, 14) for k in ("dw", "pw")]
+    for name, layer in zip(names, network.convolutions, strict=True):
+        kernel = layer.conv.weight.detach().numpy()
+        if "_dw_" in name:
+            add(f"{name}/depthwise_kernel", kernel.transpose(2, 3, 0, 1))
+            add(f"{name}_bn/batchnorm_1/mul", np.ones(len(kernel), np.float32))
+        else:
+            add(f"{name}/convolution/merged_input", kernel.transpose(2, 3, 1, 0))
+        add(f"{name}_bn/batchnorm_1/sub", layer.norm.bias.detach().numpy())
+    (folder / "f.bin").write_bytes(content)
+    path = folder / "f.json"
+    path.write_text(json.dumps({"weightsManifest": [{"paths": ["f.bin"], "weights": entries}]}))
+    return path
+
+
+def test_faceres_answers_the_same_with_normalization_put_back(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    source = Backbone(7, 0.0).eval()
+    for layer in source.convolutions:
+        torch.nn.init.kaiming_normal_(layer.conv.weight)
+        torch.nn.init.uniform_(layer.norm.bias, -0.1, 0.1)
+    path = tfjs(tmp_path, source)
+    assert len(read_tfjs(path)) == 2 * 14 + 3 * 13
+    pictures = torch.rand(4, 3, 64, 64) * 255
+    loaded = Backbone(7, 0.0)
+    load_faceres(loaded, path, pictures)
+    with torch.no_grad():
+        expected, got = source.features(pictures), loaded.eval().features(pictures)
+    assert (got - expected).abs().max() < 0.02 * expected.abs().max()
+    assert loaded.convolutions[5].norm.running_var.std() > 0
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"weightsManifest": [{"paths": ["no"]}]}'])
+def test_another_file_than_faceres_is_a_clear_error(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "faceres.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match=r"faceres\.json is no TensorFlow\.js model"):
+        load_faceres(Backbone(7, 0.0), path, torch.zeros(1, 3, 32, 32))

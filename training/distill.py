@@ -1,0 +1,88 @@
+"""Teaching a small network what ensembles say of many faces (Hinton et al., "Distilling the
+Knowledge in a Neural Network", 2015), labelled for the task or not.
+
+What the ensembles say is asked once of each face, as it is; the network learns it from the face
+turned, moved and painted over ("noisy student", Xie et al., 2020).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from training.crops import load_crops
+from training.ensemble import ask, read_ensemble
+from training.lessons import Lesson, age_targets, ages_within, emotion_targets
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from training.crops import Places
+    from training.ensemble import Member
+    from training.experiment import Experiment
+    from training.pool import Faces
+
+
+class Teachers(NamedTuple):
+    """An ensemble's file for each task, and the folder that keeps what they said."""
+
+    ensembles: dict[str, Path]
+    said: Path
+
+
+def distilled(plan: Experiment, pool: list[Faces], teachers: Teachers, places: Places) -> Lesson:
+    """All faces of a pool with what to answer: for each of the plan's tasks what its ensemble
+    says, mixed with the label where there is one."""
+    images, targets = [], []
+    for faces in pool:
+        heads = [
+            _mixed(plan, task, faces, _said(task, faces, teachers, places)) for task in plan.tasks
+        ]
+        targets.append(torch.cat(heads, 1))
+        images.append(torch.from_numpy(load_crops(plan, faces.samples, places, faces.name).images))
+    return Lesson(torch.cat(images), torch.cat(targets))
+
+
+def _mixed(plan: Experiment, task: str, faces: Faces, said: Tensor) -> Tensor:
+    """What to answer for one task: `said` (n, outputs) and the labels, if they are for it."""
+    if faces.labels != task:
+        return said
+    labels = torch.tensor([sample.label for sample in faces.samples])
+    if task == "age" and labels.ndim == 2:
+        allowed = ages_within(labels, plan.label_sigma) * said
+        return allowed / allowed.sum(1, keepdim=True).clamp(min=1e-9)
+    if task == "age":
+        label = age_targets(labels, plan.label_sigma)
+    else:
+        label = emotion_targets(labels, plan.label_smoothing)
+    return plan.teacher_share * said + (1 - plan.teacher_share) * label
+
+
+def _said(task: str, faces: Faces, teachers: Teachers, places: Places) -> Tensor:
+    """Probabilities (n, outputs) of the task's ensemble, asked once."""
+    file = teachers.ensembles[task]
+    members = read_ensemble(file)
+    path = teachers.said / f"{task}-{faces.name}-{_key(faces, file, members)}.npy"
+    if not path.exists():
+        tqdm.write(f"asking {len(members)} for the {task} of {len(faces.samples)} in {faces.name}")
+        said = ask(members, task, faces.samples, places, faces.name)
+        teachers.said.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".part.npy")
+        np.save(unfinished, said.numpy().astype(np.float16))
+        unfinished.rename(path)
+    return torch.from_numpy(np.load(path)).float()
+
+
+def _key(faces: Faces, file: Path, members: list[Member]) -> str:
+    """Changes with the faces, the ensemble's composition and its members' weights."""
+    digest = hashlib.sha256(file.read_bytes())
+    for sample in faces.samples:
+        digest.update(sample.path.name.encode())
+    for member in members:
+        digest.update((member.run / "best.pt").read_bytes())
+    return digest.hexdigest()[:12]
