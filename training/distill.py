@@ -16,7 +16,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from training.crops import load_crops
+from training.data import Years
 from training.ensemble import ask, read_ensemble
+from training.experiment import OUTPUTS
 from training.lessons import Lesson, age_targets, ages_within, emotion_targets
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Teachers(NamedTuple):
-    """An ensemble's file for each task, and the folder that keeps what they said."""
+    """An ensemble's file for each task that has one, and the folder that keeps what they said."""
 
     ensembles: dict[str, Path]
     said: Path
@@ -37,30 +39,41 @@ class Teachers(NamedTuple):
 
 def distilled(plan: Experiment, pool: list[Faces], teachers: Teachers, places: Places) -> Lesson:
     """All faces of a pool with what to answer: for each of the plan's tasks what its ensemble
-    says, mixed with the label where there is one."""
+    says, mixed with the label where there is one; nothing where there is neither."""
     images, targets = [], []
     for faces in pool:
-        heads = [
-            _mixed(plan, task, faces, _said(task, faces, teachers, places)) for task in plan.tasks
-        ]
-        targets.append(torch.cat(heads, 1))
+        targets.append(
+            torch.cat([_targets(plan, t, faces, teachers, places) for t in plan.tasks], 1)
+        )
         images.append(torch.from_numpy(load_crops(plan, faces.samples, places, faces.name).images))
     return Lesson(torch.cat(images), torch.cat(targets))
 
 
-def _mixed(plan: Experiment, task: str, faces: Faces, said: Tensor) -> Tensor:
-    """What to answer for one task: `said` (n, outputs) and the labels, if they are for it."""
-    if faces.labels != task:
+def _targets(
+    plan: Experiment, task: str, faces: Faces, teachers: Teachers, places: Places
+) -> Tensor:
+    """What to answer for one task: (n, outputs) distributions, or zeros, which teach nothing."""
+    label = _label(plan, task, faces) if faces.labels == task else None
+    if task not in teachers.ensembles:
+        blank = torch.zeros(len(faces.samples), OUTPUTS[task])
+        return blank if label is None else label / label.sum(1, keepdim=True)
+    said = _said(task, faces, teachers, places)
+    if label is None:
         return said
-    labels = torch.tensor([sample.label for sample in faces.samples])
-    if task == "age" and labels.ndim == 2:
-        allowed = ages_within(labels, plan.label_sigma) * said
+    if isinstance(faces.samples[0].label, Years):
+        allowed = label * said
         return allowed / allowed.sum(1, keepdim=True).clamp(min=1e-9)
-    if task == "age":
-        label = age_targets(labels, plan.label_sigma)
-    else:
-        label = emotion_targets(labels, plan.label_smoothing)
     return plan.teacher_share * said + (1 - plan.teacher_share) * label
+
+
+def _label(plan: Experiment, task: str, faces: Faces) -> Tensor:
+    """What the labels alone ask for; of groups of ages, how far each age may be true."""
+    labels = torch.tensor([sample.label for sample in faces.samples])
+    if task == "emotion":
+        return emotion_targets(labels, plan.label_smoothing)
+    if labels.ndim == 2:
+        return ages_within(labels, plan.label_sigma)
+    return age_targets(labels, plan.label_sigma)
 
 
 def _said(task: str, faces: Faces, teachers: Teachers, places: Places) -> Tensor:

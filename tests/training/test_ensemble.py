@@ -15,7 +15,7 @@ from tests.vision.faces import MODELS  # noqa: E402
 from training import ensemble  # noqa: E402
 from training.backbone import Backbone, load_faceres, read_tfjs  # noqa: E402
 from training.crops import Places  # noqa: E402
-from training.data import DataError, Sample  # noqa: E402
+from training.data import DataError, Sample, Years  # noqa: E402
 from training.distill import Teachers, distilled  # noqa: E402
 from training.network import build  # noqa: E402
 from training.pool import Faces  # noqa: E402
@@ -26,7 +26,7 @@ def places(tmp_path: Path) -> Places:
     return Places(MODELS, tmp_path / "cache")
 
 
-def faces(folder: Path, labels: list[int] | list[tuple[int, int]]) -> list[Sample]:
+def faces(folder: Path, labels: list[int] | list[Years]) -> list[Sample]:
     rng = np.random.default_rng(0)
     folder.mkdir()
     for number, _ in enumerate(labels):
@@ -89,7 +89,7 @@ def test_a_pool_carries_what_teachers_say_mixed_with_labels(tmp_path: Path, plac
     pool = [
         Faces("happy", faces(tmp_path / "one", [3, 3]), "emotion"),
         Faces("aged", faces(tmp_path / "two", [30, 60]), "age"),
-        Faces("grouped", faces(tmp_path / "three", [(20, 29)]), "age"),
+        Faces("grouped", faces(tmp_path / "three", [Years(20, 29)]), "age"),
         Faces("plain", faces(tmp_path / "four", [0]), "neither"),
     ]
     made = distilled(TINY_BOTH, pool, Teachers(files, tmp_path / "said"), places)
@@ -102,6 +102,10 @@ def test_a_pool_carries_what_teachers_say_mixed_with_labels(tmp_path: Path, plac
     assert made.targets[0, 3] > 0.25
     again = distilled(TINY_BOTH, pool, Teachers(files, tmp_path / "said"), places)
     assert torch.equal(again.targets, made.targets)
+    alone = distilled(TINY_BOTH, pool, Teachers({}, tmp_path / "said"), places).targets
+    sums = [alone[:, head].sum(1).tolist() for head in TINY_BOTH.heads.values()]
+    assert sums[0] == pytest.approx([1, 1, 0, 0, 0, 0])
+    assert sums[1] == pytest.approx([0, 0, 1, 1, 1, 0])
     assert distilled(TINY_AGE, pool[1:2], Teachers(files, tmp_path / "said"), places).targets.shape
 
 
