@@ -6,9 +6,10 @@ Evangelidis and Psarakis, "Parametric Image Alignment Using Enhanced Correlation
 Maximization", 2008) and compared once more in its details alone, without broad light and shade.
 
 On RAF-DB's train and test parts 757 pairs correlate by `COARSE`; a 64-bit dHash that is to find
-as many of the real ones (Hamming distance 10: 111 of 119) names 110,000. Above `FINE` every one of
-200 pairs looked at is the same photo or moment, in RAF-DB, UTKFace and FER+; the first that
-is not has 0.90. On FER+ 1,285 pairs lie above it and 35 in the tenth below.
+as many of the real ones (Hamming distance 10: 111 of 119) names 110,000. On FER+ 1,312 pairs lie
+above `FINE` and some 40 in the tenth below. Of 100 pairs between 0.905 and 0.945, looked at, about
+eight in ten are the same photo or moment, the others alike in pose and light alone: a few faces
+too many are left out. Copies that are moved by more than about 3 % are not found.
 """
 
 from __future__ import annotations
@@ -105,8 +106,8 @@ def likeness(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8]) -> flo
         return 0.0
     matrix = np.eye(2, 3, dtype=np.float32)
     try:
-        _, matrix = cv2.findTransformECC(  # type: ignore[assignment]
-            one, other, matrix, cv2.MOTION_AFFINE, ECC, None, 5
+        matrix = np.asarray(
+            cv2.findTransformECC(one, other, matrix, cv2.MOTION_AFFINE, ECC)[1], np.float32
         )
     except cv2.error:  # it did not converge: they do not fit
         return unregistered

@@ -231,6 +231,19 @@ def test_fairface_is_read_and_its_tenth_held_out(root: Path, splits: Path) -> No
         samples("age", root, "valid")
 
 
+def test_a_folder_of_several_data_sets_is_the_one_with_all_parts(root: Path, splits: Path) -> None:
+    make_fairface(root / "fairface")
+    make_ferplus(root / "ferplus")
+    assert recognise(root, "age") is Layout.FAIRFACE
+    make_utkface(root, splits)
+    make_kaggle(root / "rafdb")
+    assert recognise(root, "age") is Layout.UTKFACE
+    assert recognise(root, "emotion") is Layout.RAFDB_KAGGLE
+    assert all(samples("age", root, part) for part in data.PARTS)
+    assert data.fairface(root, "train")
+    assert data.ferplus(root)
+
+
 def test_fairface_with_a_wrong_age_or_no_column_names_it(root: Path) -> None:
     make_fairface(root, age="old")
     with pytest.raises(DataError, match=r"line 3 \(train/1\.jpg\): the age .* not 'old'"):

@@ -66,12 +66,13 @@ IS_HERE: dict[Layout, Callable[[Path], bool]] = {
     Layout.RAFDB_KAGGLE: lambda root: kaggle_base(root) is not None,
     Layout.RAFDB_OFFICIAL: lambda root: official_base(root) is not None,
     Layout.FERPLUS: lambda root: ferplus_base(root) is not None,
-    Layout.FAIRFACE: lambda root: fairface_base(root) is not None,
     Layout.UTKFACE: lambda root: utkface_base(root) is not None,
+    Layout.FAIRFACE: lambda root: fairface_base(root) is not None,
     Layout.EMOTION_FOLDERS: lambda root: is_folders(root, "emotion"),
     Layout.AGE_FOLDERS: lambda root: is_folders(root, "age"),
 }
-"""In the order asked: the surer signs first."""
+"""In the order asked. Where a folder holds several data sets, the first of a task is its own: the
+one with a validation part."""
 
 
 def recognise(root: Path, task: str | None = None) -> Layout:
