@@ -7,13 +7,16 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from device.vision.runtime import ModelError
 from training.crops import Places
 from training.data import PARTS, DataError, samples
 from training.experiment import EXPERIMENTS, OUTPUTS, Experiment
 from training.recipe import steps
+
+if TYPE_CHECKING:
+    from training.loop import Parts
 
 MODELS = Path("models_tflite")
 EPILOG = """\
@@ -56,6 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    data = commands.add_parser("data", help="look a data folder over: what is there, what twice")
+    data.add_argument("task", choices=(*OUTPUTS, "face"))
+    data.add_argument("--data", type=Path, required=True, help="folder of the data set")
+    data.add_argument("--out", type=Path, help="for the contact sheet; default: runs/data-TASK")
+    data.add_argument("--pairs", type=Path, help="CSV to write of what is there twice")
+    data.set_defaults(run=_data)
+
     _add_training(commands)
     measure = commands.add_parser("evaluate", help="measure a TFLite file on a data set")
     measure.add_argument("--model", type=Path, required=True, help="with its .json beside it")
@@ -93,7 +103,10 @@ def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no ty
     every.add_argument("--runs", type=Path, default=Path("runs"), help="default: %(default)s")
     every.add_argument("--dry-run", action="store_true", help="only show the steps")
     every.set_defaults(run=_all)
-    for command in (train, ensemble, distill):
+    ablate = commands.add_parser("ablate", help="what each ingredient gives, in short runs")
+    ablate.add_argument("--runs", type=Path, default=Path("runs"), help="default: %(default)s")
+    ablate.set_defaults(run=_ablate)
+    for command in (train, ensemble, distill, ablate):
         command.add_argument("--data", type=Path, required=True, help="folder of the data sets")
         command.add_argument("--cache", type=Path, default=Path("runs/cache"), help="eyes found")
     for command in (train, distill):
@@ -107,10 +120,32 @@ def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no ty
         command.add_argument("--fresh", action="store_true", help="forget the last checkpoint")
 
 
+def _data(options: argparse.Namespace) -> int:
+    from training.check import (  # noqa: PLC0415 - each command loads what it needs
+        check_data,
+        describe,
+        refuse_unreadable,
+        write_pairs,
+        write_sheet,
+    )
+
+    check = check_data(options.data, options.task)
+    for line in describe(check):
+        print(line)
+    sheet = (options.out or Path("runs", f"data-{options.task}")) / "contact-sheet.png"
+    write_sheet(check, sheet)
+    print(f"wrote {sheet}")
+    if options.pairs is not None:
+        write_pairs(check, options.pairs)
+        print(f"wrote {options.pairs}")
+    refuse_unreadable(check)
+    return 0
+
+
 def _train(options: argparse.Namespace) -> int:
-    from training.crops import load_crops  # noqa: PLC0415 - each command loads what it needs
+    from training.crops import load_crops  # noqa: PLC0415
     from training.lessons import lesson  # noqa: PLC0415
-    from training.loop import Parts, train  # noqa: PLC0415
+    from training.loop import Parts  # noqa: PLC0415
     from training.pool import pool  # noqa: PLC0415
 
     plan = _plan(options)
@@ -127,9 +162,7 @@ def _train(options: argparse.Namespace) -> int:
     if plan.beside_batch and alike:
         crops = load_crops(plan, alike[0].samples, places, alike[0].name)
         parts = parts._replace(beside=lesson(plan, crops))
-    written = train(plan, parts, _out(options), start=options.start, fresh=options.fresh)
-    print(f"wrote {written}")
-    return 0
+    return _run(plan, parts, options)
 
 
 def _ensemble(options: argparse.Namespace) -> int:
@@ -147,7 +180,7 @@ def _ensemble(options: argparse.Namespace) -> int:
 def _distill(options: argparse.Namespace) -> int:
     from training.crops import load_crops  # noqa: PLC0415
     from training.distill import Teachers, distilled  # noqa: PLC0415
-    from training.loop import Parts, train  # noqa: PLC0415
+    from training.loop import Parts  # noqa: PLC0415
     from training.pool import OWN, pool  # noqa: PLC0415
 
     plan, places = _plan(options), Places(MODELS, options.cache)
@@ -169,7 +202,28 @@ def _distill(options: argparse.Namespace) -> int:
     )
     if plan.beside_batch:
         parts = parts._replace(beside=distilled(plan, others, teachers, places))
-    written = train(plan, parts, _out(options), start=options.start, fresh=options.fresh)
+    return _run(plan, parts, options)
+
+
+def _ablate(options: argparse.Namespace) -> int:
+    from training.ablation import Source, ablate  # noqa: PLC0415
+
+    source = Source(options.data, Places(MODELS, options.cache), options.runs)
+    records = [record for task in OUTPUTS for record in ablate(task, source)]
+    out = MODELS / "ablation.json"
+    out.write_text(json.dumps(records, indent=1) + "\n")
+    print(f"wrote {out}")
+    return 0
+
+
+def _run(plan: Experiment, parts: Parts, options: argparse.Namespace) -> int:
+    """Train; what the device can run is written for conversion, too."""
+    from training.loop import export, train  # noqa: PLC0415
+
+    folder = options.out or Path("runs", options.experiment)
+    written = train(plan, parts, folder, start=options.start, fresh=options.fresh)
+    if plan.task in OUTPUTS and plan.trunk == "residual":
+        written = export(folder)
     print(f"wrote {written}")
     return 0
 
@@ -187,10 +241,6 @@ def _plan(options: argparse.Namespace) -> Experiment:
     names = ("epochs", "seed", "batch", "peak_rate")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     return replace(EXPERIMENTS[options.experiment], **given)
-
-
-def _out(options: argparse.Namespace) -> Path:
-    return options.out or Path("runs", options.experiment)
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -6,18 +6,15 @@ the candidate that helps most on the validation part, again and again, with repl
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from training.crops import load_crops
 from training.data import DataError
-from training.experiment import Experiment
-from training.loop import look, score
-from training.network import build
+from training.loop import load_run, look, score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,23 +113,3 @@ def answer(
         raise DataError(f"{run} learned {plan.task}: it knows nothing of {task}")
     crops = load_crops(plan, chosen, places, name)
     return look(plan, network, torch.from_numpy(crops.images), flip=flip)[task]
-
-
-def load_run(run: Path) -> tuple[Experiment, nn.Module]:
-    """The experiment of a run's folder and its best network."""
-    plan = read_plan(run)
-    network = build(plan).to(memory_format=torch.channels_last).eval()
-    network.load_state_dict(torch.load(run / "best.pt")["network"])
-    return plan, network
-
-
-def read_plan(run: Path) -> Experiment:
-    """The experiment that a run's experiment.json describes."""
-    path = run / "experiment.json"
-    try:
-        record = json.loads(path.read_text())
-        fields = {field.name: record[field.name] for field in dataclasses.fields(Experiment)}
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path} describes no run of this version ({error!r})") from error
-    fields["stages"] = tuple(tuple(stage) for stage in fields["stages"])
-    return Experiment(**fields)

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from typing import Any
+import json
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from training.data import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OUTPUTS = {"emotion": 7, "age": 101}
 """Logits of each task: classes, and years from 0 on."""
@@ -162,3 +168,15 @@ EXPERIMENTS = {
 }
 """By name. The models of the device are those named by their task; `both` is what they start from,
 the others teach."""
+
+
+def read_plan(run: Path) -> Experiment:
+    """The experiment that a run's experiment.json describes."""
+    path = run / "experiment.json"
+    try:
+        record = json.loads(path.read_text())
+        figures = {field.name: record[field.name] for field in fields(Experiment)}
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path} describes no run of this version ({error!r})") from error
+    figures["stages"] = tuple(tuple(stage) for stage in figures["stages"])
+    return Experiment(**figures)

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from training.augment import augment, centre
 from training.backbone import Backbone, load_faceres
+from training.experiment import read_plan
 from training.lessons import Lesson, complete
 from training.network import build, save_keras
 
@@ -37,8 +38,7 @@ class Parts(NamedTuple):
 def train(
     plan: Experiment, parts: Parts, folder: Path, *, start: Path | None = None, fresh: bool = False
 ) -> Path:
-    """Train, choose on the validation part; returns the Keras model's file, or best.pt where the
-    network is only a teacher.
+    """Train, choose on the validation part; returns the file of the best weights.
 
     Starts from the weights in `start`, but for the head. Goes on from `folder`'s checkpoint unless
     `fresh`. Writes log.csv, last.pt and best.pt.
@@ -49,7 +49,23 @@ def train(
     if not fresh:
         run.resume()
     run.train()
-    return run.export()
+    return folder / "best.pt"
+
+
+def export(folder: Path) -> Path:
+    """Write a run's best network as a Keras model."""
+    plan, network = load_run(folder)
+    path = folder / f"{plan.task}.keras"
+    save_keras(network, plan, path)
+    return path
+
+
+def load_run(folder: Path) -> tuple[Experiment, nn.Module]:
+    """The experiment of a run's folder and its best network."""
+    plan = read_plan(folder)
+    network = build(plan).to(memory_format=torch.channels_last).eval()
+    network.load_state_dict(torch.load(folder / "best.pt")["network"])
+    return plan, network
 
 
 class _Run:
@@ -97,15 +113,6 @@ class _Run:
                 _save(self.folder / "best.pt", {"network": self.average.state_dict()})
             self._log(loss, reached)
             self._checkpoint()
-
-    def export(self) -> Path:
-        """Write the best weights as a Keras model, where the network has a twin there."""
-        if isinstance(self.average, Backbone) or len(self.plan.tasks) > 1:
-            return self.folder / "best.pt"
-        self.average.load_state_dict(torch.load(self.folder / "best.pt")["network"])
-        path = self.folder / f"{self.plan.task}.keras"
-        save_keras(self.average, self.plan, path)
-        return path
 
     def _train_epoch(self) -> float:
         self.network.train()
@@ -203,7 +210,7 @@ class _Run:
         run = path.parent
         self.start = run.name
         weights = torch.load(path)["network"]
-        self._keep_heads(weights, json.loads((run / "experiment.json").read_text())["task"])
+        self._keep_heads(weights, read_plan(run).task)
         for network in (self.network, self.average):
             network.load_state_dict(weights, strict=False)
 

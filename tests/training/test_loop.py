@@ -54,7 +54,8 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("plan", [TINY, TINY_AGE], ids=["emotion", "age"])
 def test_a_run_learns_logs_and_writes_keras(plan: Experiment, tmp_path: Path) -> None:
-    path = loop.train(plan, parts(plan, 320), tmp_path, fresh=True)
+    assert loop.train(plan, parts(plan, 320), tmp_path, fresh=True) == tmp_path / "best.pt"
+    path = loop.export(tmp_path)
     assert path == tmp_path / f"{plan.task}.keras"
     assert path.stat().st_size > 0
     log = rows(tmp_path)
@@ -86,7 +87,7 @@ def test_two_heads_learn_at_once_and_each_goes_on_alone(tmp_path: Path) -> None:
 def test_a_teacher_takes_a_step_but_for_its_frozen_layers(tmp_path: Path) -> None:
     run = loop._Run(TINY_TEACHER, parts(TINY_TEACHER, 32), tmp_path)
     before = {name: value.clone() for name, value in run.network.state_dict().items()}
-    assert run.train() is None
+    run.train()
     assert (tmp_path / "best.pt").exists()
     after = run.network.state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
