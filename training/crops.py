@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from training.experiment import Experiment
 
     Labels = npt.NDArray[Any]
+    Row = npt.NDArray[np.float32]
 
 
 class Places(NamedTuple):
@@ -60,15 +60,29 @@ def find_eyes(
     """Eyes (n, 2, 2), left one first, x before y, as fractions of each picture, and (n) whether
     they were seen there or are where they usually are."""
     model = Model(places.models, "face")
-    path = places.cache / f"eyes-{name}-{_key(chosen, model.sidecar.sha256)}.npz"
+    path = places.cache / f"eyes-{name}-{model.sidecar.sha256[:12]}.npz"
+    known = _read_known(path)
+    files = [f"{s.path.parent.name}/{s.path.name} {s.path.stat().st_size}" for s in chosen]
+    if new := {file: s.path for file, s in zip(files, chosen, strict=True) if file not in known}:
+        known |= _look(new, BlazeDetector(model), name)
+        _write_known(path, known)
+    rows = np.stack([known[file] for file in files])
+    return rows[:, :4].reshape(-1, 2, 2), rows[:, 4] > 0
+
+
+def _read_known(path: Path) -> dict[str, Row]:
+    """Of each picture's folder, name and size: the eyes' places, and 1 where they were seen."""
     if not path.exists():
-        points, found = _look(chosen, BlazeDetector(model), name)
-        places.cache.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".part.npz")
-        np.savez(unfinished, eyes=points, found=found)
-        unfinished.rename(path)
+        return {}
     with np.load(path) as stored:
-        return stored["eyes"], stored["found"]
+        return dict(zip(stored["files"].tolist(), stored["rows"], strict=True))
+
+
+def _write_known(path: Path, known: dict[str, Row]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part.npz")
+    np.savez_compressed(unfinished, files=np.array(list(known)), rows=np.stack([*known.values()]))
+    unfinished.rename(path)
 
 
 def _face(points: npt.NDArray[np.float32]) -> Detection:
@@ -89,20 +103,10 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _look(
-    chosen: list[Sample], detector: BlazeDetector, name: str
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    points = np.empty((len(chosen), 2, 2), np.float32)
-    found = np.empty(len(chosen), np.bool_)
-    for row, sample in enumerate(tqdm(chosen, f"eyes of {name}", mininterval=1)):
-        face = detector.detect_in_crop(read_image(sample.path))
-        points[row] = [(eye.x, eye.y) for eye in eyes(face)]
-        found[row] = face.score > 0
-    return points, found
-
-
-def _key(chosen: list[Sample], detector: str) -> str:
-    digest = hashlib.sha256(detector.encode())
-    for sample in chosen:
-        digest.update(f"{sample.path.name} {sample.path.stat().st_size}".encode())
-    return digest.hexdigest()[:12]
+def _look(new: dict[str, Path], detector: BlazeDetector, name: str) -> dict[str, Row]:
+    found = {}
+    for file, path in tqdm(new.items(), f"eyes of {name}", mininterval=1):
+        face = detector.detect_in_crop(read_image(path))
+        places = [place for eye in eyes(face) for place in (eye.x, eye.y)]
+        found[file] = np.array([*places, float(face.score > 0)], np.float32)
+    return found
