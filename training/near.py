@@ -22,6 +22,7 @@ from tqdm import tqdm
 from device.vision.align import align
 from device.vision.detect import BlazeDetector
 from device.vision.runtime import Model
+from training.crops import read_image
 from training.data import load, recognise
 from training.data.base import SPLITS
 from training.duplicates import SIDE, Pair, Thumbnails, near_pairs, read_thumbnails, thumbnail
@@ -108,7 +109,7 @@ def _cut(paths: Sequence[Path]) -> Thumbnails:
     detector = BlazeDetector(Model(MODELS, "face"))
     images = []
     for path in tqdm(paths, "cutting", mininterval=1):
-        image = cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        image = read_image(path)
         face = align(image, detector.detect_in_crop(image), CUT)
         images.append(thumbnail(np.asarray(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), np.uint8)))
     return Thumbnails(list(paths), np.array(images, np.uint8).reshape(-1, SIDE, SIDE))

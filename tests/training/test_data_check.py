@@ -1,0 +1,99 @@
+"""`python -m training data`: made folders, looked over."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from training.check import (
+    check_data,
+    describe,
+    refuse_unreadable,
+    write_pairs,
+    write_sheet,
+)
+from training.data import EMOTIONS, DataError
+
+
+def picture(path: Path, seed: int, side: int = 60) -> None:
+    """Blobs that no other seed has."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rough = np.random.default_rng(seed).integers(0, 255, (6, 6), np.uint8)
+    cv2.imwrite(str(path), cv2.resize(rough, (side, side), interpolation=cv2.INTER_CUBIC))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Two pictures of each emotion for train and test; one is in both, another nearly so."""
+    root = tmp_path / "data"
+    for label, emotion in enumerate(EMOTIONS):
+        for number in range(2):
+            for part, first in (("train", 0), ("valid", 100), ("test", 200)):
+                picture(root / part / emotion / f"{number}.png", first + label * 2 + number)
+    picture(root / "train" / "fear" / "twice.png", 1000)
+    picture(root / "test" / "anger" / "twice.png", 1000)
+    picture(root / "train" / "fear" / "larger.png", 1001, 90)
+    picture(root / "valid" / "fear" / "smaller.png", 1001, 60)
+    return root
+
+
+def test_counts_sizes_and_copies_are_told(root: Path, tmp_path: Path) -> None:
+    check = check_data(root, "emotion")
+    said = list(describe(check))
+    assert said[0] == "layout: a folder per emotion"
+    assert "train: 16 pictures, 60x60 to 90x90, median 60x60" in said
+    assert "valid: 15 pictures, all 60x60" in said
+    assert any("anger 2" in line and "fear 4" in line for line in said)
+    assert said[-3:] == [
+        "train and valid: 0 equal pairs, 1 nearly equal",
+        "train and test: 1 equal pairs, 0 nearly equal",
+        "valid and test: 0 equal pairs, 0 nearly equal",
+    ]
+    write_pairs(check, tmp_path / "runs" / "pairs.csv")
+    with (tmp_path / "runs" / "pairs.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [Path(row["other_file"]).name for row in rows] == ["smaller.png", "twice.png"]
+    assert [row["likeness"] == "equal" for row in rows] == [False, True]
+
+
+def test_the_sheet_shows_a_row_for_each_class(root: Path, tmp_path: Path) -> None:
+    write_sheet(check_data(root, "emotion"), tmp_path / "runs" / "sheet.png")
+    sheet = cv2.imread(str(tmp_path / "runs" / "sheet.png"))
+    assert sheet.shape == (7 * 80, 130 + 12 * 80, 3)
+    faces = sheet[:, 130:].reshape(7, 80, 12, 80, 3)
+    shown = (faces != 255).any((1, 3, 4)).sum(1)
+    assert dict(zip(sorted(EMOTIONS), shown.tolist(), strict=True)) == {
+        **dict.fromkeys(EMOTIONS, 2),
+        "fear": 4,
+    }
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n and no more"])
+def test_broken_pictures_are_named(root: Path, content: bytes) -> None:
+    refuse_unreadable(check_data(root, "emotion"))
+    (root / "train" / "fear" / "broken.jpg").write_bytes(content)
+    check = check_data(root, "emotion")
+    assert any("1 cannot be read" in line and "broken.jpg" in line for line in describe(check))
+    with pytest.raises(DataError, match=r"1 files are no pictures .*broken\.jpg"):
+        refuse_unreadable(check)
+
+
+def test_ages_are_told_by_decade_in_their_order(tmp_path: Path) -> None:
+    for years in (5, 31, 34, 101):
+        for part in ("train", "valid", "test"):
+            picture(tmp_path / part / str(years) / f"{part}{years}.png", years)
+    said = list(describe(check_data(tmp_path, "age")))
+    assert "  groups: 0-9 1, 30-39 2, 100-109 1" in said
+
+
+def test_photos_need_no_labels(tmp_path: Path) -> None:
+    for number in range(3):
+        picture(tmp_path / "photos" / f"{number}.jpg", number)
+    said = list(describe(check_data(tmp_path, "face")))
+    assert "train: 3 pictures, all 60x60" in said
+    with pytest.raises(DataError, match="holds no photos"):
+        check_data(tmp_path / "photos" / "none", "face")
