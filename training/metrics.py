@@ -5,14 +5,13 @@ A figure with an interval is `{"value", "low", "high"}`; everything returned her
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     Floats = npt.NDArray[np.floating[Any]]
     Ints = npt.NDArray[np.integer[Any]]
     Bools = npt.NDArray[np.bool_]
@@ -187,18 +186,17 @@ def mean_figure(values: Floats | Bools) -> Figure:
 
 def median_figure(values: Floats) -> Figure:
     """The median of values (n)."""
-    drawn = [np.median(values[rows]) for rows in _resamples(len(values))]
-    return _figure(np.median(values), np.array(drawn))
+    return _figure(np.median(values), np.median(values[_resamples(len(values))], axis=1))
 
 
-def _resamples(count: int, seed: int = SEED) -> Iterator[Ints]:
-    """Rows of each resample: the same ones for every figure of one data set."""
-    rng = np.random.default_rng(seed)
-    return (rng.integers(0, count, count) for _ in range(RESAMPLES))
+@lru_cache(maxsize=2)
+def _resamples(count: int, seed: int = SEED) -> Ints:
+    """Rows (RESAMPLES, count) to draw: the same ones for every figure of one data set."""
+    return np.random.default_rng(seed).integers(0, count, (RESAMPLES, count))
 
 
 def _resampled_means(values: Floats | Bools, seed: int) -> Floats:
-    return np.array([values[rows].mean() for rows in _resamples(len(values), seed)])
+    return np.asarray(values[_resamples(len(values), seed)].mean(1))
 
 
 def _figure(value: float | np.floating[Any], drawn: Floats) -> Figure:

@@ -58,15 +58,3 @@ def test_help_tells_the_whole_way(
         run(monkeypatch, "--help")
     said = capsys.readouterr().out
     assert all(word in said for word in ("train", "evaluate", "report", "DATASET", "conversion"))
-
-
-def test_report_draws_from_the_sidecars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("matplotlib", reason="the train extra is not installed")
-    for name in ("emotion", "age"):
-        (tmp_path / f"{name}.json").write_bytes((MODELS / f"{name}.json").read_bytes())
-    assert run(monkeypatch, "report", "--models", tmp_path) == 0
-    text = (tmp_path / "REPORT.md").read_text()
-    assert "macro-F1" in text
-    assert "| happiness |" in text
-    for name in ("emotion", "age"):
-        assert (tmp_path / f"{name}.png").stat().st_size > 5000

@@ -1,0 +1,187 @@
+"""The report: measured on two faces in every layout, written again without data."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from device.vision.runtime import ModelError, read_sidecar
+from tests.training.tiny import lay_out
+from tests.vision.faces import MODELS
+from training.__main__ import main
+from training.data import Sample
+from training.report import measure_report, report_text
+from training.report.ablation import ablation
+from training.report.measure import OURS, SECTIONS
+from training.report.robustness import pick
+from training.report.stored import load_report
+from training.report.text import bullets
+
+NAMES = ("face", "emotion", "age")
+
+
+def place_models(folder: Path) -> Path:
+    folder.mkdir()
+    for name in NAMES:
+        for suffix in (".json", ".tflite"):
+            shutil.copy(MODELS / f"{name}{suffix}", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models with the report of two faces beside them."""
+    models = place_models(tmp_path_factory.mktemp("report") / "models")
+    with pytest.MonkeyPatch.context() as patch:
+        data = lay_out(tmp_path_factory.mktemp("data"), patch)
+        skipped = measure_report(models, data)
+    assert set(skipped) == {"fer", "faceres"}
+    return models
+
+
+def text_of(models: Path) -> str:
+    sidecars = {name: read_sidecar(models / f"{name}.json") for name in NAMES}
+    return report_text(models, load_report(models), sidecars)
+
+
+def test_every_section_is_measured_and_told(measured: Path) -> None:
+    report = load_report(measured)
+    assert set(report["measured"]) == set(SECTIONS)
+    for section in report["measured"].values():
+        assert section["seconds"] >= 0
+        assert section["models"]["face"] == read_sidecar(measured / "face.json").sha256[:12]
+    text = text_of(measured)
+    for head in (
+        "## Emotion",
+        "### Through the whole chain",
+        "### On another data set: FER+",
+        "## Age",
+        "### By group of people",
+        "### On another data set: FairFace",
+        "## Robustness",
+        "## Face detector",
+        "## Cost",
+        "## Not measured in the last run",
+    ):
+        assert f"\n{head}\n" in text
+    assert "other model files" not in text
+    assert "{" not in text
+    assert "nan" not in text
+
+
+def test_groups_and_corruptions_are_all_there(measured: Path) -> None:
+    figures = load_report(measured)["measured"]
+    assert figures["age"]["readers"][OURS]["count"] == 2
+    assert set(figures["age"]["groups"]["gender"]["groups"]) == {"female", "male"}
+    assert figures["fairface"]["groups"]["race"]["groups"]["white"]["count"] == 2
+    harmed = figures["robust emotion"]["harmed"]
+    assert len(harmed) == 15
+    assert all(len(strengths) == 3 for strengths in harmed.values())
+    cost = figures["cost"]["models measured"]["emotion"]
+    assert cost["multiply_adds"] == read_sidecar(measured / "emotion.json").metrics["multiply_adds"]
+
+
+def test_what_is_not_measured_again_is_kept_and_a_changed_model_is_told(
+    measured: Path, tmp_path: Path
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(measured, models)
+    report = load_report(models)
+    report["measured"]["emotion"]["readers"]["fer"] = report["measured"]["emotion"]["readers"][OURS]
+    report["measured"]["emotion"]["models"]["emotion"] = "0" * 12
+    (models / "report.json").write_text(json.dumps(report))
+    assert "other model files" in text_of(models)
+    skipped = measure_report(models, tmp_path / "nowhere")
+    assert set(SECTIONS) - {"cost"} <= set(skipped)
+    again = load_report(models)["measured"]
+    assert set(again) == set(SECTIONS)
+    assert set(again["emotion"]["readers"]) == {OURS, "fer"}
+    text = text_of(models)
+    assert "`fer`" in text
+    assert "Figures of an earlier run stand above" in text
+
+
+def test_a_trial_on_some_faces_says_so(measured: Path, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(measured, models)
+    report = load_report(models)
+    report["measured"]["age"]["every"] = 50
+    (models / "report.json").write_text(json.dumps(report))
+    assert "A trial on one face in 50" in text_of(models)
+
+
+def test_the_command_writes_everything_without_data(
+    measured: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib", reason="the train extra is not installed")
+    models = tmp_path / "models"
+    shutil.copytree(measured, models)
+    assert main(["report", "--models", str(models)]) == 0
+    assert "REPORT.md" in capsys.readouterr().out
+    report = (models / "REPORT.md").read_text()
+    pictures = {path.name for path in models.glob("*.png")}
+    assert len(pictures) == 5
+    for name in pictures:
+        assert f"({name})" in report
+        assert (models / name).stat().st_size > 5000
+    card = (models / "MODEL_CARD.md").read_text()
+    for word in ("Article 5(1)(f)", "proof of age", "non-commercial research", "How to repeat"):
+        assert word in card
+    for name in NAMES:
+        assert f"`{name}`" in card
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"measured": {}}', "{"])
+def test_no_report_names_the_mend(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "report.json").write_text(content)
+    with pytest.raises(ModelError, match="--data"):
+        load_report(tmp_path)
+
+
+RUNS: list[dict[str, Any]] = [
+    {"task": "age", "name": "base", "what": "all", "valid": {"mean_absolute_error": 5.0}},
+    {"task": "emotion", "name": "base", "what": "all", "valid": {"accuracy": 0.84}, "seed": 1},
+    {"task": "emotion", "name": "base", "what": "all", "valid": {"accuracy": 0.86}, "seed": 2},
+    {"task": "emotion", "name": "plain", "what": "no tricks", "valid": {"macro_f1": 0.7}},
+]
+
+
+def test_ablation_and_seeds(tmp_path: Path) -> None:
+    assert ablation(tmp_path) is None
+    (tmp_path / "ablation.json").write_text(json.dumps([{**run, "minutes": 3} for run in RUNS]))
+    text = ablation(tmp_path)
+    assert text is not None
+    assert "| base | all | 2 | 85.00 ± 1.41 % |  | 3 |" in text
+    assert "| plain | no tricks | 1 |  | 70.00 % | 3 |" in text
+    assert "| base | all | 1 | 5.00 | 3 |" in text
+    (tmp_path / "ablation.json").write_text('[{"task": "age"}]')
+    with pytest.raises(ModelError, match=r"ablation\.json"):
+        ablation(tmp_path)
+
+
+def test_whatever_a_sidecar_says_is_shown() -> None:
+    text = bullets(
+        {
+            "bytes": 1083984,
+            "eye error": {"value": 0.03, "low": 0.02, "high": 0.04},
+            "recall": {"4-6 %": {"faces": 3, "recall": 0.8}, "6-12 %": {"recall": 0.93}},
+        }
+    )
+    assert "- bytes: 1,083,984" in text
+    assert "- eye error: 0.03 (0.02 to 0.04)" in text
+    assert "| 4-6 % | 3 | 0.8 |" in text
+    assert "| 6-12 % |  | 0.93 |" in text
+
+
+def test_a_subset_keeps_every_label_in_its_share() -> None:
+    chosen = [Sample(Path(f"{n:04}"), int(n % 10 == 0)) for n in range(1000)]
+    picked = pick(chosen, 100)
+    assert len({sample.path for sample in picked}) == 100
+    assert sum(sample.label == 1 for sample in picked) == 10
+    assert picked == pick(chosen, 100) == sorted(picked)
+    assert pick(chosen[:7], 100) == chosen[:7]

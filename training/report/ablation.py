@@ -1,0 +1,99 @@
+"""What each ingredient of training gave, and how much another seed gives.
+
+`models_tflite/ablation.json` is a list of runs, each
+`{"task": "emotion"|"age", "name": RECIPE, "what": WORDS, "valid": {SCORE: NUMBER}, "minutes": N}`
+and, where known, `"seed": N` and `"test": {SCORE: NUMBER}`. Scores are named as in
+`training.metrics`: `accuracy` and `macro_f1` are shares, `mean_absolute_error` is years. Runs of
+one task and name differ in their seed only: they are shown as mean ± standard deviation.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from device.vision.runtime import ModelError
+from training.report.text import table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "ablation.json"
+SHARES = ("accuracy", "macro_f1", "interval_coverage", "calibration_error")
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One training run."""
+
+    task: str
+    name: str
+    what: str
+    valid: dict[str, float]
+    minutes: float
+    seed: int | None = None
+    test: dict[str, float] = {}
+
+
+def ablation(models: Path) -> str | None:
+    """The section, None where nothing is known; ModelError where the file is malformed."""
+    path = models / NAME
+    if not path.exists():
+        return None
+    try:
+        runs = msgspec.json.decode(path.read_bytes(), type=list[Run])
+    except msgspec.DecodeError as error:
+        raise ModelError(f"{path} is no list of runs ({error}): see {__name__}") from error
+    tasks = dict.fromkeys(run.task for run in runs)
+    parts = [_task(task, [run for run in runs if run.task == task]) for task in tasks]
+    return "\n\n".join(
+        [
+            "## What each ingredient gave",
+            (
+                "Float models on the validation part, so that nothing was chosen on the test part; "
+                "± is the standard deviation between seeds, where more than one was tried."
+            ),
+            *parts,
+        ]
+    )
+
+
+def _task(task: str, runs: list[Run]) -> str:
+    recipes: dict[str, list[Run]] = {}
+    for run in runs:
+        recipes.setdefault(run.name, []).append(run)
+    columns = [
+        (part, score)
+        for part in ("valid", "test")
+        for score in dict.fromkeys(key for run in runs for key in _scores(run, part))
+    ]
+    head = [task, "what", "runs", *(f"{p}: {s.replace('_', ' ')}" for p, s in columns), "minutes"]
+    rows = [
+        [
+            name,
+            each[0].what,
+            str(len(each)),
+            *(
+                _spread([_scores(r, p)[s] for r in each if s in _scores(r, p)], s in SHARES)
+                for p, s in columns
+            ),
+            f"{statistics.mean(run.minutes for run in each):.0f}",
+        ]
+        for name, each in recipes.items()
+    ]
+    return table(head, rows)
+
+
+def _scores(run: Run, part: str) -> dict[str, float]:
+    return run.valid if part == "valid" else run.test
+
+
+def _spread(values: list[float], is_share: bool) -> str:
+    if not values:
+        return ""
+    scale, unit = (100, " %") if is_share else (1, "")
+    text = f"{scale * statistics.mean(values):.2f}"
+    if len(values) > 1:
+        text += f" ± {scale * statistics.stdev(values):.2f}"
+    return text + unit

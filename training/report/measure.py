@@ -1,0 +1,195 @@
+"""Measures everything that the report shows and that needs data."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from device.types import AgeGroup
+from device.vision.runtime import Model
+from training.baselines import Baseline
+from training.data import DataError, Years, samples
+from training.evaluate import evaluate_scenes, open_detector, read_faces, reader, score
+from training.metrics import by_group, interval_metrics, mean_figure
+from training.report.cost import cost
+from training.report.robustness import robustness
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from device.vision.detect import BlazeDetector
+    from training.data import Sample
+    from training.evaluate import Read
+
+    Section = dict[str, Any]
+    Values = npt.NDArray[np.float64]
+
+log = logging.getLogger(__name__)
+
+OURS = "Attune"
+DETECTOR = "face"
+
+
+class Bench(NamedTuple):
+    """What a run measures with; `every` takes each n-th face only, to try the report out."""
+
+    models: Path
+    data: Path
+    baselines: Sequence[Baseline] = ()
+    every: int = 1
+
+    def detector(self) -> BlazeDetector:
+        """The device's, fresh."""
+        return open_detector(self.models)
+
+    def readers(self, task: str) -> dict[str, Read]:
+        """Ours and the baselines of a task."""
+        model = Model(self.models, task)
+        others = {each.name: each.read for each in self.baselines if each.task == task}
+        return {OURS: reader(model), **others}
+
+    def samples(self, task: str, folder: str) -> list[Sample]:
+        """The test part of the data set in a folder."""
+        return samples(task, self.data / folder, "test")[:: self.every]
+
+
+def measure(bench: Bench) -> tuple[dict[str, Section], dict[str, str]]:
+    """Sections by name, and the reason why each of the others was skipped."""
+    done: dict[str, Section] = {}
+    skipped = {}
+    for name, section in SECTIONS.items():
+        started = time.monotonic()
+        try:
+            figures = section(bench)
+        except DataError as error:
+            skipped[name] = str(error)
+            log.warning("%s is skipped: %s", name, error)
+            continue
+        taken = round(time.monotonic() - started, 1)
+        done[name] = {**figures, "every": bench.every, "seconds": taken}
+    return done, skipped
+
+
+def _emotion(bench: Bench) -> Section:
+    chosen = bench.samples("emotion", "rafdb")
+    return _read_emotions(bench, chosen)
+
+
+def _ferplus(bench: Bench) -> Section:
+    return _read_emotions(bench, bench.samples("emotion", "ferplus"))
+
+
+def _read_emotions(bench: Bench, chosen: list[Sample]) -> Section:
+    readings = read_faces(chosen, bench.detector(), bench.readers("emotion"))
+    labels = np.array([sample.label for sample in chosen], np.int64)
+    return {
+        "found": mean_figure(readings.found),
+        "readers": {n: score("emotion", rows, labels) for n, rows in readings.rows.items()},
+    }
+
+
+def _age(bench: Bench) -> Section:
+    chosen = bench.samples("age", "UTKFace")
+    readings = read_faces(chosen, bench.detector(), bench.readers("age"))
+    years = np.array([sample.label for sample in chosen], np.int64)
+    ours = readings.rows[OURS][:, 0]
+    error = np.abs(ours - years)
+    return {
+        "found": mean_figure(readings.found),
+        "readers": {n: score("age", rows, years) for n, rows in readings.rows.items()},
+        "groups": {
+            **_people(chosen, error),
+            "age group": by_group(error, np.array([AgeGroup.of(age).value for age in years])),
+        },
+        "points": {"true": years.tolist(), "read": np.round(ours, 1).tolist()},
+    }
+
+
+def _fairface(bench: Bench) -> Section:
+    chosen = bench.samples("age", "fairface")
+    readings = read_faces(chosen, bench.detector(), bench.readers("age"))
+    known = [sample.label for sample in chosen if isinstance(sample.label, Years)]
+    groups = sorted(set(known))
+    labels = np.array([groups.index(label) for label in known])
+    ours = readings.rows[OURS][:, 0]
+    inside = np.array([low <= age < high + 1 for age, (low, high) in zip(ours, known, strict=True)])
+    return {
+        "found": mean_figure(readings.found),
+        "readers": {
+            name: interval_metrics(rows[:, 0], groups, labels)
+            for name, rows in readings.rows.items()
+        },
+        "groups": {
+            **_people(chosen, inside),
+            "age group": by_group(inside, np.array([f"{low}-{high}" for low, high in known])),
+        },
+    }
+
+
+def _people(chosen: Sequence[Sample], values: Values | npt.NDArray[np.bool_]) -> Section:
+    """Values by gender, by race and by both, of those whose publisher says them."""
+    said = np.array([s.gender is not None and s.race is not None for s in chosen])
+    genders = np.array([str(sample.gender) for sample in chosen])[said]
+    races = np.array([str(sample.race) for sample in chosen])[said]
+    both = np.array([f"{race}, {gender}" for race, gender in zip(races, genders, strict=True)])
+    return {
+        "gender": by_group(values[said], genders),
+        "race": by_group(values[said], races),
+        "race and gender": by_group(values[said], both),
+    }
+
+
+def _scenes(bench: Bench) -> Section:
+    return evaluate_scenes(bench.models, bench.data / "rafdb", every=bench.every)
+
+
+def _robust_emotion(bench: Bench) -> Section:
+    chosen = bench.samples("emotion", "rafdb")
+    return robustness("emotion", chosen, bench.detector(), bench.readers("emotion")[OURS])
+
+
+def _robust_age(bench: Bench) -> Section:
+    chosen = bench.samples("age", "UTKFace")
+    return robustness("age", chosen, bench.detector(), bench.readers("age")[OURS])
+
+
+def _cost(bench: Bench) -> Section:
+    figures: Section = {name: cost(bench.models, name) for name in (DETECTOR, "emotion", "age")}
+    for each in bench.baselines:
+        figures[each.name] = {
+            "what": each.what,
+            "multiply_adds": each.multiply_adds,
+            "bytes": each.bytes,
+        }
+    return {"models measured": figures}
+
+
+SECTIONS: dict[str, Callable[[Bench], Section]] = {
+    "cost": _cost,
+    "emotion": _emotion,
+    "age": _age,
+    "ferplus": _ferplus,
+    "fairface": _fairface,
+    "scenes": _scenes,
+    "robust emotion": _robust_emotion,
+    "robust age": _robust_age,
+}
+"""What is measured, cheap parts first."""
+
+MEASURES = {
+    "emotion": ("emotion", DETECTOR),
+    "age": ("age", DETECTOR),
+    "ferplus": ("emotion", DETECTOR),
+    "fairface": ("age", DETECTOR),
+    "scenes": ("emotion", DETECTOR),
+    "robust emotion": ("emotion", DETECTOR),
+    "robust age": ("age", DETECTOR),
+    "cost": ("emotion", "age", DETECTOR),
+}
+"""The models that each section's figures are of."""

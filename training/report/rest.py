@@ -1,0 +1,119 @@
+"""The report's words on robustness, the detector and what models cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from training.report.cost import pi4_milliseconds
+from training.report.text import bullets, megas, percent, share, table, years
+
+if TYPE_CHECKING:
+    from device.vision.runtime import Sidecar
+
+Section = dict[str, Any]
+HERTZ = 8
+
+
+def robust(emotion: Section | None, age: Section | None) -> str:
+    """What is left under harm, of whichever was measured."""
+    counts = [f"{each['count']:,}" for each in (emotion, age) if each]
+    parts = [
+        "## Robustness",
+        (
+            "Fifteen kinds of harm in three strengths, done to the publisher's crop before the "
+            f"face is found in it; seeded, {' and '.join(dict.fromkeys(counts))} faces of each "
+            "test part, drawn with each label in its natural share. Cells: the figure "
+            "and the share of faces whose eyes were still found."
+        ),
+    ]
+    if emotion:
+        parts += [_harm("emotion, accuracy", emotion, lambda f: share(f["value"]))]
+        parts += [_left(emotion, percent)]
+    if age:
+        parts += [_harm("age, mean absolute error", age, lambda f: f"{f['value']:.1f}")]
+        parts += [_left(age, years)]
+    parts += ["![Figures under each kind of harm](robustness.png)"]
+    return "\n\n".join(parts)
+
+
+def _harm(title: str, section: Section, shown: Any) -> str:  # noqa: ANN401 - of a figure
+    def cell(figures: Section) -> str:
+        return f"{shown(figures['score'])} ({100 * figures['found']:.0f} %)"
+
+    rows = [
+        [name, *(cell(figures) for figures in strengths)]
+        for name, strengths in section["harmed"].items()
+    ]
+    clean = ["**clean**", *[f"**{cell(section['clean'])}**"] * 3]
+    return table([title, "mild", "middling", "harsh"], [clean, *rows])
+
+
+def _left(section: Section, shown: Any) -> str:  # noqa: ANN401 - percent or years
+    clean, mean = section["clean"], section["mean"]
+    return (
+        f"Mean of all {3 * len(section['harmed'])}: {shown(mean['score'])}, eyes found in "
+        f"{share(mean['found'])}; clean: {shown(clean['score'])}, {share(clean['found'])}."
+    )
+
+
+def detector(sidecar: Sidecar) -> str:
+    """Whatever the detector's sidecar says it was measured at."""
+    return "\n\n".join(
+        [
+            "## Face detector",
+            (
+                f"{sidecar.intended_use[:1].upper()}{sidecar.intended_use[1:]}. "
+                f"Licence: {sidecar.licence}."
+            ),
+            bullets(sidecar.metrics),
+        ]
+    )
+
+
+def cost(section: Section) -> str:
+    """Multiply-adds, size and time."""
+    models = section["models measured"]
+    runtimes = list(
+        dict.fromkeys(r for each in models.values() for r in each.get("milliseconds", {}))
+    )
+    rows = [
+        [
+            name if "what" not in each else f"`{name}`: {each['what']}",
+            megas(each["multiply_adds"]),
+            f"{each['bytes'] / 1e3:,.0f} kB",
+            *(f"{each['milliseconds'][r]:.2f}" if "milliseconds" in each else "" for r in runtimes),
+            f"{pi4_milliseconds(each):.1f}" if "arithmetic" in each else "",
+        ]
+        for name, each in models.items()
+    ]
+    own = {name: pi4_milliseconds(each) for name, each in models.items() if "arithmetic" in each}
+    # A face in view: found, looked at once more, and both models see it and its mirror image.
+    whole = 2 * sum(own.values())
+    return "\n\n".join(
+        [
+            "## Cost",
+            (
+                "One run of each network: one thread here (the fastest of many runs, for a busy "
+                "machine only makes it slower), and an **estimate** for a Raspberry Pi 4 with two "
+                "threads, which nobody measured."
+            ),
+            table(
+                [
+                    "model",
+                    "multiply-adds",
+                    "size",
+                    *(f"ms, {r}" for r in runtimes),
+                    "ms on a Pi 4, estimated",
+                ],
+                rows,
+            ),
+            (
+                "The estimate: XNNPACK's README gives 24 ms (int8) and 77 ms (float) for the 569 "
+                "million multiply-adds of MobileNet v1 on all four cores of a Pi 4; two cores are "
+                "taken to do half of that. One face in a frame costs two looks of the detector "
+                "and, with the mirror image, two of each other model: about "
+                f"**{whole:.0f} ms of the {1000 / HERTZ:.0f} ms** that {HERTZ} looks a second "
+                "leave. Capture, resizing and cutting come on top; `attune bench` measures all."
+            ),
+        ]
+    )
