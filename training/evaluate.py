@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from device.ports import Image
     from device.types import Box, Detection
+    from device.vision.look import CropDetector
     from training.data import Sample
 
     Floats = npt.NDArray[np.float64]
@@ -97,7 +98,7 @@ def evaluate_scenes(
     }
 
 
-def open_detector(models: Path, runtime: str | None = None) -> BlazeDetector:
+def open_detector(models: Path, runtime: str | None = None) -> CropDetector:
     """The device's detector."""
     return BlazeDetector(Model(models, "face", runtime=runtime))
 
@@ -123,7 +124,7 @@ def reader(model: Model) -> Read:
 
 
 def read_faces(
-    chosen: Sequence[Sample], detector: BlazeDetector, readers: dict[str, Read]
+    chosen: Sequence[Sample], detector: CropDetector, readers: dict[str, Read]
 ) -> Readings:
     """What readers say of each sample, every one a picture of one face; one detection serves
     all of them."""

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     Floats = npt.NDArray[np.floating[Any]]
     Ints = npt.NDArray[np.integer[Any]]
     Bools = npt.NDArray[np.bool_]
@@ -101,13 +103,16 @@ def interval_metrics(ages: Floats, groups: list[tuple[int, int]], labels: Ints) 
     }
 
 
-def by_group(values: Floats | Bools, groups: npt.NDArray[np.str_]) -> dict[str, Any]:
+def by_group(
+    values: Floats | Bools, groups: npt.NDArray[np.str_], order: Sequence[str] | None = None
+) -> dict[str, Any]:
     """The mean of `values` (n) in each group, by name (n), and the widest gap between two.
 
-    The gap is between groups of at least `FEW` faces; its interval takes those two as given, so
-    it is no test of whether the groups differ.
+    Groups come as in `order`, by name without; those that nobody is of are left out. The gap is
+    between groups of at least `FEW` faces; its interval takes those two as given, so it is no test
+    of whether the groups differ.
     """
-    names = sorted(set(groups.tolist()))
+    names = [name for name in order or np.unique(groups).tolist() if (groups == name).any()]
     rows = {
         name: {"count": int((groups == name).sum()), "mean": mean_figure(values[groups == name])}
         for name in names

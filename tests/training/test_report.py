@@ -18,7 +18,7 @@ from training.report import measure_report, report_text
 from training.report.ablation import ablation
 from training.report.measure import OURS, SECTIONS
 from training.report.robustness import pick
-from training.report.stored import load_report
+from training.report.stored import is_current, load_report
 from training.report.text import bullets
 
 NAMES = ("face", "emotion", "age")
@@ -185,3 +185,26 @@ def test_a_subset_keeps_every_label_in_its_share() -> None:
     assert sum(sample.label == 1 for sample in picked) == 10
     assert picked == pick(chosen, 100) == sorted(picked)
     assert pick(chosen[:7], 100) == chosen[:7]
+
+
+def test_a_detectors_deep_figures_are_shown_whole() -> None:
+    row = {"faces": 5, "recall": 0.95123, "eyes": None}
+    test = {"part": "test", "by_width": {"4-6 %": row, "6-12 %": row}, "milliseconds": {"ours": 3}}
+    text = bullets({"test": {**test, "teacher": {"YuNet": {"at 0.5": test, "faces": 3}}}})
+    assert "**test**" in text
+    assert "- part: test" in text
+    assert "- milliseconds: ours 3" in text
+    assert "**test, by_width**" in text
+    assert text.count("| 4-6 % | 5 | 0.9512 |  |") == 2
+    assert "**test, teacher, YuNet, at 0.5, by_width**" in text
+    assert "{" not in text
+
+
+def test_the_committed_report_says_what_the_sidecars_say() -> None:
+    if not (MODELS / "report.json").exists():
+        pytest.skip("nothing was measured yet")
+    measured = load_report(MODELS)["measured"]
+    for name, score in (("emotion", "accuracy"), ("age", "mean_absolute_error")):
+        if name in measured and is_current(MODELS, measured[name]):
+            test = read_sidecar(MODELS / f"{name}.json").metrics["test"]
+            assert measured[name]["readers"][OURS][score] == test[score]

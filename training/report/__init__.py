@@ -13,6 +13,7 @@ from training.report.ablation import ablation
 from training.report.card import card
 from training.report.measure import DETECTOR, Bench, measure
 from training.report.stored import is_current, load_report, save_report
+from training.report.summary import summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +96,7 @@ def _sections(
     harmed = [each for each in robust if each]
     warnings = dict.fromkeys(line for each in harmed for line in _warnings(models, each))
     return [
+        summary(measured),
         shown("emotion", emotion.emotion),
         shown("scenes", emotion.scenes),
         shown("ferplus", emotion.ferplus),

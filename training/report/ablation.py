@@ -82,7 +82,7 @@ def _task(task: str, runs: list[Run]) -> str:
         ]
         for name, each in recipes.items()
     ]
-    return table(head, rows)
+    return table(head, rows, words=2)
 
 
 def _scores(run: Run, part: str) -> dict[str, float]:

@@ -79,9 +79,9 @@ def fairface(section: Section) -> str:
         [
             "### On another data set: FairFace",
             (
-                f"A held-out tenth, {ours['count']:,} faces balanced over seven races "
-                "(`training/splits/fairface.csv`), whose ages are known as groups only. Eyes were "
-                f"found in {percent(section['found'])}."
+                f"A held-out tenth, {ours['count']:,} faces, each age group, gender and race in "
+                "its share (`training/splits/fairface.csv`); ages are known as groups only. Eyes "
+                f"were found in {percent(section['found'])}."
             ),
             table(
                 [

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 Section = dict[str, Any]
 
 FORBIDDEN = """\
-- **At work or in education, to read people's emotions.** The European Union forbids it: \
-Regulation (EU) 2024/1689 (AI Act), Article 5(1)(f). Anywhere outside of one's own household, \
-systems that recognise emotions are high-risk (Annex III, 1(c)), and the people seen must be told \
-(Article 50(3)).
+- **At work or in education, to read people's emotions.** The European Union forbids it but for \
+medical or safety reasons: Regulation (EU) 2024/1689 (AI Act), Article 5(1)(f). Anywhere outside \
+of one's own household, systems that recognise emotions are high-risk (Annex III, 1(c)), and the \
+people seen must be told (Article 50(3)).
 - **To decide anything about a person**: no hiring, letting, lending, policing, insurance, \
 teaching, advertising or access.
 - **As a proof of age.** The interval is wrong for one face in five by design.
@@ -48,6 +48,7 @@ def card(sidecars: dict[str, Sidecar], measured: dict[str, Section]) -> str:
                     ]
                     for name, each in sidecars.items()
                 ],
+                words=4,
             ),
             (
                 "They run on the device alone: no picture, crop or embedding is kept or sent. Mood "

@@ -65,7 +65,7 @@ def _reliability(section: Section, folder: Path) -> Path:
     rows = section["readers"][OURS]["reliability"]
     below.bar([r["confidence"] for r in rows], [r["count"] for r in rows], 0.05, color=BLUE)
     below.set(xlabel="probability of the guess", ylabel=f"faces ({OURS})")
-    axes.set(ylabel="share that is right", title="RAF-DB test part: reliability", ylim=(0, 1))
+    axes.set(ylabel="share that is right", title="RAF-DB test part: reliability", ylim=(0, 1.03))
     axes.legend()
     axes.grid(alpha=0.3)
     return _saved(figure, folder / "emotion-reliability.png")
@@ -138,11 +138,11 @@ def _robustness(sections: list[tuple[str, Section]], folder: Path) -> Path:
         values = np.array([[each["score"]["value"] for each in row] for row in rows.values()])
         if name == "robust emotion":
             texts = [[f"{100 * v:.0f} %" for v in row] for row in values]
-            _cells(axes, values, texts, "RdYlGn", (values.min(), values.max()))
+            _cells(axes, values, texts, "RdYlBu", (values.min(), values.max()))
             axes.set_title(f"Emotion: accuracy, {section['count']:,} faces")
         else:
             texts = [[f"{v:.1f}" for v in row] for row in values]
-            _cells(axes, values, texts, "RdYlGn_r", (values.min(), values.max()))
+            _cells(axes, values, texts, "RdYlBu_r", (values.min(), values.max()))
             axes.set_title(f"Age: mean error in years, {section['count']:,} faces")
         axes.set_xticks(range(3), ["mild", "middling", "harsh"])
         axes.set_yticks(range(len(rows)), list(rows))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from device.vision.detect import BlazeDetector
+    from device.vision.look import CropDetector
     from training.data import Sample
     from training.evaluate import Read
 
@@ -44,7 +44,7 @@ class Bench(NamedTuple):
     baselines: Sequence[Baseline] = ()
     every: int = 1
 
-    def detector(self) -> BlazeDetector:
+    def detector(self) -> CropDetector:
         """The device's, fresh."""
         return open_detector(self.models)
 
@@ -105,7 +105,11 @@ def _age(bench: Bench) -> Section:
         "readers": {n: score("age", rows, years) for n, rows in readings.rows.items()},
         "groups": {
             **_people(chosen, error),
-            "age group": by_group(error, np.array([AgeGroup.of(age).value for age in years])),
+            "age group": by_group(
+                error,
+                np.array([_words(AgeGroup.of(age)) for age in years]),
+                [_words(group) for group in AgeGroup],
+            ),
         },
         "points": {"true": years.tolist(), "read": np.round(ours, 1).tolist()},
     }
@@ -127,9 +131,17 @@ def _fairface(bench: Bench) -> Section:
         },
         "groups": {
             **_people(chosen, inside),
-            "age group": by_group(inside, np.array([f"{low}-{high}" for low, high in known])),
+            "age group": by_group(
+                inside,
+                np.array([f"{low}-{high}" for low, high in known]),
+                [f"{low}-{high}" for low, high in groups],
+            ),
         },
     }
+
+
+def _words(group: AgeGroup) -> str:
+    return group.value.replace("_", " ")
 
 
 def _people(chosen: Sequence[Sample], values: Values | npt.NDArray[np.bool_]) -> Section:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from device.vision.detect import BlazeDetector
+    from device.vision.look import CropDetector
     from training.data import Sample
     from training.evaluate import Read
 
@@ -27,7 +27,7 @@ SEED = 0
 
 
 def robustness(
-    task: str, chosen: Sequence[Sample], detector: BlazeDetector, read: Read
+    task: str, chosen: Sequence[Sample], detector: CropDetector, read: Read
 ) -> dict[str, Any]:
     """Share of emotions read right, or mean absolute error of ages, on at most `FACES` samples.
 

@@ -8,9 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; the first column is of words, the rest of figures."""
-    lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
+    """A table; its first `words` columns are of words, the rest of figures."""
+    rule = "|---" * words + "|---:" * (len(head) - words) + "|"
+    lines = ["| " + " | ".join(head) + " |", rule]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
@@ -40,11 +41,21 @@ def megas(count: float) -> str:
     return f"{count / 1e6:,.1f} M"
 
 
-def bullets(tree: dict[str, Any]) -> str:
-    """Whatever a sidecar says, as it says it: words as bullets, nested figures as tables."""
-    lines = [f"- {key}: {plain(value)}" for key, value in tree.items() if not _is_table(value)]
-    tables = [f"{key}:\n\n{_tree_table(value)}" for key, value in tree.items() if _is_table(value)]
-    return "\n\n".join((["\n".join(lines)] if lines else []) + tables)
+def bullets(tree: dict[str, Any], title: str = "") -> str:
+    """Whatever a sidecar says, as it says it: figures as bullets, rows of them as tables, deeper
+    trees below their title."""
+    deep = {key: value for key, value in tree.items() if _depth(value) > 1}
+    lines = [f"- {key}: {plain(value)}" for key, value in tree.items() if key not in deep]
+    parts = ["\n".join(lines)] if lines else []
+    if title and parts:
+        parts.insert(0, f"**{title}**")
+    for key, value in deep.items():
+        path = f"{title}, {key}" if title else key
+        if all(_depth(row) == 1 for row in value.values()):
+            parts += [f"**{path}**", _tree_table(value)]
+        else:
+            parts.append(bullets(value, path))
+    return "\n\n".join(parts)
 
 
 def plain(value: object) -> str:
@@ -55,17 +66,16 @@ def plain(value: object) -> str:
         return ", ".join(f"{key} {plain(inner)}" for key, inner in value.items())
     if isinstance(value, list):
         return ", ".join(plain(inner) for inner in value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+    if value is None or isinstance(value, bool) or not isinstance(value, (int, float)):
+        return "" if value is None else str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
-def _is_table(value: object) -> bool:
-    return (
-        isinstance(value, dict)
-        and len(value) > 0
-        and all(isinstance(row, dict) and "low" not in row for row in value.values())
-    )
+def _depth(value: object) -> int:
+    """How many dictionaries lie within each other; a figure with its interval is none."""
+    if not isinstance(value, dict) or set(value) == {"value", "low", "high"}:
+        return 0
+    return 1 + max(map(_depth, value.values()), default=0)
 
 
 def _tree_table(rows: dict[str, dict[str, Any]]) -> str:
