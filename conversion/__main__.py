@@ -6,10 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from conversion.convert import ConversionError, Places, convert
+from conversion.convert import ConversionError, convert
 from device.vision.runtime import ModelError
+from training.crops import Places
 from training.data import DataError
-from training.experiment import EXPERIMENTS
+from training.experiment import OUTPUTS
 
 
 def main() -> int:
@@ -20,25 +21,25 @@ def main() -> int:
         "model and on every runtime present, measure it on the test part, and write it with its "
         "sidecar; a model below its floor is not written.",
     )
-    parser.add_argument("task", choices=sorted(EXPERIMENTS))
-    parser.add_argument("--data", type=Path, required=True, help="the task's data set")
+    parser.add_argument("task", choices=sorted(OUTPUTS))
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument("--model", type=Path, help="default: runs/TASK/TASK.keras")
     parser.add_argument("--models", type=Path, default=Path("models_tflite"), help="written here")
-    parser.add_argument("--cache", type=Path, default=Path("runs/crops"), help="cut faces")
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="eyes found")
     options = parser.parse_args()
     keras_file = options.model or Path("runs", options.task, f"{options.task}.keras")
     if not keras_file.exists():
         parser.error(
             f"{keras_file} is missing: run `python -m training train {options.task}` first"
         )
-    places = Places(options.data, options.models, options.cache)
     try:
-        sidecar = convert(EXPERIMENTS[options.task], keras_file, places)
+        sidecar = convert(keras_file, options.data, Places(options.models, options.cache))
     except (ConversionError, DataError, ModelError) as error:
         print(f"conversion: {error}", file=sys.stderr)
         return 1
     test = sidecar.metrics["test"]
     print({key: test[key] for key in ("accuracy", "mean_absolute_error") if key in test})
+    print(sidecar.metrics["parity"])
     return 0
 
 

@@ -12,26 +12,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import numpy as np
 
+from conversion.floors import MAX_LOSS, shortfalls
 from conversion.quantize import quantize_file
 from device.vision.reader import age_interval, both_ways, softmax
 from device.vision.runtime import CropSpec, InputSpec, Model, Sidecar, available_runtimes
 from training.crops import load_crops
 from training.data import EMOTIONS, MAX_AGE, samples
-from training.evaluate import evaluate
+from training.evaluate import evaluate, score
+from training.experiment import read_plan
 from training.metrics import fit_temperature
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from training.crops import Crops, Labels
+    from training.crops import Crops, Labels, Places
     from training.experiment import Experiment
 
     Logits = npt.NDArray[np.float32]
+    Rows = npt.NDArray[np.float64]
 
 CALIBRATION_IMAGES = 1000
-MAX_LOSS = {"emotion": 0.01, "age": 0.1}
-"""What quantization may cost on the validation part: share of accuracy, years of error."""
-AGREEMENT = {"emotion": 0.98, "age": 0.98}
+AGREEMENT = 0.98
 """Share of validation faces on which two runtimes must say the same (age: within a year)."""
 
 
@@ -39,46 +40,106 @@ class ConversionError(Exception):
     """A model is not good enough to be written; the message says in which respect."""
 
 
-class Places(NamedTuple):
-    """Where things are: the data set, the models' folder, the crops' cache."""
+class Run(NamedTuple):
+    """A training run: its float model, its record and the experiment that it was."""
 
-    data: Path
-    models: Path
-    cache: Path
+    keras_file: Path
+    record: dict[str, Any]
+    plan: Experiment
 
 
-def convert(plan: Experiment, keras_file: Path, places: Places) -> Sidecar:
-    """Quantize, calibrate, compare, measure; write the model if it reaches its floor."""
-    train, valid = (
-        load_crops(plan, samples(plan.task, places.data, part), places, part)
-        for part in ("train", "valid")
+class Faces(NamedTuple):
+    """The faces of one part as the device cuts them: `images` (n, side, side, 3), `labels` (n)."""
+
+    images: npt.NDArray[np.uint8]
+    labels: Labels
+
+
+class Draft(NamedTuple):
+    """A converted model in a folder of its own, and what it costs against the float one."""
+
+    content: bytes
+    sidecar: Sidecar
+    loss: float
+
+
+def convert(keras_file: Path, data: Path, places: Places) -> Sidecar:
+    """Quantize, calibrate, compare, measure; write the model to `places.models` if it reaches its
+    floor.
+
+    `keras_file` has its run's experiment.json beside it. Where quantization costs too much, the
+    fine-tuned model that `python -m training quantize` puts beside it is taken instead. Raises
+    ConversionError, and leaves the model that was there, where that does not help either.
+    """
+    record = json.loads((keras_file.parent / "experiment.json").read_text())
+    plan = read_plan(keras_file.parent)
+    run = Run(keras_file, record, plan)
+    faces = {part: _faces(plan, data, places, part) for part in ("train", "valid", "test")}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for suffix in (".tflite", ".json"):
+            shutil.copy(places.models / f"face{suffix}", folder)
+        draft = _draft(run, faces, folder)
+        rounded = keras_file.with_name(f"{plan.task}-rounded.keras")
+        if draft.loss > MAX_LOSS[plan.task] and rounded.exists():
+            draft = _draft(run, faces, folder, rounded)
+        check_loss(plan.task, draft.loss, keras_file.parent)
+        figures = evaluate(folder, plan.task, data)
+    refuse_short(plan.task, figures)
+    sidecar = msgspec.structs.replace(
+        draft.sidecar, metrics={**draft.sidecar.metrics, "test": figures}
     )
-    rng = np.random.default_rng(plan.seed)
-    chosen = rng.choice(len(train.labels), min(CALIBRATION_IMAGES, len(train.labels)), False)
-    images = device_crops(plan, valid)
-    converted = quantize_file(keras_file, device_crops(plan, train)[np.sort(chosen)], images)
-    with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder)
-        (draft / f"{plan.task}.tflite").write_bytes(converted.content)
-        for suffix in (".tflite", ".json"):
-            shutil.copy(places.models / f"face{suffix}", draft)
-        record = json.loads((keras_file.parent / "experiment.json").read_text())
-        sidecar = describe(plan, converted.content, converted.multiply_adds, record)
-        _write(draft, sidecar)
-        logits = {r: _run(draft, plan.task, r, images) for r in available_runtimes()}
-        best = next(iter(logits.values()))
-        parity = check_parity(plan, converted.logits, logits, valid.labels)
-        sidecar = msgspec.structs.replace(sidecar, calibration=calibrate(plan, best, valid.labels))
-        _write(draft, sidecar)
-        figures = evaluate(draft, plan.task, places.data)
-        sidecar = msgspec.structs.replace(
-            sidecar, metrics={**sidecar.metrics, "parity": parity, "test": figures}
-        )
-        _write(draft, sidecar)
-        check_floor(plan, figures)
-        for suffix in (".tflite", ".json"):
-            shutil.copy(draft / f"{plan.task}{suffix}", places.models)
+    install(draft.content, sidecar, places.models)
     return sidecar
+
+
+def _faces(plan: Experiment, data: Path, places: Places, part: str) -> Faces:
+    crops = load_crops(plan, samples(plan.task, data, part), places, f"{plan.task}-{part}")
+    return Faces(device_crops(plan, crops), crops.labels)
+
+
+def _draft(run: Run, faces: dict[str, Faces], folder: Path, rounded: Path | None = None) -> Draft:
+    """Convert and calibrate, and measure both the int8 and the float model.
+
+    `rounded` is converted instead of the float model, if given.
+    """
+    keras_file, record, plan = run
+    valid, test = faces["valid"], faces["test"]
+    both = np.concatenate([valid.images, test.images])
+    rng = np.random.default_rng(plan.seed)
+    count = len(faces["train"].images)
+    chosen = np.sort(rng.choice(count, min(CALIBRATION_IMAGES, count), False))
+    calibration = faces["train"].images[chosen]
+    converted = quantize_file(keras_file, calibration, both)
+    ends = np.split(converted.logits, [len(valid.images)])
+    if rounded is not None:
+        converted = quantize_file(rounded, calibration, both[:1])
+        record = {**record, "rounded": True}
+    sizes = {"multiply_adds": converted.multiply_adds, "bytes": len(converted.content)}
+    refuse_short(plan.task, sizes)
+    (folder / f"{plan.task}.tflite").write_bytes(converted.content)
+    sidecar = describe(plan, converted.content, converted.multiply_adds, record)
+    write_sidecar(folder, sidecar)
+    said = {r: read_all(folder, plan.task, r, valid.images) for r in available_runtimes()}
+    best = next(iter(said))
+    parity = check_runtimes(plan, said)
+    sidecar = msgspec.structs.replace(
+        sidecar, calibration=calibrate(plan, said[best], valid.labels)
+    )
+    before = answers(plan, ends[1], calibrate(plan, ends[0], valid.labels))
+    after = answers(plan, read_all(folder, plan.task, best, test.images), sidecar.calibration)
+    figures = {
+        name: score(plan.task, rows, test.labels)
+        for name, rows in (("float", before), ("int8", after))
+    }
+    key, sign = ("accuracy", 1) if plan.task == "emotion" else ("mean_absolute_error", -1)
+    values = {name: each[key]["value"] for name, each in figures.items()}
+    loss = round(sign * (values["float"] - values["int8"]), 4)
+    parity = {**values, "loss": loss, **parity}
+    metrics = {**sidecar.metrics, "parity": parity, "float": figures["float"]}
+    sidecar = msgspec.structs.replace(sidecar, metrics=metrics)
+    write_sidecar(folder, sidecar)
+    return Draft(converted.content, sidecar, loss)
 
 
 def device_crops(plan: Experiment, crops: Crops) -> npt.NDArray[np.uint8]:
@@ -108,50 +169,63 @@ def calibrate(plan: Experiment, logits: Logits, labels: Labels) -> dict[str, flo
     }
 
 
-def check_parity(
-    plan: Experiment,
-    reference: Logits,
-    logits: dict[str, Logits],
-    labels: Labels,
-) -> dict[str, float]:
-    """Compare int8 with float, and the runtimes with each other, on the validation part.
-
-    Raises ConversionError where quantization costs too much or the runtimes disagree.
-    """
+def check_runtimes(plan: Experiment, logits: dict[str, Logits]) -> dict[str, float]:
+    """How often each runtime agrees with the first; ConversionError where they differ too much."""
     first, *others = logits
-    before, after = (_score(plan, values, labels) for values in (reference, logits[first]))
-    loss = before - after if plan.task == "emotion" else after - before
-    figures = {"float": round(before, 4), "int8": round(after, 4)}
-    if loss > MAX_LOSS[plan.task]:
-        raise ConversionError(
-            f"int8 costs {plan.task} {loss:.3f} on validation, more than {MAX_LOSS[plan.task]}: "
-            "calibrate on more images or train longer"
-        )
+    figures = {}
     for other in others:
         same = _agreement(plan, logits[first], logits[other])
         figures[f"{first} agrees with {other}"] = round(same, 4)
-        if same < AGREEMENT[plan.task]:
+        if same < AGREEMENT:
             raise ConversionError(f"{first} and {other} agree on {same:.1%} of the faces only")
     return figures
 
 
-def check_floor(plan: Experiment, figures: dict[str, Any]) -> None:
-    """ConversionError where the test part's figure misses the experiment's floor."""
-    if plan.task == "emotion":
-        value, good = figures["accuracy"]["value"], figures["accuracy"]["value"] >= plan.floor
-    else:
-        value = figures["mean_absolute_error"]["value"]
-        good = value <= plan.floor
-    if not good:
+def check_loss(task: str, loss: float, run_folder: Path) -> None:
+    """ConversionError where int8 costs too much.
+
+    On the whole test part, for it is the figure that is published: there, 0.7 % of the faces
+    change their class by quantization, most of them doubtful ones that are lost as often as won,
+    so that the loss of a model that loses nothing has a standard deviation of 0.15 points; on the
+    smaller validation part it has 0.24, near the 0.3 that are allowed.
+    """
+    if loss > MAX_LOSS[task]:
         raise ConversionError(
-            f"{plan.task} reaches {value} on test, its floor is {plan.floor}: not written"
+            f"int8 costs {task} {loss:.4f} on test, more than {MAX_LOSS[task]}: fine-tune it with "
+            f"`python -m training quantize {run_folder}`, then convert again"
         )
 
 
-def _score(plan: Experiment, logits: Logits, labels: Labels) -> float:
+def refuse_short(task: str, figures: dict[str, Any]) -> None:
+    """ConversionError that names each figure short of its floor, and by how much."""
+    short = shortfalls(task, figures)
+    if short:
+        raise ConversionError(f"{task} falls short of its floor: {'; '.join(short)}: not written")
+
+
+def install(content: bytes, sidecar: Sidecar, models: Path) -> None:
+    """Put the model and its sidecar into `models`, both or none.
+
+    Both are whole on the disk before the first is renamed: an end before that leaves the old pair.
+    """
+    (models / f"{sidecar.task}.tflite.part").write_bytes(content)
+    (models / f"{sidecar.task}.json.part").write_bytes(_encoded(sidecar))
+    for suffix in (".tflite", ".json"):
+        (models / f"{sidecar.task}{suffix}.part").replace(models / f"{sidecar.task}{suffix}")
+
+
+def answers(plan: Experiment, logits: Logits, calibration: dict[str, float]) -> Rows:
+    """What the device's reader makes of logits (n, outputs): see `training.evaluate.reader`."""
+    tempered = logits / np.float32(calibration["temperature"])
     if plan.task == "emotion":
-        return float((logits.argmax(1) == labels).mean())
-    return float(np.abs(_years(logits) - labels).mean())
+        return softmax(tempered).astype(np.float64)
+    scale = np.arange(plan.outputs, dtype=np.float32)
+    ages = _years(tempered)
+    ends = np.array(
+        [age_interval(row, scale, calibration["interval_temperature"]) for row in logits]
+    )
+    low, high = np.minimum(ends[:, 0], ages), np.maximum(ends[:, 1], ages)
+    return np.stack([ages, low, high], 1).astype(np.float64)
 
 
 def _agreement(plan: Experiment, one: Logits, other: Logits) -> float:
@@ -164,7 +238,8 @@ def _years(logits: Logits) -> Logits:
     return np.asarray(softmax(logits) @ np.arange(logits.shape[1], dtype=np.float32))
 
 
-def _run(folder: Path, name: str, runtime: str, images: npt.NDArray[np.uint8]) -> Logits:
+def read_all(folder: Path, name: str, runtime: str, images: npt.NDArray[np.uint8]) -> Logits:
+    """Logits (n, outputs) of a model in `folder`, as the device's reader looks."""
     model = Model(folder, name, runtime=runtime)
     return np.stack([both_ways(model, image) for image in images])
 
@@ -182,31 +257,20 @@ def describe(plan: Experiment, content: bytes, cost: int, record: dict[str, Any]
         quantization="int8 input, output, activations and weights (per channel)",
         sha256=hashlib.sha256(content).hexdigest(),
         crop=CropSpec(zoom=plan.zoom),
-        data={**DATA[plan.task], **_origin(record)},
+        data={**DATA[plan.task], "run": record},
         metrics={"multiply_adds": cost, "bytes": len(content)},
         licence=LICENCE,
         intended_use=INTENDED_USE[plan.task],
     )
 
 
-def _origin(record: dict[str, Any]) -> dict[str, Any]:
-    """How many faces a run learned from, and what helped it."""
-    origin: dict[str, Any] = {"faces": record["faces"]}
-    if "extra" in record["faces"]:
-        origin["beside"] = (
-            "the train part of FER+ (Barsoum et al., 2016; images of FER2013, for research), with "
-            f"its votes, in the first {record['extra_share']:.0%} of the epochs"
-        )
-    if record["teachers"]:
-        origin["teachers"] = f"what the runs {' and '.join(record['teachers'])} said, on average"
-    if record["start"] is not None:
-        origin["start"] = f"the weights of {record['start']}, all but the head"
-    return origin
+def write_sidecar(folder: Path, sidecar: Sidecar) -> None:
+    """As `TASK.json`."""
+    (folder / f"{sidecar.task}.json").write_bytes(_encoded(sidecar))
 
 
-def _write(folder: Path, sidecar: Sidecar) -> None:
-    text = msgspec.json.format(msgspec.json.encode(sidecar), indent=2)
-    (folder / f"{sidecar.task}.json").write_bytes(text + b"\n")
+def _encoded(sidecar: Sidecar) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(sidecar), indent=2) + b"\n"
 
 
 LICENCE = (

@@ -3,42 +3,84 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.util
+import json
+import shutil
 from pathlib import Path
 
+import cv2
 import msgspec
 import numpy as np
 import pytest
 
+from conversion import convert as conversion
+from conversion import floors
 from conversion.convert import (
     ConversionError,
     calibrate,
-    check_floor,
-    check_parity,
+    check_loss,
+    check_runtimes,
+    convert,
     describe,
+    install,
 )
 from conversion.quantize import quantize_file
 from device.vision.reader import both_ways
-from device.vision.runtime import Model, available_runtimes
+from device.vision.runtime import Model, available_runtimes, read_sidecar
+from training.crops import Places
+from training.data.base import SPLITS
+from training.evaluate import evaluate
 from training.experiment import EXPERIMENTS
 
 TRAIN_EXTRA = all(importlib.util.find_spec(name) for name in ("tensorflow", "torch"))
+needs_training = pytest.mark.skipif(not TRAIN_EXTRA, reason="the train extra is not installed")
+MODELS = Path(__file__).parents[2] / "models_tflite"
 TINY = dataclasses.replace(EXPERIMENTS["emotion"], side=32, stem=8, stages=((8, 1), (16, 1)))
+RECORD = {"faces": {"train": 9}, "start": "both", **dataclasses.asdict(TINY)}
 
 
-RECORD = {
-    "faces": {"train": 9, "extra": 4},
-    "start": "age",
-    "teachers": ["one", "two"],
-    "extra_share": 0.65,
-}
-
-
-@pytest.mark.skipif(not TRAIN_EXTRA, reason="the train extra is not installed")
-def test_the_file_runs_everywhere_and_says_what_keras_says(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def keras_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained run's."""
     from training.network import Network, save_keras  # noqa: PLC0415 - needs the train extra
 
-    keras_file = tmp_path / "emotion.keras"
-    save_keras(Network(TINY).eval(), TINY, keras_file)
+    folder = tmp_path_factory.mktemp("run")
+    save_keras(Network(TINY).eval(), TINY, folder / "emotion.keras")
+    (folder / "experiment.json").write_text(json.dumps(RECORD))
+    return folder / "emotion.keras"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set in RAF-DB's layout, of noise."""
+    root = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    held_out = (SPLITS / "rafdb.csv").read_text().split()[1:]
+    for label in range(1, 8):
+        names = [f"train/{label}/train_{90000 + label}_aligned.jpg"]
+        names += [f"train/{label}/{name}" for name in held_out[10 * label : 10 * label + 4]]
+        names += [f"test/{label}/test_{90000 + 10 * label + n}_aligned.jpg" for n in range(4)]
+        for name in names:
+            path = root / "DATASET" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), rng.integers(0, 256, (100, 100, 3), np.uint8))
+    return root
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    """A folder with the committed models."""
+    shutil.copytree(MODELS, tmp_path / "models")
+    return Places(tmp_path / "models", tmp_path / "cache")
+
+
+def pair(folder: Path) -> tuple[bytes, bytes]:
+    return (folder / "emotion.tflite").read_bytes(), (folder / "emotion.json").read_bytes()
+
+
+@needs_training
+def test_the_file_runs_everywhere_and_says_what_keras_says(
+    keras_file: Path, tmp_path: Path
+) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), np.uint8)
     made = quantize_file(keras_file, pictures, pictures)
     assert (
@@ -47,10 +89,7 @@ def test_the_file_runs_everywhere_and_says_what_keras_says(tmp_path: Path) -> No
     )
     (tmp_path / "emotion.tflite").write_bytes(made.content)
     sidecar = describe(TINY, made.content, made.multiply_adds, RECORD)
-    assert sidecar.data["faces"] == RECORD["faces"]
-    assert "FER+" in sidecar.data["beside"]
-    assert "age" in sidecar.data["start"]
-    assert "one and two" in sidecar.data["teachers"]
+    assert sidecar.data["run"] == RECORD
     assert sidecar.sha256 == hashlib.sha256(made.content).hexdigest()
     (tmp_path / "emotion.json").write_bytes(msgspec.json.encode(sidecar))
     for runtime in available_runtimes():
@@ -59,40 +98,75 @@ def test_the_file_runs_everywhere_and_says_what_keras_says(tmp_path: Path) -> No
         assert np.abs(said - made.logits).max() < 0.1 * np.abs(made.logits).max()
 
 
-def logits(guess: list[int]) -> np.ndarray:
-    return np.eye(7, dtype=np.float32)[guess] * 9
+@needs_training
+def test_what_an_untrained_network_reaches_is_not_written(
+    keras_file: Path, data: Path, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = pair(places.models)
+    monkeypatch.setitem(floors.MAX_LOSS, "emotion", 1.0)  # a test part of 28 faces says nothing
+    with pytest.raises(ConversionError, match=r"accuracy 0\.\d+ is 0\.\d+ below 0\.87"):
+        convert(keras_file, data, places)
+    assert pair(places.models) == before
 
 
-def test_a_costly_quantization_is_refused() -> None:
-    labels = np.zeros(10, int)
-    good, bad = logits([0] * 10), logits([0] * 9 + [1])
-    assert check_parity(TINY, good, {"litert": good}, labels) == {"float": 1.0, "int8": 1.0}
-    with pytest.raises(ConversionError, match="int8 costs emotion"):
-        check_parity(TINY, good, {"litert": bad}, labels)
+@needs_training
+def test_what_is_too_large_is_refused_unmeasured(
+    keras_file: Path, data: Path, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = pair(places.models)
+    monkeypatch.setitem(floors.FLOORS, "emotion", (floors.Bound("bytes", most=1000),))
+    with pytest.raises(ConversionError, match=r"bytes .* above 1000"):
+        convert(keras_file, data, places)
+    assert pair(places.models) == before
+
+
+@needs_training
+def test_what_is_written_carries_what_evaluate_says(
+    keras_file: Path, data: Path, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(floors.MAX_LOSS, "emotion", 1.0)
+    monkeypatch.setitem(floors.FLOORS, "emotion", ())
+    convert(keras_file, data, places)
+    sidecar = read_sidecar(places.models / "emotion.json")
+    assert sidecar.metrics["test"] == evaluate(places.models, "emotion", data)
+    assert sidecar.metrics["parity"]["int8"] == sidecar.metrics["test"]["accuracy"]["value"]
+    assert sidecar.metrics["parity"]["float"] == sidecar.metrics["float"]["accuracy"]["value"]
+    assert sidecar.metrics["bytes"] == (places.models / "emotion.tflite").stat().st_size
+    assert sidecar.data["run"] == RECORD | {"stages": [list(s) for s in TINY.stages]}
+    assert not list(places.models.glob("*.part"))
+
+
+def test_too_much_lost_by_quantization_is_refused_with_the_mend() -> None:
+    check_loss("emotion", 0.003, Path("runs/emotion"))
+    with pytest.raises(ConversionError, match="training quantize runs/emotion"):
+        check_loss("emotion", 0.0031, Path("runs/emotion"))
 
 
 def test_runtimes_that_disagree_are_refused() -> None:
-    good, bad = logits([0] * 10), logits([0] * 9 + [1])
+    good, bad = (np.eye(7, dtype=np.float32)[g] * 9 for g in ([0] * 10, [0] * 9 + [1]))
+    assert check_runtimes(TINY, {"litert": good, "tflite-runtime": good}) == {
+        "litert agrees with tflite-runtime": 1.0
+    }
     with pytest.raises(ConversionError, match="agree on 90"):
-        check_parity(TINY, good, {"litert": good, "tflite-runtime": bad}, np.zeros(10, int))
+        check_runtimes(TINY, {"litert": good, "tflite-runtime": bad})
 
 
-@pytest.mark.parametrize(
-    ("task", "figure", "value", "good"),
-    [
-        ("emotion", "accuracy", 0.84, True),
-        ("emotion", "accuracy", 0.8399, False),
-        ("age", "mean_absolute_error", 5.5, True),
-        ("age", "mean_absolute_error", 5.51, False),
-    ],
-)
-def test_the_floor_decides(task: str, figure: str, value: float, good: bool) -> None:
-    figures = {figure: {"value": value}}
-    if good:
-        check_floor(EXPERIMENTS[task], figures)
-    else:
-        with pytest.raises(ConversionError, match="not written"):
-            check_floor(EXPERIMENTS[task], figures)
+def test_an_end_while_writing_leaves_the_old_pair(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = pair(places.models)
+    sidecar = describe(TINY, b"new", 1, RECORD)
+
+    def killed(_: object) -> bytes:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(conversion, "_encoded", killed)
+        with pytest.raises(KeyboardInterrupt):
+            install(b"new", sidecar, places.models)
+    assert pair(places.models) == before
+    install(b"new", sidecar, places.models)
+    assert pair(places.models)[0] == b"new"
 
 
 def test_the_age_interval_is_calibrated_to_80_percent() -> None:
