@@ -14,7 +14,7 @@ from torch import Tensor
 
 from training.crops import load_crops
 from training.data import DataError
-from training.loop import load_run, look, score
+from training.loop import has_bfloat16, load_run, look, score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,4 +112,5 @@ def answer(
     if task not in plan.tasks:
         raise DataError(f"{run} learned {plan.task}: it knows nothing of {task}")
     crops = load_crops(plan, chosen, places, name)
-    return look(plan, network, torch.from_numpy(crops.images), flip=flip)[task]
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
+        return look(plan, network, torch.from_numpy(crops.images), flip=flip)[task]

@@ -52,6 +52,11 @@ def train(
     return folder / "best.pt"
 
 
+def has_bfloat16() -> bool:
+    """Whether the processor computes in bfloat16: emulated it would be slower than float32."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
+
+
 def export(folder: Path) -> Path:
     """Write a run's best network as a Keras model."""
     plan, network = load_run(folder)
@@ -91,8 +96,7 @@ class _Run:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, plan.peak_rate, plan.epochs * self.steps, cycle_momentum=False
         )
-        # Emulated bfloat16 would be slower than float32.
-        self.bfloat16 = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
+        self.bfloat16 = has_bfloat16()
         self.epoch, self.best, self.best_epoch = 0, float("-inf"), -1
 
     def train(self) -> None:
@@ -272,7 +276,7 @@ def look(
         logits = torch.cat([network(x) + network(x.flip(-1)) for x in inputs]) / 2
     else:
         logits = torch.cat([network(x) for x in inputs])
-    return {task: logits[:, head].softmax(1) for task, head in plan.heads.items()}
+    return {task: logits[:, head].float().softmax(1) for task, head in plan.heads.items()}
 
 
 def _save(path: Path, state: dict[str, Any]) -> None:
