@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from device.vision.align import align
 from device.vision.reader import age_interval
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from device.ports import Image
     from device.types import Detection
 
+    Image = npt.NDArray[np.uint8]
     Read = Callable[[Image, Detection], Sequence[float]]
 
 FER_MODEL = "fer/data/emotion_model_quantized.tflite"

@@ -23,9 +23,9 @@ from device.vision.align import eyes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from device.ports import Image
     from device.types import Detection
 
+    Image = npt.NDArray[np.uint8]
     Light = npt.NDArray[np.float32]
     Harm = Callable[[Light, Detection, int, np.random.Generator], Light]
 
@@ -45,13 +45,15 @@ def corrupt(image: Image, face: Detection, name: str, severity: int, seed: int) 
 
 
 def _gaussian_noise(x: Light, _: Detection, level: int, rng: np.random.Generator) -> Light:
-    return x + (0.05, 0.1, 0.18)[level] * rng.standard_normal(x.shape, np.float32)
+    noise = rng.standard_normal(x.shape, np.float32)
+    return np.asarray(x + np.float32((0.05, 0.1, 0.18)[level]) * noise, np.float32)
 
 
 def _shot_noise(x: Light, _: Detection, level: int, rng: np.random.Generator) -> Light:
     # By the normal approximation of Poisson's, so that the dice are the same at each strength.
     photons = (80, 25, 8)[level]
-    return x + np.sqrt(x / photons) * rng.standard_normal(x.shape, np.float32)
+    noise = rng.standard_normal(x.shape, np.float32)
+    return np.asarray(x + np.sqrt(x / photons) * noise, np.float32)
 
 
 def _defocus_blur(x: Light, _: Detection, level: int, __: np.random.Generator) -> Light:
@@ -94,12 +96,12 @@ def _low_light(x: Light, _: Detection, level: int, rng: np.random.Generator) -> 
 
 def _contrast(x: Light, _: Detection, level: int, __: np.random.Generator) -> Light:
     middle = x.mean(dtype=np.float32)
-    return (x - middle) * np.float32((0.5, 0.3, 0.15)[level]) + middle
+    return np.asarray((x - middle) * np.float32((0.5, 0.3, 0.15)[level]) + middle, np.float32)
 
 
 def _jpeg(x: Light, _: Detection, level: int, __: np.random.Generator) -> Light:
     quality = (25, 12, 5)[level]
-    _, content = cv2.imencode(".jpg", _pixels(x), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    content = cv2.imencode(".jpg", _pixels(x), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR), np.float32) / 255
 
 
@@ -228,6 +230,7 @@ def _painted(
     """The image with a filled outline over it, its edge smoothed."""
     stencil = np.zeros(x.shape[:2], np.uint8)
     # OpenCV takes points in sixteenths of a pixel.
-    cv2.fillPoly(stencil, [np.rint(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    points = np.rint(outline * 16).astype(np.int32)
+    cv2.fillPoly(stencil, [points], (255,), cv2.LINE_AA, 4)
     share = (stencil.astype(np.float32) / 255 * np.float32(cover))[..., None]
     return np.asarray(x * (1 - share) + np.array(colour, np.float32) * share, np.float32)

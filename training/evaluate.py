@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from device.ports import Image
     from device.types import Box, Detection
     from device.vision.look import CropDetector
     from training.data import Sample
 
+    Image = npt.NDArray[np.uint8]
     Floats = npt.NDArray[np.float64]
     Read = Callable[[Image, Detection], Sequence[float]]
     """What a model says of one face, as a row of numbers."""
@@ -84,7 +84,7 @@ def evaluate_scenes(
             np.argmax(read(image, detector.detect_in_crop(image))) == sample.label,
             len(faces) - found,
         )
-    found = rows[:, 0] > 0
+    seen = rows[:, 0] > 0
     return {
         "part": part,
         "count": len(chosen),
@@ -93,7 +93,7 @@ def evaluate_scenes(
         "found": mean_figure(rows[:, 0]),
         "accuracy": mean_figure(rows[:, 1]),
         "crop_accuracy": mean_figure(rows[:, 2]),
-        "loss": mean_figure(rows[found, 2] - rows[found, 1]) if found.any() else None,
+        "loss": mean_figure(rows[seen, 2] - rows[seen, 1]) if seen.any() else None,
         "false_faces_per_frame": round(float(rows[:, 3].mean()), 4),
     }
 

@@ -113,11 +113,11 @@ def by_group(
     of whether the groups differ.
     """
     names = [name for name in order or np.unique(groups).tolist() if (groups == name).any()]
+    counts = {name: int((groups == name).sum()) for name in names}
     rows = {
-        name: {"count": int((groups == name).sum()), "mean": mean_figure(values[groups == name])}
-        for name in names
+        name: {"count": counts[name], "mean": mean_figure(values[groups == name])} for name in names
     }
-    many = [name for name in names if rows[name]["count"] >= FEW]
+    many = [name for name in names if counts[name] >= FEW]
     if len(many) < 2:
         return {"groups": rows, "gap": None}
     means = {name: values[groups == name].mean() for name in many}

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from device.types import Box
 
 if TYPE_CHECKING:
-    from device.ports import Image
+    Image = npt.NDArray[np.uint8]
 
 WIDTH, HEIGHT = 640, 480
 FACE_WIDTHS = (0.15, 0.40)

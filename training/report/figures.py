@@ -77,9 +77,8 @@ def _scatter(section: Section, folder: Path) -> Path:
     figure, axes = plt.subplots(figsize=(6.6, 5.8), layout="constrained")
     edges = np.arange(0, end + 2, 2)
     counts, *_ = np.histogram2d(true, read, bins=(edges, edges))
-    shown = axes.pcolormesh(
-        edges, edges, np.ma.masked_equal(counts.T, 0), cmap="viridis_r", norm="log"
-    )
+    counts[counts == 0] = np.nan  # nobody there: no colour
+    shown = axes.pcolormesh(edges, edges, counts.T, cmap="viridis_r", norm="log")
     figure.colorbar(shown, label="faces in two years by two years")
     axes.plot([0, end], [0, end], color="black", linewidth=1)
     for off in (-10, 10):

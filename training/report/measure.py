@@ -118,7 +118,7 @@ def _age(bench: Bench) -> Section:
 def _fairface(bench: Bench) -> Section:
     chosen = bench.samples("age", "fairface")
     readings = read_faces(chosen, bench.detector(), bench.readers("age"))
-    known = [sample.label for sample in chosen if isinstance(sample.label, Years)]
+    known = [_years(sample) for sample in chosen]
     groups = sorted(set(known))
     labels = np.array([groups.index(label) for label in known])
     ours = readings.rows[OURS][:, 0]
@@ -138,6 +138,14 @@ def _fairface(bench: Bench) -> Section:
             ),
         },
     }
+
+
+def _years(sample: Sample) -> tuple[int, int]:
+    if not isinstance(sample.label, Years):
+        raise DataError(
+            f"{sample.path} is not labelled by a group of ages, as FairFace's faces are"
+        )
+    return sample.label
 
 
 def _words(group: AgeGroup) -> str:
