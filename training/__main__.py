@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from device.vision.runtime import ModelError
 from training.crops import Places
 from training.data import PARTS, DataError, samples
-from training.experiment import EXPERIMENTS, OUTPUTS, Experiment
+from training.experiment import EXPERIMENTS, OUTPUTS, Experiment, read_plan
 from training.recipe import steps
 
 if TYPE_CHECKING:
@@ -117,7 +117,11 @@ def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no ty
     ablate = commands.add_parser("ablate", help="what each ingredient gives, in short runs")
     ablate.add_argument("--runs", type=Path, default=Path("runs"), help="default: %(default)s")
     ablate.set_defaults(run=_ablate)
-    for command in (train, ensemble, distill, ablate):
+    quantize = commands.add_parser("quantize", help="fine-tune a run's network rounded to int8")
+    quantize.add_argument("run_folder", type=Path, metavar="RUN", help="such as runs/emotion")
+    quantize.add_argument("--epochs", type=int, default=3, help="default: %(default)s")
+    quantize.set_defaults(run=_quantize)
+    for command in (train, ensemble, distill, ablate, quantize):
         command.add_argument("--data", type=Path, required=True, help="folder of the data sets")
         command.add_argument("--cache", type=Path, default=Path("runs/cache"), help="eyes found")
     for command in (train, distill):
@@ -174,6 +178,22 @@ def _train(options: argparse.Namespace) -> int:
         crops = load_crops(plan, alike[0].samples, places, alike[0].name)
         parts = parts._replace(beside=lesson(plan, crops))
     return _run(plan, parts, options)
+
+
+def _quantize(options: argparse.Namespace) -> int:
+    import torch  # noqa: PLC0415
+
+    from training.crops import load_crops  # noqa: PLC0415
+    from training.pool import pool  # noqa: PLC0415
+    from training.quantized import fine_tune  # noqa: PLC0415
+
+    plan = read_plan(options.run_folder)
+    places = Places(MODELS, options.cache)
+    own, _ = pool(plan, options.data)
+    images = [load_crops(plan, faces.samples, places, faces.name).images for faces in own]
+    pictures = torch.cat([torch.from_numpy(each) for each in images])
+    print(f"wrote {fine_tune(options.run_folder, pictures, epochs=options.epochs)}")
+    return 0
 
 
 def _ensemble(options: argparse.Namespace) -> int:
