@@ -64,6 +64,7 @@ def test_every_section_is_measured_and_told(measured: Path) -> None:
         "### On another data set: FairFace",
         "## Robustness",
         "## Face detector",
+        "## Float, int8 and the runtimes",
         "## Cost",
         "## Not measured in the last run",
     ):

@@ -25,7 +25,7 @@ HEAD = """\
 # The models, measured
 
 Written by `python -m training report`. Every figure is of the int8 TFLite files that lie here, \
-run by the device's own runtime, detection and crop, on test parts that nothing was chosen by; \
+run by the device's own runtime, detection and crop, on test parts that no model was trained on; \
 ranges are 95 % bootstrap intervals over faces (1,000 resamples). All of them stand in \
 [report.json](report.json). What the models must not be used for: [MODEL_CARD.md](MODEL_CARD.md)."""
 
@@ -104,6 +104,7 @@ def _sections(
         shown("fairface", age.fairface),
         "\n\n".join([rest.robust(*robust), *warnings]) if harmed else None,
         rest.detector(sidecars[DETECTOR]),
+        rest.quantization(sidecars),
         shown("cost", rest.cost),
         ablation(models),
     ]

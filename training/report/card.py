@@ -103,4 +103,14 @@ def _limits(measured: dict[str, Section]) -> str:
                     f"({ends[0]['count']} faces) to {shown(ends[1]['mean'])} for {gap['most']} "
                     f"({ends[1]['count']} faces)."
                 )
+    for task, what, shown in (
+        ("emotion", "accuracy", percent),
+        ("age", "mean absolute error in years", years),
+    ):
+        if robust := measured.get(f"robust {task}"):
+            harsh = {name: row[-1] for name, row in robust["harmed"].items()}
+            worst = sorted(harsh, key=lambda name: -harsh[name]["cost"]["value"])[:3]
+            said = ", ".join(f"{name} {shown(harsh[name]['score'])}" for name in worst)
+            clean = shown(robust["clean"]["score"])
+            parts.append(f"- Worst for {task} ({what}, clean {clean}), each at its harsh: {said}.")
     return "\n".join(parts) or "Not measured yet."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.report.cost import pi4_milliseconds
-from training.report.text import bullets, megas, percent, share, table, years
+from training.report.text import bullets, megas, percent, plain, share, table, years
 
 if TYPE_CHECKING:
     from device.vision.runtime import Sidecar
@@ -67,6 +67,17 @@ def detector(sidecar: Sidecar) -> str:
             ),
             bullets(sidecar.metrics),
         ]
+    )
+
+
+def quantization(sidecars: dict[str, Sidecar]) -> str | None:
+    """What int8 costs against float, and how the runtimes agree, as the sidecars say."""
+    rows = {n: each.metrics["parity"] for n, each in sidecars.items() if "parity" in each.metrics}
+    if not rows:
+        return None
+    lines = [f"- {name}: {plain(parity)}." for name, parity in rows.items()]
+    return "\n\n".join(
+        ["## Float, int8 and the runtimes", "As `python -m conversion` measured:", "\n".join(lines)]
     )
 
 
