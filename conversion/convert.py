@@ -218,14 +218,14 @@ def answers(plan: Experiment, logits: Logits, calibration: dict[str, float]) -> 
     """What the device's reader makes of logits (n, outputs): see `training.evaluate.reader`."""
     tempered = logits / np.float32(calibration["temperature"])
     if plan.task == "emotion":
-        return softmax(tempered).astype(np.float64)
+        return np.asarray(softmax(tempered), np.float64)
     scale = np.arange(plan.outputs, dtype=np.float32)
     ages = _years(tempered)
     ends = np.array(
         [age_interval(row, scale, calibration["interval_temperature"]) for row in logits]
     )
     low, high = np.minimum(ends[:, 0], ages), np.maximum(ends[:, 1], ages)
-    return np.stack([ages, low, high], 1).astype(np.float64)
+    return np.asarray(np.stack([ages, low, high], 1), np.float64)
 
 
 def _agreement(plan: Experiment, one: Logits, other: Logits) -> float:

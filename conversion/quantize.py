@@ -64,7 +64,9 @@ def take_pixels(model: Any) -> None:  # noqa: ANN401 - keras has no types
         next((each for each in model.layers if type(each).__name__ == name), None)
         for name in ("Rescaling", "Conv2D", "BatchNormalization")
     )
-    if scaling is None or norm is None or (scaling.scale, scaling.offset) == (1.0, -128.0):
+    if scaling is None or convolution is None or norm is None:
+        return
+    if (scaling.scale, scaling.offset) == (1.0, -128.0):
         return
     (kernel,) = convolution.get_weights()
     convolution.set_weights([kernel * scaling.scale])
