@@ -61,6 +61,7 @@ COMMON = (
     Variant("base", "everything of the small network, from random weights, own labels only"),
     Variant("no moving", "without turning, shifting and scaling", STILL),
     Variant("no erasing", "without painting over a part", {"erase": 0.0}),
+    Variant("no harm", "without noise, dim light and few pixels", {"harm": 0.0}),
     Variant("no dropout", "without dropout", {"dropout": 0.0}),
     Variant("no averaging", "the last weights instead of their running average", {"average": 0.0}),
     Variant("wide", "the device's wide network", WIDE),

@@ -17,7 +17,8 @@ def augment(canvas: Tensor, plan: Experiment, rng: torch.Generator) -> Tensor:
     """Inputs (n, 3, side, side), 0..255, from uint8 crops (n, canvas, canvas, 3)."""
     pictures = canvas.permute(0, 3, 1, 2).float()
     pictures = _move(pictures, plan, rng)
-    pictures = _recolour(pictures, plan, rng)
+    pictures = _recolour(pictures, plan, rng).clamp_(0, 255)
+    pictures = _harm(pictures, plan, rng)
     return _erase(pictures, plan, rng).clamp_(0, 255)
 
 
@@ -64,6 +65,44 @@ def _recolour(pictures: Tensor, plan: Experiment, rng: torch.Generator) -> Tenso
         -1, 3, -1, -1
     )
     return pictures
+
+
+def _harm(pictures: Tensor, plan: Experiment, rng: torch.Generator) -> Tensor:
+    """Noise for some, dim light for others, too few pixels for others again: what cheap cameras
+    make of a living room at night."""
+    dice = torch.rand(len(pictures), generator=rng) / plan.harm if plan.harm else None
+    if dice is None:
+        return pictures
+    for third, harm in enumerate((_add_noise, _dim, _coarsen)):
+        chosen = (third / 3 <= dice) & (dice < (third + 1) / 3)
+        if chosen.any():
+            pictures[chosen] = harm(pictures[chosen], rng)
+    return pictures
+
+
+def _add_noise(pictures: Tensor, rng: torch.Generator) -> Tensor:
+    """Of a sensor's amplifier: the same everywhere, up to 40 of 255 levels."""
+    spread = torch.rand(len(pictures), 1, 1, 1, generator=rng) * 40
+    return pictures + spread * torch.randn(pictures.shape, generator=rng)
+
+
+def _dim(pictures: Tensor, rng: torch.Generator) -> Tensor:
+    """Of few photons: their number's own noise (Poisson's, as its normal approximation), before
+    the display's gamma of 2.2; a camera's gain makes up for a part of the light."""
+    dice = torch.rand(2, len(pictures), 1, 1, 1, generator=rng)
+    photons = 7 * 12 ** dice[0]  # of a white pixel: 7 to 84
+    gain = 0.07 * 8 ** dice[1]
+    caught = photons * (pictures / 255) ** 2.2
+    caught += (caught + 0.5).sqrt() * torch.randn(pictures.shape, generator=rng)
+    return (caught.clamp_(min=0) / photons * gain) ** (1 / 2.2) * 255
+
+
+def _coarsen(pictures: Tensor, rng: torch.Generator) -> Tensor:
+    """Of a face far away: a half to a fifth of its rows and columns, enlarged again."""
+    side = pictures.shape[-1]
+    few = round(side * (0.2 + 0.3 * torch.rand(1, generator=rng).item()))
+    small = functional.interpolate(pictures, (few, few), mode="area")
+    return functional.interpolate(small, (side, side), mode="bilinear", align_corners=False)
 
 
 def _erase(pictures: Tensor, plan: Experiment, rng: torch.Generator) -> Tensor:

@@ -56,6 +56,8 @@ class Experiment:
     """Share of pictures that lose their colour."""
     erase: float = 0.4
     """Share of pictures that lose a rectangle."""
+    harm: float = 0.3
+    """Share of pictures that get noise, dim light or few pixels, a third of them each."""
     average: float = 0.999
     """Decay of the running average of the weights, which is what is kept."""
     patience: int = 25

@@ -159,7 +159,15 @@ def test_augmented_pictures_stay_pictures() -> None:
 
 def test_without_strength_augmentation_is_the_devices_crop_or_its_mirror() -> None:
     still = dataclasses.replace(
-        EXPERIMENTS["age"], turn=0, shift=0, scale=0, brightness=0, contrast=0, grey=0, erase=0
+        EXPERIMENTS["age"],
+        turn=0,
+        shift=0,
+        scale=0,
+        brightness=0,
+        contrast=0,
+        grey=0,
+        harm=0,
+        erase=0,
     )
     images = torch.from_numpy(
         np.random.default_rng(1).integers(0, 256, (16, still.canvas, still.canvas, 3), np.uint8)
