@@ -173,12 +173,13 @@ the others teach."""
 
 
 def read_plan(run: Path) -> Experiment:
-    """The experiment that a run's experiment.json describes."""
+    """The experiment that a run's experiment.json describes; what came into use after it was
+    written has its default. DataError where it is missing or describes none."""
     path = run / "experiment.json"
     try:
         record = json.loads(path.read_text())
-        figures = {field.name: record[field.name] for field in fields(Experiment)}
-    except (OSError, ValueError, KeyError) as error:
+        figures = {f.name: record[f.name] for f in fields(Experiment) if f.name in record}
+        figures["stages"] = tuple(tuple(stage) for stage in figures["stages"])
+        return Experiment(**figures)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} describes no run of this version ({error!r})") from error
-    figures["stages"] = tuple(tuple(stage) for stage in figures["stages"])
-    return Experiment(**figures)
