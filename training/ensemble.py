@@ -15,6 +15,7 @@ from torch import Tensor
 from training.crops import load_crops
 from training.data import DataError
 from training.loop import has_bfloat16, load_run, look, score
+from training.pool import OWN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 ROUNDS = 20
 """Candidates drawn: a weight is a multiple of a twentieth."""
+
+WORTH = 0.003
+"""Share by which who is not yet in must do better than who is: each costs time at every face."""
 
 
 class Member(NamedTuple):
@@ -44,7 +48,8 @@ def search(task: str, runs: Sequence[Path], chosen: list[Sample], places: Places
     """
     labels = torch.tensor([sample.label for sample in chosen])
     candidates = [(run, flip) for run in runs for flip in (False, True)]
-    answers = [answer(run, task, chosen, places, "valid", flip=flip) for run, flip in candidates]
+    name = f"{OWN[task]}-valid"
+    answers = [answer(run, task, chosen, places, name, flip=flip) for run, flip in candidates]
     counts = select(task, answers, labels)
     mixed = torch.stack([count * a for count, a in zip(counts, answers, strict=True)]).sum(0)
     return {
@@ -67,7 +72,10 @@ def select(task: str, answers: list[Tensor], labels: Tensor) -> list[int]:
     counts = [0] * len(answers)
     total = torch.zeros_like(answers[0])
     for size in range(1, ROUNDS + 1):
-        losses = [_loss(task, (total + answer) / size, labels) for answer in answers]
+        losses = [
+            _loss(task, (total + answer) / size, labels) * (1 if count or size == 1 else 1 + WORTH)
+            for answer, count in zip(answers, counts, strict=True)
+        ]
         best = losses.index(min(losses))
         counts[best] += 1
         total += answers[best]

@@ -38,8 +38,6 @@ class Experiment:
     frozen: int = 0
     """Layers of a mobilenet, from the stem on, that stay as they were when it starts from faceres:
     the first ones take most of the time and see nothing but edges."""
-    floor: float = 0.0
-    """Accuracy (at least) or mean absolute error (at most) a model must reach on test."""
     batch: int = 64
     peak_rate: float = 4e-3
     weight_decay: float = 0.05
@@ -120,7 +118,6 @@ EXPERIMENTS = {
         beside_batch=64,
         beside_share=0.8,
         peak_rate=1.5e-3,
-        floor=0.87,
     ),
     "age": Experiment(
         task="age",
@@ -129,7 +126,6 @@ EXPERIMENTS = {
         beside_batch=32,
         beside_share=0.8,
         peak_rate=1.5e-3,
-        floor=4.7,
     ),
     "emotion-small": Experiment(
         task="emotion",
