@@ -42,6 +42,9 @@ class Experiment:
     peak_rate: float = 4e-3
     weight_decay: float = 0.05
     dropout: float = 0.3
+    """Before the head."""
+    block_dropout: float = 0.0
+    """Between the convolutions of each block."""
     label_smoothing: float = 0.1
     label_sigma: float = 2.5
     """Spread of the soft age labels in years."""
@@ -127,6 +130,19 @@ EXPERIMENTS = {
         beside_share=0.8,
         peak_rate=1.5e-3,
     ),
+    "age-wide": Experiment(
+        task="age",
+        trunk="residual",
+        side=72,
+        margin=4,
+        zoom=1.0,
+        stem=16,
+        stages=((32, 2), (64, 2), (128, 2)),
+        block_dropout=0.2,
+        epochs=20,
+        beside_batch=32,
+        beside_share=0.8,
+    ),
     "emotion-small": Experiment(
         task="emotion",
         trunk="residual",
@@ -165,7 +181,7 @@ EXPERIMENTS = {
     ),
 }
 """By name. The models of the device are those named by their task; `both` is what they start from,
-the others teach."""
+the others teach. `age-wide` is a WRN-16-2 (Zagoruyko and Komodakis, 2016)."""
 
 
 def read_plan(run: Path) -> Experiment:

@@ -53,10 +53,12 @@ class Convolution(nn.Module):
 
 
 class Block(nn.Module):
-    """Two convolutions and a shortcut (He et al., 2015)."""
+    """Two convolutions and a shortcut (He et al., 2015), with dropout between the convolutions
+    (Zagoruyko and Komodakis, 2016)."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, dropout: float = 0.0) -> None:
         super().__init__()
+        self.dropout = nn.Dropout(dropout) if dropout else None
         self.first = Convolution(inputs, outputs, 3, stride)
         self.second = Convolution(outputs, outputs, 3, 1)
         same = inputs == outputs and stride == 1
@@ -64,7 +66,10 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The usual."""
-        through = self.second(functional.relu(self.first(x)))
+        through = functional.relu(self.first(x))
+        if self.dropout is not None:
+            through = self.dropout(through)
+        through = self.second(through)
         return functional.relu(through + (x if self.shortcut is None else self.shortcut(x)))
 
 
@@ -78,7 +83,8 @@ class Network(nn.Module):
         before = plan.stem
         for stage, (width, count) in enumerate(plan.stages):
             for number in range(count):
-                self.blocks.append(Block(before, width, 2 if stage and not number else 1))
+                stride = 2 if stage and not number else 1
+                self.blocks.append(Block(before, width, stride, plan.block_dropout))
                 before = width
         self.dropout = nn.Dropout(plan.dropout)
         self.head = nn.Linear(before, plan.outputs)
