@@ -72,21 +72,31 @@ class Folded(nn.Module):
         self.weight = nn.Parameter((twin.conv.weight * gain[:, None, None, None]).detach())
         self.bias = nn.Parameter((norm.bias - norm.running_mean * gain).detach())
         self.stride, self.padding, self.halves = twin.conv.stride, twin.conv.padding, twin.halves
+        # Apart from the weights, lest a first layer that sees pixels learn at 100 times the pace.
+        self.divisor = 1.0
+
+    def kernel(self) -> Tensor:
+        """The rounded weights."""
+        return rounded(self.weight) / self.divisor
 
     def forward(self, x: Tensor) -> Tensor:
         """The usual."""
         if self.halves:  # see training.network.Convolution
             odd = x.shape[-1] % 2
             x = functional.pad(x, (odd, 1, odd, 1))
-        return functional.conv2d(x, rounded(self.weight), self.bias, self.stride, self.padding)
+        return functional.conv2d(x, self.kernel(), self.bias, self.stride, self.padding)
 
 
 class FoldedLinear(nn.Linear):
     """A dense layer, its weights rounded per output."""
 
+    def kernel(self) -> Tensor:
+        """The rounded weights."""
+        return rounded(self.weight)
+
     def forward(self, x: Tensor) -> Tensor:
         """The usual."""
-        return functional.linear(x, rounded(self.weight), self.bias)
+        return functional.linear(x, self.kernel(), self.bias)
 
 
 def rounded(weight: Tensor) -> Tensor:
@@ -155,7 +165,7 @@ def _take_pixels(module: fx.GraphModule) -> None:
     with torch.no_grad():
         # x / by - less = ((x - 128) + 128 - less * by) / by
         stem.bias += stem.weight.sum((1, 2, 3)) * (128 / by - less)
-        stem.weight /= by
+    stem.divisor = by
     shifted.args = (pixels, 128.0)
     module.graph.erase_node(divided)
 
@@ -179,7 +189,7 @@ class Tuning(NamedTuple):
     peak_rate: float
 
 
-def fine_tune(run: Path, images: Tensor, *, epochs: int = 3, peak_rate: float = 1e-4) -> Path:
+def fine_tune(run: Path, images: Tensor, *, epochs: int = 3, peak_rate: float = 1e-5) -> Path:
     """Fine-tune a run's best network on training crops (n, canvas, canvas, 3), to say rounded what
     it says unrounded; returns the Keras model's file, beside the run's own.
 
@@ -296,7 +306,7 @@ class _KerasTwin(fx.Interpreter):
             return Rounding(*map(float, part.ends), name=target)(*args)
         if isinstance(part, nn.Dropout):
             return args[0]
-        weight = rounded(part.weight).numpy()
+        weight = part.kernel().numpy()
         if isinstance(part, FoldedLinear):
             layer, weight = layers.Dense(len(weight)), weight.T
         else:
