@@ -1,4 +1,4 @@
-"""`python -m conversion emotion|age`: a trained Keras model becomes models_tflite/NAME.tflite."""
+"""`python -m conversion emotion|age|face`: a trained model becomes models_tflite/NAME.tflite."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 from conversion.convert import ConversionError, convert
+from conversion.detector import convert_detector
 from device.vision.runtime import ModelError
 from training.crops import Places
 from training.data import DataError
+from training.detector.labels import Source
 from training.experiment import OUTPUTS
 
 
@@ -21,24 +23,34 @@ def main() -> int:
         "model and on every runtime present, measure it on the test part, and write it with its "
         "sidecar; a model below its floor is not written.",
     )
-    parser.add_argument("task", choices=sorted(OUTPUTS))
+    parser.add_argument("task", choices=sorted((*OUTPUTS, "face")))
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
-    parser.add_argument("--model", type=Path, help="default: runs/TASK/TASK.keras")
+    parser.add_argument(
+        "--model", type=Path, help="default: runs/TASK/TASK.keras, for face runs/face/best.pt"
+    )
+    parser.add_argument("--teacher", type=Path, help="YuNet's ONNX file, to judge by (face)")
     parser.add_argument("--models", type=Path, default=Path("models_tflite"), help="written here")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="eyes found")
     options = parser.parse_args()
-    keras_file = options.model or Path("runs", options.task, f"{options.task}.keras")
+    name = "best.pt" if options.task == "face" else f"{options.task}.keras"
+    keras_file = options.model or Path("runs", options.task, name)
     if not keras_file.exists():
         parser.error(
             f"{keras_file} is missing: run `python -m training train {options.task}` first"
         )
+    if options.task == "face" and options.teacher is None:
+        parser.error("a teacher says where faces are: give --teacher yunet.onnx")
     try:
-        sidecar = convert(keras_file, options.data, Places(options.models, options.cache))
+        if options.task == "face":
+            source = Source(options.data, options.teacher, options.cache)
+            sidecar = convert_detector(keras_file, source, options.models)
+        else:
+            sidecar = convert(keras_file, options.data, Places(options.models, options.cache))
     except (ConversionError, DataError, ModelError) as error:
         print(f"conversion: {error}", file=sys.stderr)
         return 1
     test = sidecar.metrics["test"]
-    print({key: test[key] for key in ("accuracy", "mean_absolute_error") if key in test})
+    print({key: test[key] for key in ("accuracy", "mean_absolute_error", "recall") if key in test})
     print(sidecar.metrics["parity"])
     return 0
 

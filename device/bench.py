@@ -22,7 +22,7 @@ import numpy as np
 
 from device.settings import HOME
 from device.vision.align import align
-from device.vision.detect import BlazeDetector
+from device.vision.detect import GridDetector
 from device.vision.files import fit, read_image
 from device.vision.reader import ModelReader
 from device.vision.runtime import Model, ModelError, available_runtimes
@@ -76,7 +76,7 @@ def measure_runtime(models: Path, runtime: str, threads: int) -> Run:
     face, emotion, age = (
         Model(models, name, threads=threads, runtime=runtime) for name in ("face", "emotion", "age")
     )
-    detector = BlazeDetector(face)
+    detector = GridDetector(face)
     reader = ModelReader(models, threads, runtime=runtime)
     frame = one_face()
     seen = next(iter(detector.detect(frame)), None)

@@ -288,7 +288,7 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
 
 def _look(parsed: argparse.Namespace) -> int:
-    from device.vision.detect import BlazeDetector
+    from device.vision.detect import GridDetector
     from device.vision.look import look
     from device.vision.reader import ModelReader
     from device.vision.runtime import Model, ModelError
@@ -298,7 +298,7 @@ def _look(parsed: argparse.Namespace) -> int:
     if not parsed.json:
         logging.disable()  # what cannot be read is told in its line
     try:
-        detector = BlazeDetector(
+        detector = GridDetector(
             Model(folder, "face", threads=vision.threads), min_score=vision.minimum_score
         )
         reader = ModelReader(folder, vision.threads)

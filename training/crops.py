@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from device.types import Box, Detection, Point
 from device.vision.align import align, eyes
-from device.vision.detect import BlazeDetector
+from device.vision.detect import GridDetector
 from device.vision.runtime import Model
 from training.data import DataError
 
@@ -64,7 +64,7 @@ def find_eyes(
     known = _read_known(path)
     files = [f"{s.path.parent.name}/{s.path.name} {s.path.stat().st_size}" for s in chosen]
     if new := {file: s.path for file, s in zip(files, chosen, strict=True) if file not in known}:
-        known |= _look(new, BlazeDetector(model), name)
+        known |= _look(new, GridDetector(model), name)
         _write_known(path, known)
     rows = np.stack([known[file] for file in files])
     return rows[:, :4].reshape(-1, 2, 2), rows[:, 4] > 0
@@ -103,7 +103,7 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _look(new: dict[str, Path], detector: BlazeDetector, name: str) -> dict[str, Row]:
+def _look(new: dict[str, Path], detector: GridDetector, name: str) -> dict[str, Row]:
     found = {}
     for file, path in tqdm(new.items(), f"eyes of {name}", mininterval=1):
         face = detector.detect_in_crop(read_image(path))

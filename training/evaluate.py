@@ -9,7 +9,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from device.types import Emotion
-from device.vision.detect import BlazeDetector
+from device.vision.detect import GridDetector
 from device.vision.reader import AgeModel, EmotionModel
 from device.vision.runtime import Model
 from training.crops import read_image
@@ -100,7 +100,7 @@ def evaluate_scenes(
 
 def open_detector(models: Path, runtime: str | None = None) -> CropDetector:
     """The device's detector."""
-    return BlazeDetector(Model(models, "face", runtime=runtime))
+    return GridDetector(Model(models, "face", runtime=runtime))
 
 
 def reader(model: Model) -> Read:

@@ -20,7 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from device.vision.align import align
-from device.vision.detect import BlazeDetector
+from device.vision.detect import GridDetector
 from device.vision.runtime import Model
 from training.crops import read_image
 from training.data import load, recognise
@@ -106,7 +106,7 @@ def _parts(folder: Path) -> dict[str, list[Path]]:
 
 def _cut(paths: Sequence[Path]) -> Thumbnails:
     """Thumbnails of the faces as the device cuts them."""
-    detector = BlazeDetector(Model(MODELS, "face"))
+    detector = GridDetector(Model(MODELS, "face"))
     images = []
     for path in tqdm(paths, "cutting", mininterval=1):
         image = read_image(path)

@@ -1,21 +1,21 @@
-"""Faces in a picture, by MediaPipe's full-range BlazeFace.
+"""Faces in a picture, by Attune's own detector.
 
-The model (192x192, Apache-2.0) gives one candidate for each cell of a 48x48 grid: a score, a
-box and six points. Decoding follows MediaPipe's `face_detection_full_range` graph; blending
-of overlapping candidates follows Bazarevsky et al., "BlazeFace" (2019), section 3.4.
+The model gives, for each cell of three grids (every 8th, 16th and 32nd pixel), a score and where
+the face is that the cell belongs to: a box and five points (eyes, nose, corners of the mouth).
+`training.detector.network` says how it is made, `training.detector.loss.decode` the same as here.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import cv2
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from device.types import Box, Detection, Point
-from device.vision.align import LEFT_EYE, RIGHT_EYE, eyes
+from device.vision.align import LEFT_EYE, RIGHT_EYE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,56 +24,61 @@ if TYPE_CHECKING:
     from device.vision.runtime import Model, Output
 
     Candidates = npt.NDArray[np.float32]
+    """Rows: score, left, top, right, bottom, x and y of the eye on the left and of the eye on the
+    right."""
 
-GRID = 48
+STRIDES = (8, 16, 32)
 MIN_SCORE = 0.5
-"""Score of a face where nothing else is asked, and in crops, which training cuts alike."""
+"""Score of a face where nothing else is asked."""
 
-SAME_FACE_IOU = 0.3
-LARGE = 0.25
-"""Height of a face, as a share of its picture, from which one look may overlook it."""
+CROP_SCORE = 0.2
+"""Score of a face in a crop: that there is one is known."""
 
-SMALL = 0.15
-"""Height below which a face's eyes are but ten of the model's pixels apart: too few to cut by."""
+SAME_FACE_IOU = 0.4
 
-CLOSER_LOOKS = 4
-"""Small faces whose eyes are looked for again in a picture of their own, 4 ms each: crops of
-RAF-DB shown 60 pixels wide in a frame of 640 then read 81 % right instead of 51 %."""
+DOUBTFUL = 0.9
+"""Share of the least score from which a face is worth a closer look."""
 
-DOUBTFUL = 0.6
-"""Share of the least score from which a closer look is worth its time: of 326 faces of 6 to 12 %
-of a photo's width 83 % are found instead of 76 %, with no more found where there are none."""
+CLOSER_LOOKS = 8
+"""Faces that are looked at again in a picture of their own, half a millisecond each."""
 
-CLOSER_ROOM = 4.0
-"""Side of that picture in widths of the face."""
+CLOSE_SIDE = 160
+"""Side of that picture, and of the black ground that a crop is shown on."""
 
-CROP_LOOKS = (3.0, 2.2, 4.5, 1.8)
-"""How much larger than a face crop its ground is made, in the order tried: of 400 faces of
-RAF-DB 98, 95, 95 and 87 % are found, of UTKFace all."""
+CLOSER_ROOM = 2.0
+"""How many times wider than a face its own picture is."""
+
+CLOSE_SCORE = 0.1
+"""Score of a face in its own picture: that there is one is half known."""
+
+CROP_SIDES = (96, 128, 64)
+"""Longer sides that a crop is shown at, in the order tried."""
 
 
-class BlazeDetector:
+class GridDetector:
     """A `FaceDetector`. Not to be shared between threads."""
 
     def __init__(self, model: Model, *, min_score: float = MIN_SCORE) -> None:
-        self._model = model
+        self._model, self._close = model, model.copy(CLOSE_SIDE, CLOSE_SIDE)
         self._min_score = min_score
+        self._longer = max(model.sidecar.input.shape[1:3])
 
     def detect(self, image: Image) -> list[Detection]:
         """Faces in an RGB image of any size, best first, overlapping ones merged.
 
-        Small ones are looked at more closely, and the doubtful among them count if that look
-        finds them, too. Where nothing is found, the picture is looked at once more at half its
-        size, for faces that fill the view: of 112 wider than a quarter of a photo, one look
-        finds 97 %, the second the rest.
+        The picture fills the model's longer side; the other is as long as it needs. The best
+        are then looked at closer: their places are those of the second look, their scores the
+        mean of both, which halves the false faces at the same recall.
         """
-        doubtful = self._look(image, 1.0, DOUBTFUL * self._min_score)
-        close = [self._look_closer(image, face) for face in doubtful[:CLOSER_LOOKS]]
-        faces = [f for f in close + doubtful[CLOSER_LOOKS:] if f.score >= self._min_score]
-        if not faces:
-            second = self._look(image, 2.0, self._min_score)
-            return [face for face in second if face.box.height > LARGE]
-        return _distinct(sorted(faces, key=lambda face: -face.score))
+        inner = _fitted(image, self._longer)
+        sides = [-(-side // STRIDES[-1]) * STRIDES[-1] for side in inner]
+        self._model.take(sides[1], sides[0])
+        whole = Box(x=0.0, y=0.0, width=1.0, height=1.0)
+        rows = _look(self._model, image, whole, inner, DOUBTFUL * self._min_score)
+        faces = [_detection(row) for row in rows]
+        near = [self._look_closer(image, face) for face in faces[:CLOSER_LOOKS]]
+        kept = [f for f in near + faces[CLOSER_LOOKS:] if f.score >= self._min_score]
+        return _distinct(sorted(kept, key=lambda face: -face.score))
 
     def detect_in_crop(self, image: Image) -> Detection:
         """The face in an image that is already one face cut out.
@@ -81,73 +86,95 @@ class BlazeDetector:
         The model needs room around a face, so the crop is put on a larger black ground. The
         centred template stands in where no face is found; its score is 0.
         """
-        for room in CROP_LOOKS:
-            seen = self._look(image, room, MIN_SCORE)
-            found = [face for face in seen if _is_central(face)]
+        whole = Box(x=0.0, y=0.0, width=1.0, height=1.0)
+        for side in CROP_SIDES:
+            rows = _look(self._close, image, whole, _fitted(image, side), CROP_SCORE)
+            found = [face for face in map(_detection, rows) if _is_central(face)]
             if found:
-                return max(found, key=lambda face: face.score)
-        return Detection(
-            box=Box(x=0.0, y=0.0, width=1.0, height=1.0),
-            score=0.0,
-            left_eye=LEFT_EYE,
-            right_eye=RIGHT_EYE,
-        )
+                return self._look_closer(image, max(found, key=lambda face: face.score))
+        return Detection(box=whole, score=0.0, left_eye=LEFT_EYE, right_eye=RIGHT_EYE)
 
     def _look_closer(self, image: Image, face: Detection) -> Detection:
-        """A small or doubtful face as seen in a picture of its own, if that shows it."""
-        if face.box.height > SMALL and face.score >= self._min_score:
-            return face
+        """A face as seen in a picture of its own; its score is the mean of both looks."""
         height, width = image.shape[:2]
         box = face.box
         reach = CLOSER_ROOM / 2 * max(box.width * width, box.height * height)
         x, y = (box.x + box.width / 2) * width, (box.y + box.height / 2) * height
         left, top = max(0, int(x - reach)), max(0, int(y - reach))
-        part = image[top : int(y + reach) + 1, left : int(x + reach) + 1]
+        right, bottom = min(width, int(x + reach) + 1), min(height, int(y + reach) + 1)
+        if right <= left or bottom <= top:
+            return msgspec.structs.replace(face, score=face.score / 2)
         area = Box(
             x=left / width,
             y=top / height,
-            width=part.shape[1] / width,
-            height=part.shape[0] / height,
+            width=(right - left) / width,
+            height=(bottom - top) / height,
         )
-        seen = [_within(area, found) for found in self._look(part, 1.0, self._min_score)]
+        scale = CLOSE_SIDE / (2 * reach + 2)
+        inner = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
+        seen = [_detection(row) for row in _look(self._close, image, area, inner, CLOSE_SCORE)]
         same = [found for found in seen if _overlap(found.box, box) > SAME_FACE_IOU]
-        return max(same, key=lambda found: _overlap(found.box, box), default=face)
-
-    def _look(self, image: Image, room: float, min_score: float) -> list[Detection]:
-        """Faces in the image when it takes 1 / `room` of the model's view, centred."""
-        size = self._model.size
-        height, width = image.shape[:2]
-        scale = size / room / max(height, width)
-        inner_w, inner_h = max(1, round(width * scale)), max(1, round(height * scale))
-        left, top = (size - inner_w) // 2, (size - inner_h) // 2
-        view = np.zeros((size, size, 3), np.uint8)
-        view[top : top + inner_h, left : left + inner_w] = cv2.resize(
-            image,
-            (inner_w, inner_h),
-            interpolation=cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR,
-        )
-        rows = _decode(self._model.run(view), min_score)
-        # From fractions of the view to fractions of the image.
-        rows[:, 1::2] = (rows[:, 1::2] * size - left) / inner_w
-        rows[:, 2::2] = (rows[:, 2::2] * size - top) / inner_h
-        return [_detection(row) for row in _merged(rows)]
+        best = max(same, key=lambda found: found.score * _overlap(found.box, box), default=None)
+        if best is None:
+            return msgspec.structs.replace(face, score=face.score / 2)
+        return msgspec.structs.replace(best, score=(face.score + best.score) / 2)
 
 
-def _decode(outputs: list[Output], min_score: float) -> Candidates:
-    """Candidates above `min_score`, best first, one row each: score, left, top, right,
-    bottom, x and y of the eye on the left and of the eye on the right, as fractions of the view.
-    """
-    logits = next(out for out in outputs if out.shape[-1] == 1)[:, 0]
-    raw = next(out for out in outputs if out.shape[-1] == 16)
-    keep = np.flatnonzero(logits > math.log(min_score / (1 - min_score)))
-    keep = keep[np.argsort(-logits[keep])]
-    score = 1 / (1 + np.exp(-np.clip(logits[keep], -80, 80)))
-    size = 4 * GRID
-    anchor = np.stack([keep % GRID + 0.5, keep // GRID + 0.5], 1) / GRID
-    centre = raw[keep, 0:2] / size + anchor
-    half = raw[keep, 2:4] / size / 2
-    points = [raw[keep, at : at + 2] / size + anchor for at in (4, 6)]
-    return np.hstack([score[:, None], centre - half, centre + half, *points]).astype(np.float32)
+def _fitted(image: Image, longer: int) -> tuple[int, int]:
+    """Width and height of an image whose longer side becomes `longer`."""
+    height, width = image.shape[:2]
+    scale = longer / max(height, width)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _look(
+    model: Model, image: Image, area: Box, inner: tuple[int, int], min_score: float
+) -> Iterator[Candidates]:
+    """Faces, merged, in fractions of the image, when its part `area` is shown `inner` (width,
+    height) large in the middle of the model's view."""
+    height, width = image.shape[:2]
+    left, top = round(area.x * width), round(area.y * height)
+    right, bottom = (
+        round((area.x + area.width) * width),
+        round((area.y + area.height) * height),
+    )
+    view = np.zeros((*model.sides, 3), np.uint8)
+    x, y = (view.shape[1] - inner[0]) // 2, (view.shape[0] - inner[1]) // 2
+    view[y : y + inner[1], x : x + inner[0]] = cv2.resize(
+        image[top:bottom, left:right],
+        inner,
+        interpolation=cv2.INTER_AREA if 2 * inner[0] < right - left else cv2.INTER_LINEAR,
+    )
+    rows = decode(model.run(view), min_score)
+    # From the view's pixels to fractions of the part, then of the image.
+    rows[:, 1::2] = (rows[:, 1::2] - x) / inner[0] * area.width + area.x
+    rows[:, 2::2] = (rows[:, 2::2] - y) / inner[1] * area.height + area.y
+    return _merged(rows)
+
+
+def decode(outputs: list[Output], min_score: float) -> Candidates:
+    """Candidates from `min_score` on, best first, in pixels of the model's view."""
+    scores = sorted((out for out in outputs if out.shape[-1] == 1), key=lambda out: -out.size)
+    places = sorted((out for out in outputs if out.shape[-1] != 1), key=lambda out: -out.size)
+    rows = np.concatenate(
+        [_decode_level(*level, min_score) for level in zip(scores, places, STRIDES, strict=True)]
+    )
+    return rows[np.argsort(-rows[:, 0], kind="stable")]
+
+
+def _decode_level(score: Output, places: Output, stride: int, min_score: float) -> Candidates:
+    """One grid's candidates. Sizes are powers of two in strides, places fractions of the size
+    away from the cell's middle, so that eight bits suffice for faces of any size."""
+    row, column, _ = np.nonzero(score >= min_score)
+    cell = (np.stack([column, row], 1) + 0.5) * stride
+    found = places[row, column]
+    sides = stride * 2 ** (found[:, 2:4] - 1)
+    size = np.sqrt(sides.prod(1, keepdims=True))
+    centre = cell + (found[:, 0:2] - 3) / 4 * size
+    eyes = np.tile(cell, 2) + (found[:, 4:8] - 3) / 4 * size
+    return np.hstack([score[row, column], centre - sides / 2, centre + sides / 2, eyes]).astype(
+        np.float32
+    )
 
 
 def _merged(rows: Candidates) -> Iterator[Candidates]:
@@ -181,27 +208,6 @@ def _detection(row: Candidates) -> Detection:
     )
 
 
-def _within(area: Box, face: Detection) -> Detection:
-    """A face found in a part of an image, in fractions of the whole image."""
-
-    def place(point: Point) -> Point:
-        return Point(x=area.x + point.x * area.width, y=area.y + point.y * area.height)
-
-    corner = place(Point(x=face.box.x, y=face.box.y))
-    left_eye, right_eye = eyes(face)
-    return Detection(
-        box=Box(
-            x=corner.x,
-            y=corner.y,
-            width=face.box.width * area.width,
-            height=face.box.height * area.height,
-        ),
-        score=face.score,
-        left_eye=place(left_eye),
-        right_eye=place(right_eye),
-    )
-
-
 def _distinct(faces: list[Detection]) -> list[Detection]:
     """The faces without those that a better one before them overlaps."""
     kept: list[Detection] = []
@@ -213,10 +219,11 @@ def _distinct(faces: list[Detection]) -> list[Detection]:
 
 def _overlap(one: Box, other: Box) -> float:
     """Intersection over union of two boxes."""
-    rows = np.array(
-        [[0, b.x, b.y, b.x + b.width, b.y + b.height] for b in (one, other)], np.float32
-    )
-    return float(_iou(rows[0], rows[1:])[0])
+    across = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
+    down = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
+    shared = max(across, 0.0) * max(down, 0.0)
+    whole = one.width * one.height + other.width * other.height - shared
+    return shared / max(whole, 1e-9)
 
 
 def _is_central(face: Detection) -> bool:

@@ -104,6 +104,7 @@ class Model:
                 f"expected {self.sidecar.sha256[:12]}…): restore both files of one release"
             )
         self.runtime = runtime or default_runtime()
+        self._threads = threads
         self._interpreter = _open(self.path, content, threads, self.runtime)
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = self._interpreter.get_output_details()
@@ -114,10 +115,31 @@ class Model:
         """Side of the square input in pixels."""
         return self.sidecar.input.shape[1]
 
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width of the images that `run` expects."""
+        _, height, width, _ = self._input["shape"]
+        return int(height), int(width)
+
+    def take(self, height: int, width: int) -> None:
+        """Expect images of these sides from now on; only for models of nothing but convolutions.
+        It costs some milliseconds where they change."""
+        if self.sides != (height, width):
+            self._interpreter.resize_tensor_input(self._input["index"], (1, height, width, 3))
+            self._interpreter.allocate_tensors()
+            self._input = self._interpreter.get_input_details()[0]
+
+    def copy(self, height: int, width: int) -> Model:
+        """The same model once more, for images of other sides."""
+        other = Model(self.path.parent, self.path.stem, threads=self._threads, runtime=self.runtime)
+        other.take(height, width)
+        return other
+
     def run(self, image: Image) -> list[Output]:
         """Outputs in the model's order, as float32 without the batch's axis.
 
-        `image` is RGB, uint8, of the sidecar's shape without the batch's axis.
+        `image` is RGB, uint8, of the sidecar's shape without the batch's axis, or of the sides
+        last `take`n.
         """
         if self._input["dtype"] is np.int8:
             # Flipping the top bit subtracts 128 and lands in two's complement.

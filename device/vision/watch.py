@@ -10,7 +10,7 @@ from device.config_keys import redacted
 from device.ports import PartUnavailable
 from device.types import Board, Face, FaceReading, Sighting
 from device.vision import sources
-from device.vision.detect import BlazeDetector
+from device.vision.detect import GridDetector
 from device.vision.motion import MotionGate
 from device.vision.quality import is_sound, sharpness
 from device.vision.rate import look_hertz
@@ -41,7 +41,7 @@ def load_models(settings: Settings) -> tuple[FaceDetector, FaceReader]:
         reader = ModelReader(folder, vision.threads)
     except ModelError as error:
         raise PartUnavailable(str(error)) from error
-    return BlazeDetector(face, min_score=vision.minimum_score), reader
+    return GridDetector(face, min_score=vision.minimum_score), reader
 
 
 class Watcher:

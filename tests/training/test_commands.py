@@ -9,7 +9,7 @@ import cv2
 import pytest
 
 from device.vision.align import align
-from device.vision.detect import BlazeDetector
+from device.vision.detect import GridDetector
 from device.vision.runtime import Model
 from tests.vision.faces import MODELS, portrait
 from training.__main__ import main
@@ -22,7 +22,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:
 
 @pytest.fixture
 def rafdb(tmp_path: Path) -> Path:
-    detector = BlazeDetector(Model(MODELS, "face"))
+    detector = GridDetector(Model(MODELS, "face"))
     for name, label in (("collins", 4), ("hopper", 5)):
         image = portrait(name)
         crop = align(image, detector.detect(image)[0], 100)

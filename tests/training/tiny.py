@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from device.vision.align import align
-from device.vision.detect import BlazeDetector
+from device.vision.detect import GridDetector
 from device.vision.runtime import Model
 from tests.vision.faces import MODELS, portrait
 from training.data import base
@@ -22,7 +22,7 @@ PEOPLE = {
 
 def lay_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that holds rafdb, UTKFace, ferplus and fairface."""
-    detector = BlazeDetector(Model(MODELS, "face"))
+    detector = GridDetector(Model(MODELS, "face"))
     rows, votes = [], []
     for name, (emotion, years, column) in PEOPLE.items():
         image = portrait(name)

@@ -6,7 +6,7 @@ import pytest
 
 from device.types import Detection
 from device.vision.align import LEFT_EYE, RIGHT_EYE, align
-from device.vision.detect import BlazeDetector
+from device.vision.detect import GridDetector
 from device.vision.runtime import Model, available_runtimes
 from tests.vision.faces import MODELS, portrait
 
@@ -18,8 +18,8 @@ EYES = {
 
 
 @pytest.fixture(scope="module", params=available_runtimes())
-def detector(request: pytest.FixtureRequest) -> BlazeDetector:
-    return BlazeDetector(Model(MODELS, "face", runtime=request.param))
+def detector(request: pytest.FixtureRequest) -> GridDetector:
+    return GridDetector(Model(MODELS, "face", runtime=request.param))
 
 
 def near(face: Detection, name: str) -> bool:
@@ -31,7 +31,7 @@ def near(face: Detection, name: str) -> bool:
 
 
 @pytest.mark.parametrize("name", EYES)
-def test_finds_the_portraits_and_their_eyes(detector: BlazeDetector, name: str) -> None:
+def test_finds_the_portraits_and_their_eyes(detector: GridDetector, name: str) -> None:
     faces = detector.detect(portrait(name))
     assert len(faces) == 1
     assert faces[0].score > 0.7
@@ -41,7 +41,7 @@ def test_finds_the_portraits_and_their_eyes(detector: BlazeDetector, name: str) 
 @pytest.mark.parametrize("name", EYES)
 @pytest.mark.parametrize(("width", "height"), [(640, 480), (480, 640), (1280, 720)])
 def test_places_are_fractions_of_any_frame(
-    detector: BlazeDetector, name: str, width: int, height: int
+    detector: GridDetector, name: str, width: int, height: int
 ) -> None:
     image = portrait(name)
     side = min(width, height)
@@ -57,7 +57,7 @@ def test_places_are_fractions_of_any_frame(
     )
 
 
-def test_two_faces_are_two_best_first(detector: BlazeDetector) -> None:
+def test_two_faces_are_two_best_first(detector: GridDetector) -> None:
     left, right = (cv2.resize(portrait(name), (400, 400)) for name in ("collins", "hopper"))
     faces = detector.detect(np.hstack([left, right]))
     assert len(faces) == 2
@@ -65,7 +65,7 @@ def test_two_faces_are_two_best_first(detector: BlazeDetector) -> None:
 
 
 @pytest.mark.parametrize("name", EYES)
-def test_a_face_that_fills_the_view_is_found(detector: BlazeDetector, name: str) -> None:
+def test_a_face_that_fills_the_view_is_found(detector: GridDetector, name: str) -> None:
     image = portrait(name)
     (face,) = detector.detect(image)
     box = face.box
@@ -78,7 +78,7 @@ def test_a_face_that_fills_the_view_is_found(detector: BlazeDetector, name: str)
 
 
 @pytest.mark.parametrize("name", EYES)
-def test_eyes_in_a_crop_are_those_of_the_whole(detector: BlazeDetector, name: str) -> None:
+def test_eyes_in_a_crop_are_those_of_the_whole(detector: GridDetector, name: str) -> None:
     image = portrait(name)
     (face,) = detector.detect(image)
     crop = align(image, face, 100)
@@ -89,7 +89,7 @@ def test_eyes_in_a_crop_are_those_of_the_whole(detector: BlazeDetector, name: st
     )
 
 
-def test_a_crop_without_a_face_is_taken_as_it_is(detector: BlazeDetector) -> None:
+def test_a_crop_without_a_face_is_taken_as_it_is(detector: GridDetector) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (90, 90, 3), np.uint8)
     face = detector.detect_in_crop(noise)
     assert face.score == 0.0
@@ -99,14 +99,14 @@ def test_a_crop_without_a_face_is_taken_as_it_is(detector: BlazeDetector) -> Non
 @pytest.mark.parametrize("shape", [(1, 1, 3), (2, 900, 3), (480, 640, 3)])
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_nobody_is_found_where_nobody_is(
-    detector: BlazeDetector, shape: tuple[int, ...], value: int
+    detector: GridDetector, shape: tuple[int, ...], value: int
 ) -> None:
     assert detector.detect(np.full(shape, value, np.uint8)) == []
 
 
 @pytest.mark.parametrize("width", [40, 60, 90])
 def test_eyes_of_a_small_face_are_found_as_well_as_those_of_a_large_one(
-    detector: BlazeDetector, width: int
+    detector: GridDetector, width: int
 ) -> None:
     image = portrait("collins")
     (large,) = detector.detect(image)

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from device.types import Box, Detection, Emotion
-from device.vision.detect import BlazeDetector
+from device.vision.detect import GridDetector
 from device.vision.reader import ModelReader, age_interval, softmax
 from device.vision.runtime import Model, ModelError, available_runtimes
 from tests.vision.faces import MODELS, portrait
 
-Seeing = tuple[BlazeDetector, ModelReader]
+Seeing = tuple[GridDetector, ModelReader]
 
 
 @pytest.fixture(scope="module", params=available_runtimes())
 def eyes_and_reader(request: pytest.FixtureRequest) -> Seeing:
-    detector = BlazeDetector(Model(MODELS, "face", runtime=request.param))
+    detector = GridDetector(Model(MODELS, "face", runtime=request.param))
     return detector, ModelReader(MODELS, runtime=request.param)
 
 

@@ -87,7 +87,7 @@ def test_a_malformed_sidecar_is_refused(folder: Path, sidecar: str) -> None:
 
 def test_another_shape_is_refused(folder: Path) -> None:
     edit(folder, input={"shape": [1, 128, 128, 3]})
-    with pytest.raises(ModelError, match=r"takes \(1, 192, 192, 3\)"):
+    with pytest.raises(ModelError, match=r"takes \(1, 352, 448, 3\)"):
         Model(folder, "face")
 
 

@@ -1,0 +1,248 @@
+"""From the detector's trained weights to face.tflite with its sidecar, or a reason why not."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import cv2
+import msgspec
+import numpy as np
+from tqdm import tqdm
+
+from conversion.convert import ConversionError
+from device.vision.detect import MIN_SCORE, STRIDES, GridDetector
+from device.vision.runtime import InputSpec, Model, Sidecar, available_runtimes
+from training.detector.evaluate import LOWEST_SCORE, as_faces, evaluate
+from training.detector.labels import load_labels
+from training.detector.measure import figures, match
+from training.detector.photos import photos, read_photo
+from training.detector.plan import DetectorPlan
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from device.vision.runtime import Output
+    from training.detector.labels import Faces, Source
+
+    Image = npt.NDArray[np.uint8]
+
+SHAPE = (352, 448)
+"""Height and width that the file is written for: those of a frame of 4:3. The device asks for
+others as its pictures need them."""
+CALIBRATION_PHOTOS = 50
+PARITY_EVERY = 3
+"""Float, int8 and the runtimes are compared on each so many of the validation photos."""
+MAX_LOSS = 0.01
+"""Share of recall that quantization, or another runtime, may cost on the validation part."""
+FLOORS = {"4-6 %": 0.80, "6-12 %": 0.93, "12-25 %": 0.98, "above 25 %": 0.98}
+MAX_EYE_ERROR = 0.08
+"""Median, in distances of the eyes, from the mean of the teacher's eight looks. One look of the
+teacher itself, at 640 pixels, is 0.072 away from it."""
+
+
+class Converted(NamedTuple):
+    """The file, its multiply-adds, and what the float network finds in the checked photos."""
+
+    content: bytes
+    multiply_adds: int
+    found: list[Faces]
+
+
+def convert_detector(weights: Path, source: Source, models: Path) -> Sidecar:
+    """Quantize, compare, measure; write the model if it reaches its floors."""
+    plan = read_plan(weights.parent / "experiment.json")
+    train, held_out = (photos(source.data, part) for part in ("train", "valid"))
+    chosen = train[:: max(1, len(train) // CALIBRATION_PHOTOS)]
+    calibration = np.stack([_view(read_photo(photo.path)) for photo in chosen])
+    valid = held_out[::PARITY_EVERY]
+    images = [read_photo(photo.path) for photo in valid]
+    # Once TensorFlow is loaded, tflite-runtime refuses every model: in a process of its own.
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        converted = pool.submit(_quantized, weights, plan, calibration, images).result()
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder)
+        (draft / "face.tflite").write_bytes(converted.content)
+        sidecar = describe(plan, converted, {"train": len(train), "valid": len(held_out)})
+        _write(draft, sidecar)
+        truth = load_labels(held_out, source.teacher, source.cache)[::PARITY_EVERY]
+        parity = check_parity(draft, images, truth, converted.found)
+        test = evaluate(draft, source)
+        check_floors(test)
+        metrics = {**sidecar.metrics, "parity": parity, "test": test}
+        sidecar = msgspec.structs.replace(sidecar, metrics=metrics)
+        _write(draft, sidecar)
+        for suffix in (".tflite", ".json"):
+            shutil.copy(draft / f"face{suffix}", models)
+    return sidecar
+
+
+def read_plan(path: Path) -> DetectorPlan:
+    """The plan that a run was trained by."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=DetectorPlan)
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConversionError(
+            f"{path} does not say how the weights beside it were trained ({error}): "
+            "run `python -m training train face` again"
+        ) from error
+
+
+class _FloatModel:
+    """The float network with what `GridDetector` asks of a model."""
+
+    def __init__(self, network: Any, sidecar: Sidecar, sides: tuple[int, int]) -> None:  # noqa: ANN401
+        self._network, self.sidecar, self.sides = network, sidecar, sides
+
+    def take(self, height: int, width: int) -> None:
+        """Expect images of these sides from now on."""
+        self.sides = height, width
+
+    def copy(self, height: int, width: int) -> _FloatModel:
+        """The same for images of other sides."""
+        return _FloatModel(self._network, self.sidecar, (height, width))
+
+    def run(self, image: Image) -> list[Output]:
+        """Scores and places of each level, as the file gives them."""
+        import torch  # noqa: PLC0415 - see convert_detector
+
+        with torch.no_grad():
+            picture = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+            logits, places = self._network(picture)
+        outputs: list[Output] = []
+        at = 0
+        for stride in STRIDES:
+            height, width = (side // stride for side in self.sides)
+            cells = slice(at, at + height * width)
+            outputs.append(logits[0, cells].sigmoid().reshape(height, width, 1).numpy())
+            outputs.append(places[0, cells].reshape(height, width, -1).numpy())
+            at = cells.stop
+        return outputs
+
+
+def _quantized(
+    weights: Path, plan: DetectorPlan, calibration: npt.NDArray[np.uint8], images: list[Image]
+) -> Converted:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import torch  # noqa: PLC0415 - see convert_detector
+
+    from conversion.quantize import _quantize, multiply_adds, take_pixels  # noqa: PLC0415
+    from training.detector.network import DetectorNetwork, to_keras  # noqa: PLC0415
+
+    torch.set_num_threads(1)  # on a busy machine its threads would wait for one another
+    network = DetectorNetwork(plan).eval()
+    network.load_state_dict(torch.load(weights)["network"])
+    model = to_keras(network, *SHAPE)
+    cost = multiply_adds(model)
+    take_pixels(model)
+    converted = Converted(_quantize(model, calibration), cost, [])
+    twin = _FloatModel(network, describe(plan, converted, {}), SHAPE)
+    detector = GridDetector(cast("Model", twin), min_score=LOWEST_SCORE)
+    found = [as_faces(detector, image) for image in tqdm(images, "float", mininterval=1)]
+    return converted._replace(found=found)
+
+
+def check_parity(
+    draft: Path, images: list[Image], truth: list[Faces], reference: list[Faces]
+) -> dict[str, float]:
+    """Recall and eyes' error of float and int8 on every runtime, on the validation part.
+
+    Raises ConversionError where int8 or a runtime costs too much recall.
+    """
+    longer = [max(image.shape[:2]) for image in images]
+    found = {"float": reference}
+    for runtime in available_runtimes():
+        detector = GridDetector(Model(draft, "face", runtime=runtime), min_score=LOWEST_SCORE)
+        bar = tqdm(images, runtime, mininterval=1)
+        found[f"int8, {runtime}"] = [as_faces(detector, image) for image in bar]
+    results: dict[str, float] = {}
+    for name, faces in found.items():
+        got = figures(match(faces, truth, longer), MIN_SCORE)
+        results |= {f"recall, {name}": got["recall"], f"eye error, {name}": got["eye_error"]}
+        loss = results["recall, float"] - got["recall"]
+        if loss > MAX_LOSS:
+            raise ConversionError(
+                f"{name} costs {loss:.3f} of the recall on validation, more than {MAX_LOSS}: "
+                "calibrate on more photos or train longer"
+            )
+    return results
+
+
+def check_floors(test: dict[str, Any]) -> None:
+    """ConversionError where recall or the eyes' error on the test part misses its floor."""
+    for name, floor in FLOORS.items():
+        recall = test["by_width"][name]["recall"]
+        if recall < floor:
+            raise ConversionError(
+                f"face finds {recall:.3f} of faces {name} wide, its floor is {floor}: not written"
+            )
+    if test["eye_error"] is None or test["eye_error"] > MAX_EYE_ERROR:
+        raise ConversionError(
+            f"face places eyes {test['eye_error']} of their distance off, more than "
+            f"{MAX_EYE_ERROR}: not written"
+        )
+
+
+def _view(image: Image) -> Image:
+    """A BGR photo as the device shows it, RGB, in the shape that the file is written for."""
+    height, width = SHAPE
+    scale = min(height / image.shape[0], width / image.shape[1])
+    size = round(image.shape[1] * scale), round(image.shape[0] * scale)
+    view = np.zeros((height, width, 3), np.uint8)
+    left, top = (width - size[0]) // 2, (height - size[1]) // 2
+    resized = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+    view[top : top + size[1], left : left + size[0]] = resized[:, :, ::-1]
+    return view
+
+
+def describe(plan: DetectorPlan, converted: Converted, counts: dict[str, int]) -> Sidecar:
+    """The sidecar of a converted file, unmeasured."""
+    return Sidecar(
+        task="face",
+        labels=["face"],
+        input=InputSpec(shape=(1, *SHAPE, 3)),
+        quantization="int8 input, output, activations and weights (per channel)",
+        sha256=hashlib.sha256(converted.content).hexdigest(),
+        licence=LICENCE,
+        data={**DATA, "photos": counts, "pictures": _pictures(plan)},
+        metrics={"multiply_adds": converted.multiply_adds, "bytes": len(converted.content)},
+        intended_use=INTENDED_USE,
+    )
+
+
+def _pictures(plan: DetectorPlan) -> int:
+    """Training pictures made from the photos."""
+    turns = [count for _, count in plan.batches]
+    return plan.epochs * sum(turns[step % len(turns)] for step in range(plan.steps))
+
+
+def _write(folder: Path, sidecar: Sidecar) -> None:
+    text = msgspec.json.format(msgspec.json.encode(sidecar), indent=2)
+    (folder / "face.json").write_bytes(text + b"\n")
+
+
+LICENCE = (
+    "weights: as Attune's code; the photos they were learned from are for research, so clear "
+    "their terms before selling a product with these weights"
+)
+DATA = {
+    "name": "3,700 unlabelled photos with people, up to 448 pixels wide or high",
+    "labels": "faces and five points by YuNet (Wu, Peng and Yu, 2023; MIT), looked at in four "
+    "sizes; only those it is sure of (0.7) count, the doubtful are left out",
+    "train": "all photos that training/splits/photos.csv does not list",
+    "valid": "as listed there: a tenth by content, copies of one motif together",
+    "test": "as listed there, likewise; its photos were labelled as they are and mirrored",
+    "terms": "research",
+}
+INTENDED_USE = (
+    "finding faces and their eyes up to some three metres from a camera, to choose music at home "
+    "by; it names nobody. Its teacher decides what a face is and what it is worth: faces that "
+    "YuNet overlooks were never shown as such. Strongly turned or covered faces, and heads tilted "
+    "by more than some 30 degrees, are found less often"
+)

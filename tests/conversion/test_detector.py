@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conversion.convert import ConversionError
+from conversion.detector import (
+    FLOORS,
+    SHAPE,
+    Converted,
+    _quantized,
+    _view,
+    _write,
+    check_floors,
+    check_parity,
+    describe,
+    read_plan,
+)
+from device.vision.detect import decode
+from device.vision.runtime import Model, available_runtimes
+from training.detector.labels import COLUMNS
+from training.detector.plan import DetectorPlan
+
+TRAIN_EXTRA = all(importlib.util.find_spec(name) for name in ("tensorflow", "torch"))
+TINY = dataclasses.replace(
+    DetectorPlan(), stem=(4, 4), stages=(4, 8, 8), depths=(1, 1, 1), necks=(4, 8, 8)
+)
+COUNTS = {"train": 3, "valid": 1}
+
+
+def _save(path: Path) -> None:
+    import torch  # noqa: PLC0415 - needs the train extra
+
+    from training.detector.network import DetectorNetwork  # noqa: PLC0415
+
+    torch.manual_seed(0)
+    torch.save({"network": DetectorNetwork(TINY).state_dict()}, path)
+
+
+def _say(path: Path, view: np.ndarray) -> np.ndarray:
+    """What the float network says of one picture: rows of score and fourteen places."""
+    import torch  # noqa: PLC0415
+
+    from training.detector.network import DetectorNetwork  # noqa: PLC0415
+
+    network = DetectorNetwork(TINY).eval()
+    network.load_state_dict(torch.load(path)["network"])
+    with torch.no_grad():
+        logits, places = network(torch.from_numpy(view).permute(2, 0, 1)[None].float())
+    return torch.cat([logits.sigmoid()[..., None], places], 2)[0].numpy()
+
+
+@pytest.mark.skipif(not TRAIN_EXTRA, reason="the train extra is not installed")
+def test_the_file_says_on_every_runtime_and_at_any_sides_what_training_did(tmp_path: Path) -> None:
+    weights = tmp_path / "best.pt"
+    pictures = np.random.default_rng(0).integers(0, 256, (4, *SHAPE, 3), np.uint8)
+    wide = np.ascontiguousarray(pictures[0, :96])
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        pool.submit(_save, weights).result()
+        made = pool.submit(_quantized, weights, TINY, pictures, []).result()
+        expected = [pool.submit(_say, weights, view).result() for view in (wide, pictures[1])]
+    (tmp_path / "face.tflite").write_bytes(made.content)
+    _write(tmp_path, describe(TINY, made, COUNTS))
+    for runtime in available_runtimes():
+        model = Model(tmp_path, "face", runtime=runtime)
+        for view, said in zip((wide, pictures[1]), expected, strict=True):
+            model.take(*view.shape[:2])
+            outputs = sorted(model.run(view), key=lambda out: (-out.shape[0], out.shape[2]))
+            rows = [
+                np.concatenate([score, places], 2).reshape(-1, 15)
+                for score, places in zip(outputs[::2], outputs[1::2], strict=True)
+            ]
+            away = np.abs(np.concatenate(rows) - said)
+            assert np.median(away) < 0.05
+            assert len(decode(outputs, 0.0)) == len(said)
+
+
+def test_the_sidecar_says_what_the_weights_come_from() -> None:
+    sidecar = describe(TINY, Converted(b"model", 5, []), COUNTS)
+    assert sidecar.task == "face"
+    assert sidecar.input.shape == (1, *SHAPE, 3)
+    assert sidecar.data["photos"] == COUNTS
+    assert "YuNet" in sidecar.data["labels"]
+    assert sidecar.metrics == {"multiply_adds": 5, "bytes": 5}
+
+
+@pytest.mark.parametrize("shape", [(300, 448, 3), (448, 300, 3), (40, 30, 3)])
+def test_calibration_sees_photos_whole(shape: tuple[int, int, int]) -> None:
+    photo = np.full(shape, (10, 20, 30), np.uint8)
+    view = _view(photo)
+    assert view.shape == (*SHAPE, 3)
+    inside = view.any(2)
+    assert (view[inside] == (30, 20, 10)).all()
+    assert inside.sum() == pytest.approx(
+        min(SHAPE[0] / shape[0], SHAPE[1] / shape[1]) ** 2 * shape[0] * shape[1], rel=0.02
+    )
+
+
+def figures(**recall: float) -> dict[str, Any]:
+    widths = {name: {"recall": floor} for name, floor in FLOORS.items()}
+    widths |= {name: {"recall": value} for name, value in recall.items()}
+    return {"by_width": widths, "eye_error": 0.08}
+
+
+def test_a_model_at_its_floors_passes() -> None:
+    check_floors(figures())
+
+
+def test_a_model_below_a_floor_is_refused() -> None:
+    with pytest.raises(ConversionError, match=r"0\.900 of faces 6-12 % wide, its floor is 0\.93"):
+        check_floors(figures(**{"6-12 %": 0.9}))
+    with pytest.raises(ConversionError, match=r"eyes 0\.09 of their distance off"):
+        check_floors({**figures(), "eye_error": 0.09})
+
+
+def test_int8_that_loses_faces_is_refused() -> None:
+    row = np.zeros((1, COLUMNS), np.float32)
+    row[0, :9] = 0.9, 10, 10, 40, 40, 18, 20, 32, 20
+    images = [np.full((48, 64, 3), 90, np.uint8)]
+    # The device's model finds nobody in a grey picture where the reference claims a face.
+    models = Path(__file__).parents[2] / "models_tflite"
+    with pytest.raises(ConversionError, match=r"int8, .* costs 1\.000 of the recall"):
+        check_parity(models, images, [row], [row])
+
+
+def test_weights_without_their_plan_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match=r"experiment\.json.*training train face"):
+        read_plan(tmp_path / "experiment.json")

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from training.data import DataError
+from training.detector.photos import SPLIT, Photo, photos, read_photo, split_photos
+
+
+def write(path: Path, seed: int) -> Path:
+    rng = np.random.default_rng(seed)
+    picture = cv2.resize(rng.integers(0, 256, (6, 6, 3), np.uint8), (60, 40))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), picture)
+    return path
+
+
+def test_photos_are_found_below_a_folder_by_name(tmp_path: Path) -> None:
+    for name in ("b.jpg", "a/c.png", "a/d.JPG"):
+        write(tmp_path / name, len(name))
+    (tmp_path / "notes.txt").write_text("no photo")
+    assert [p.path.name for p in photos(tmp_path)] == ["c.png", "d.JPG", "b.jpg"]
+    assert photos(tmp_path, "train") == photos(tmp_path)
+    assert photos(tmp_path, "test") == []
+
+
+def test_a_folder_named_photos_is_looked_into(tmp_path: Path) -> None:
+    write(tmp_path / "photos" / "a.jpg", 1)
+    assert [p.path.name for p in photos(tmp_path)] == ["a.jpg"]
+
+
+def test_a_folder_without_photos_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"{tmp_path} holds no photos: expected"):
+        photos(tmp_path)
+
+
+def test_a_broken_photo_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8 no more")
+    with pytest.raises(DataError, match=r"broken\.jpg is no image"):
+        read_photo(broken)
+
+
+def test_a_part_goes_by_content_not_by_name(tmp_path: Path) -> None:
+    first = photos(write(tmp_path / "one" / "a.jpg", 1).parent)
+    again = photos(write(tmp_path / "two" / "z.jpg", 1).parent)
+    assert first[0].key == again[0].key
+
+
+def test_copies_of_a_motif_fall_into_one_part(tmp_path: Path) -> None:
+    found = []
+    for seed in range(30):
+        path = write(tmp_path / f"{seed:02}.png", seed)
+        copy = path.with_suffix(".jpg")
+        cv2.imwrite(str(copy), cv2.imread(str(path)))
+        found += [Photo(path, f"{seed * 2654435761 % 2**32:08x}"), Photo(copy, f"{seed:08x}")]
+    parts = split_photos(found)
+    assert set(parts.values()) == {"test", "valid"}
+    for one, copy in zip(found[::2], found[1::2], strict=True):
+        assert parts.get(one.key) == parts.get(copy.key)
+
+
+def test_the_list_holds_out_a_tenth_and_another_once() -> None:
+    with SPLIT.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["photo"] for row in rows}) == len(rows)
+    assert {row["split"] for row in rows} == {"test", "valid"}
+    for part in ("test", "valid"):
+        assert sum(row["split"] == part for row in rows) == pytest.approx(370, abs=40)

@@ -1,0 +1,279 @@
+"""Training pictures: photos moved, scaled, tiled and worn, with their faces.
+
+Widths of faces are drawn evenly over their logarithm, from ten pixels to the whole picture.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from training.detector.labels import COLUMNS, MIRRORED, SURE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from training.detector.labels import Faces
+    from training.detector.plan import DetectorPlan
+
+    Image = npt.NDArray[np.uint8]
+    Numbers = npt.NDArray[np.float32]
+
+SEEN = 0.5
+"""Share of a face's box that must lie in the picture."""
+NARROWEST = 10.0
+WIDEST = 0.9
+"""Widths of faces drawn: pixels, and share of the tile's longer side."""
+LEAST_COVER = 0.6
+"""Least share of a tile's longer side that a photo's takes."""
+LARGEST_SCALE = 4.0
+
+
+class Example(NamedTuple):
+    """`image` RGB; `faces` as the teacher's; `left_out` their rows that are not to be judged."""
+
+    image: Image
+    faces: Faces
+    left_out: npt.NDArray[np.bool_]
+
+
+class Maker:
+    """Makes training pictures from photos (BGR) and the teacher's faces in them."""
+
+    def __init__(
+        self,
+        plan: DetectorPlan,
+        images: Sequence[Image],
+        faces: Sequence[Faces],
+        rng: np.random.Generator,
+    ) -> None:
+        self._plan, self._images, self._faces, self.rng = plan, images, faces, rng
+
+    def make(self, side: int) -> Example:
+        """One picture, side x side, of one photo or of several in rows and columns."""
+        rng, plan = self.rng, self._plan
+        canvas = np.empty((side, side, 3), np.uint8)
+        canvas[:] = _ground(rng)
+        whole = rng.random() < plan.whole
+        tiles = 1 if whole else int(rng.choice(len(plan.mosaic), p=plan.mosaic)) + 1
+        across, down = (_cuts(side, tiles, rng) for _ in range(2))
+        rows = [
+            self._paste(canvas, (left, top, right, bottom), whole=whole)
+            for left, right in itertools.pairwise(across)
+            for top, bottom in itertools.pairwise(down)
+        ]
+        faces = np.concatenate([faces for faces, _ in rows])
+        left_out = np.concatenate([unseen for _, unseen in rows])
+        left_out |= faces[:, 0] < SURE
+        left_out |= faces[:, 3] - faces[:, 1] < plan.smallest
+        worn = wear(canvas, plan, rng)
+        return Example(np.ascontiguousarray(worn[:, :, ::-1]), faces, left_out)
+
+    def _paste(
+        self, canvas: Image, tile: tuple[int, int, int, int], *, whole: bool
+    ) -> tuple[Faces, npt.NDArray[np.bool_]]:
+        """Put a photo into a tile; its faces there, and which of them are hardly in it."""
+        rng = self.rng
+        row = int(rng.integers(len(self._images)))
+        image, faces = self._images[row], self._faces[row]
+        left, top, right, bottom = tile
+        sure = np.flatnonzero(faces[:, 0] >= SURE)
+        chosen = None if whole or not len(sure) else faces[rng.choice(sure)]
+        if chosen is not None and rng.random() < self._plan.card:
+            image, faces, chosen = _cut_out(image, faces, chosen, rng)
+        matrix = self._matrix(image, chosen, tile, (0.8, 1.25) if whole else (0.7, 2.0))
+        part = canvas[top:bottom, left:right]
+        part[:] = warp(image, matrix, part)
+        moved = move(faces, matrix)
+        corners = moved[:, 1:5].copy()
+        seen = np.clip(corners, 0, [right - left, bottom - top] * 2)
+        area = np.prod(corners[:, 2:] - corners[:, :2], axis=1)
+        share = np.prod(seen[:, 2:] - seen[:, :2], axis=1) / np.maximum(area, 1e-6)
+        unseen = share < SEEN
+        moved[unseen, 1:5] = seen[unseen]
+        moved[:, 1:] += np.tile([left, top], 7)
+        there = share > 0.02
+        return moved[there], unseen[there]
+
+    def _matrix(
+        self,
+        image: Image,
+        face: Numbers | None,
+        tile: tuple[int, int, int, int],
+        scales: tuple[float, float],
+    ) -> npt.NDArray[np.float64]:
+        """From the photo's pixels to the tile's: mirrored or not, turned, scaled, moved.
+
+        `scales`: how much of the tile's side a photo fills where no face is to be shown.
+        """
+        rng, plan = self.rng, self._plan
+        left, top, right, bottom = tile
+        height, width = image.shape[:2]
+        room = max(right - left, bottom - top)
+        if face is None:
+            scale = rng.uniform(*scales) * room / max(height, width)
+            source = rng.uniform(0.4, 0.6, 2) * (width, height)
+            target = np.array([right - left, bottom - top]) / 2
+        else:
+            wanted = math.exp(rng.uniform(math.log(NARROWEST), math.log(WIDEST * room)))
+            # A photo lost on an empty ground would teach little.
+            least = LEAST_COVER * room / max(height, width)
+            scale = min(max(wanted / max(float(face[3] - face[1]), 1.0), least), LARGEST_SCALE)
+            source = (face[1:3] + face[3:5]) / 2
+            target = rng.uniform(0.1, 0.9, 2) * (right - left, bottom - top)
+        angle = math.radians(rng.normal(0, plan.turn))
+        stretch = math.exp(rng.uniform(-plan.stretch, plan.stretch) / 2)
+        mirror = -1 if rng.random() < 0.5 else 1
+        linear = np.array(
+            [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
+        ) @ np.diag([scale * stretch * mirror, scale / stretch])
+        return np.hstack([linear, (target - linear @ source)[:, None]])
+
+
+def _cuts(side: int, tiles: int, rng: np.random.Generator) -> list[int]:
+    """Where rows or columns of roughly equal breadth begin and end."""
+    inner = (np.arange(1, tiles) + rng.uniform(-0.2, 0.2, tiles - 1)) * side / tiles
+    return [0, *inner.round().astype(int).tolist(), side]
+
+
+def move(faces: Faces, matrix: npt.NDArray[np.float64]) -> Faces:
+    """Faces under a similarity (or nearly one), mirroring included. Boxes stay upright."""
+    linear, shift = matrix[:, :2], matrix[:, 2]
+    across, down = np.hypot(*linear[:, 0]), np.hypot(*linear[:, 1])
+    centre = (faces[:, 1:3] + faces[:, 3:5]) / 2 @ linear.T + shift
+    half = (faces[:, 3:5] - faces[:, 1:3]) / 2 * [across, down]
+    points = faces[:, 5:].reshape(-1, 5, 2) @ linear.T + shift
+    if np.linalg.det(linear) < 0:
+        points = points[:, MIRRORED]
+    places = np.hstack([centre - half, centre + half, points.reshape(-1, 10)])
+    return np.hstack([faces[:, :1], places]).astype(np.float32).reshape(-1, COLUMNS)
+
+
+def warp(image: Image, matrix: npt.NDArray[np.float64], ground: Image) -> Image:
+    """The photo moved onto a ground of the wanted size."""
+    shrink = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    if shrink < 0.6:  # linear interpolation would skip pixels
+        height, width = image.shape[:2]
+        size = max(2, round(width * shrink)), max(2, round(height * shrink))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        matrix = matrix.copy()
+        matrix[:, 0] *= width / size[0]
+        matrix[:, 1] *= height / size[1]
+    # Labels count from the corner of the first pixel, OpenCV from its middle.
+    matrix = matrix.copy()
+    matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
+    size = ground.shape[1], ground.shape[0]
+    moved = cv2.warpAffine(
+        image, matrix, size, dst=ground.copy(), flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_TRANSPARENT,
+    )  # fmt: skip
+    return np.asarray(moved, np.uint8)
+
+
+def _cut_out(
+    image: Image, faces: Faces, face: Numbers, rng: np.random.Generator
+) -> tuple[Image, Faces, Numbers]:
+    """The photo's part around one face, as crops of faces come."""
+    height, width = image.shape[:2]
+    sides = (face[3:5] - face[1:3]) * rng.uniform(0.9, 1.6)
+    centre = (face[1:3] + face[3:5]) / 2 + rng.uniform(-0.1, 0.1, 2) * sides
+    low = np.clip(centre - sides / 2, 0, (width - 2, height - 2)).astype(int)
+    high = np.clip(centre + sides / 2, low + 2, (width, height)).astype(int)
+    shift = np.tile(low, 7)
+
+    def moved(rows: Numbers) -> Numbers:
+        rows = rows.copy()
+        rows[..., 1:] -= shift
+        return rows
+
+    part = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]])
+    # Only what is in the part is seen: the rest of the photo's faces is gone.
+    kept = moved(faces)
+    inside = np.all(kept[:, 3:5] > 0, axis=1) & np.all(
+        kept[:, 1:3] < (part.shape[1], part.shape[0]), axis=1
+    )
+    corners = np.clip(kept[:, 1:5], 0, [part.shape[1], part.shape[0]] * 2)
+    area = np.prod(kept[:, 3:5] - kept[:, 1:3], axis=1)
+    share = np.prod(corners[:, 2:] - corners[:, :2], axis=1) / np.maximum(area, 1e-6)
+    kept[share < SEEN, 0] = 0  # nobody can say
+    return part, kept[inside], moved(face)
+
+
+def wear(image: Image, plan: DetectorPlan, rng: np.random.Generator) -> Image:
+    """Light, colour, blur, noise and compression as cameras have them."""
+    steps: list[tuple[float, Callable[[Image, np.random.Generator], Image]]] = [
+        (plan.coarse, _coarse),
+        (plan.blur, _blurred),
+        (0.8, _recoloured),
+        (plan.grey, _grey),
+        (plan.dark, _dark),
+        (plan.noise, _noisy),
+        (plan.jpeg, _compressed),
+    ]
+    for share, step in steps:
+        if rng.random() < share:
+            image = step(image, rng)
+    return image
+
+
+def _ground(rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    colour = rng.integers(0, 256, 3).astype(np.uint8)
+    return np.array([0, 0, 0], np.uint8) if rng.random() < 0.5 else colour
+
+
+def _coarse(image: Image, rng: np.random.Generator) -> Image:
+    side = image.shape[0]
+    small = max(8, int(side * rng.uniform(0.35, 0.8)))
+    reduced = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(reduced, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _blurred(image: Image, rng: np.random.Generator) -> Image:
+    if rng.random() < 0.5:
+        return np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.6)), np.uint8)
+    length = int(rng.integers(3, 7))
+    kernel = np.zeros((length, length), np.float32)
+    if rng.random() < 0.5:
+        kernel[length // 2] = 1 / length
+    else:
+        kernel[:, length // 2] = 1 / length
+    return np.asarray(cv2.filter2D(image, -1, kernel), np.uint8)
+
+
+def _recoloured(image: Image, rng: np.random.Generator) -> Image:
+    """Brightness, contrast, gamma and the light's colour, by one table for each channel."""
+    levels = np.arange(256, dtype=np.float32) / 255
+    gamma = math.exp(rng.uniform(-0.4, 0.4))
+    contrast, light = rng.uniform(0.65, 1.35), rng.uniform(-0.15, 0.15)
+    tint = rng.uniform(0.85, 1.15, 3)
+    table = ((levels**gamma - 0.5) * contrast + 0.5 + light)[:, None] * tint
+    return np.asarray(cv2.LUT(image, np.clip(table * 255, 0, 255).astype(np.uint8)[None]), np.uint8)
+
+
+def _grey(image: Image, _rng: np.random.Generator) -> Image:
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+def _dark(image: Image, rng: np.random.Generator) -> Image:
+    """Little light: dark, and noisy with it."""
+    share = rng.uniform(0.15, 0.6)
+    return _noisy((image * np.float32(share)).astype(np.uint8), rng)
+
+
+def _noisy(image: Image, rng: np.random.Generator) -> Image:
+    noise = np.empty(image.shape, np.int16)
+    cv2.setRNGSeed(int(rng.integers(2**31)))
+    cv2.randn(noise, 0, rng.uniform(2, 14))
+    return np.asarray(np.clip(image + noise, 0, 255), np.uint8)
+
+
+def _compressed(image: Image, rng: np.random.Generator) -> Image:
+    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 85))]
+    _, content = cv2.imencode(".jpg", image, quality)
+    return np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR), np.uint8)

@@ -1,0 +1,122 @@
+"""Measures face.tflite as the device uses it, and its teacher beside it, on held-out photos."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from device.vision.detect import MIN_SCORE, GridDetector
+from device.vision.runtime import Model
+from training.detector.labels import COLUMNS, Teacher, load_labels
+from training.detector.measure import figures, match, score_for
+from training.detector.photos import photos, read_photo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from training.detector.labels import Faces, Source
+    from training.detector.measure import Matches
+
+    Image = npt.NDArray[np.uint8]
+
+LOWEST_SCORE = 0.25
+"""Score from which faces are collected, to draw precision over recall."""
+TEACHER_SIZES = (320, 640)
+SCORES = (0.5, 0.6, 0.65, 0.7)
+"""Least scores that one may ask of a face; the appliance's own default is 0.65."""
+ROUNDS, FRAMES = 10, 20
+
+
+def evaluate(
+    models: Path, source: Source, part: str = "test", *, runtime: str | None = None
+) -> dict[str, Any]:
+    """Figures of `models`/face.tflite on a part of the photos, and of its teacher at two sizes.
+
+    The teacher's false faces are those it gives where its score is chosen so that it finds as
+    many faces as ours does.
+    """
+    chosen = photos(source.data, part)
+    images = [read_photo(photo.path) for photo in chosen]
+    truth = load_labels(chosen, source.teacher, source.cache, both_ways=True)
+    model = Model(models, "face", runtime=runtime)
+    judge = Teacher(source.teacher)
+
+    def matches(see: Callable[[Image], Faces], title: str) -> Matches:
+        found = [see(image) for image in tqdm(images, title, mininterval=1)]
+        return match(found, truth, [max(image.shape[:2]) for image in images])
+
+    detector = GridDetector(model, min_score=LOWEST_SCORE)
+    found = matches(lambda image: as_faces(detector, image), "face")
+    ours = figures(found, MIN_SCORE)
+    results = {"part": part, "runtime": model.runtime, "photos": len(images), **ours}
+    results["by_score"] = {
+        str(score): {name: figures(found, score)[name] for name in ("recall", "false_faces")}
+        for score in SCORES
+    }
+    results["teacher"] = {}
+    for size in TEACHER_SIZES:
+        theirs = matches(lambda image, size=size: judge.look(image, size), f"YuNet {size}")  # type: ignore[misc]
+        same = figures(theirs, score_for(theirs, ours["recall"]))
+        results["teacher"][f"YuNet, longer side {size}"] = {
+            "at the score of a face": figures(theirs, MIN_SCORE),
+            "false faces at our recall": same["false_faces"],
+            "recall there": same["recall"],
+        }
+    results["milliseconds"] = speed(GridDetector(model), judge, images, truth)
+    return results
+
+
+def as_faces(detector: GridDetector, image: Image) -> Faces:
+    """What a device's detector finds in a BGR photo, in rows as the teacher's, eyes alone."""
+    height, width = image.shape[:2]
+    found = detector.detect(np.ascontiguousarray(image[:, :, ::-1]))
+    rows = np.zeros((len(found), COLUMNS), np.float32)
+    for row, face in zip(rows, found, strict=True):
+        box, left, right = face.box, face.left_eye, face.right_eye
+        row[:5] = face.score, box.x, box.y, box.x + box.width, box.y + box.height
+        if left is not None and right is not None:
+            row[5:9] = left.x, left.y, right.x, right.y
+    rows[:, 1::2] *= width
+    rows[:, 2::2] *= height
+    return rows
+
+
+def speed(
+    detector: GridDetector, judge: Teacher, images: list[Image], truth: list[Faces]
+) -> dict[str, float]:
+    """Median and least milliseconds of a frame of 640x480 pixels with one face, all in, on one
+    thread; medians of as many photos as `FRAMES`.
+
+    Ours and the teacher's by turns, so that whatever else the machine does hits both.
+    """
+    chosen = [image for image, faces in zip(images, truth, strict=True) if len(faces) == 1]
+    frames = [np.asarray(cv2.resize(image, (640, 480)), np.uint8) for image in chosen[:FRAMES]]
+    if not frames:
+        return {}
+    seen: dict[str, Callable[[Image], object]] = {
+        "ours": detector.detect,
+        "YuNet 640": lambda frame: judge.look(frame, 640),
+    }
+    times: dict[str, list[list[float]]] = {name: [] for name in seen}
+    for frame in frames:
+        for name, look in seen.items():
+            times[name].append([_milliseconds(look, frame) for _ in range(ROUNDS)])
+    return {
+        f"{name}, {kind.__name__}": round(statistics.median(map(kind, values)), 2)
+        for name, values in times.items()
+        for kind in (statistics.median, min)
+    }
+
+
+def _milliseconds(look: Callable[[Image], object], frame: Image) -> float:
+    began = time.perf_counter()
+    look(frame)
+    return (time.perf_counter() - began) * 1000

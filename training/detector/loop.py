@@ -1,0 +1,238 @@
+"""The training loop: AdamW, one cycle, averaged weights, chosen on the validation photos."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from training.detector.augment import Maker
+from training.detector.labels import COLUMNS, distinct, load_labels
+from training.detector.loss import cells, decode, loss, pad
+from training.detector.measure import average_precision, match
+from training.detector.network import DetectorNetwork
+from training.detector.photos import photos, read_photo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from training.detector.labels import Faces, Source
+    from training.detector.plan import DetectorPlan
+
+SAME_FACE_IOU = 0.4
+LOWEST_SCORE = 0.05
+
+
+class Labelled(NamedTuple):
+    """Photos (BGR) and the teacher's faces in them."""
+
+    images: list[npt.NDArray[np.uint8]]
+    faces: list[Faces]
+
+
+def load(source: Source, part: str) -> Labelled:
+    """A part of the photos, labelled by the teacher."""
+    chosen = photos(source.data, part)
+    faces = load_labels(chosen, source.teacher, source.cache)
+    return Labelled([read_photo(photo.path) for photo in chosen], faces)
+
+
+def train_detector(
+    plan: DetectorPlan,
+    source: Source,
+    folder: Path,
+    *,
+    start: Path | None = None,
+    fresh: bool = False,
+) -> Path:
+    """Label the photos where that was not done yet, and `train` on them."""
+    learned, valid = load(source, "train"), load(source, "valid")
+    return train(plan, learned, valid, folder, start=start, fresh=fresh)
+
+
+def train(
+    plan: DetectorPlan,
+    learned: Labelled,
+    valid: Labelled,
+    folder: Path,
+    *,
+    start: Path | None = None,
+    fresh: bool = False,
+) -> Path:
+    """Train, choose on the validation photos; returns best.pt, the chosen weights.
+
+    Begins with the weights in `start`, another run's best.pt, if that is given.
+    Goes on from `folder`'s checkpoint unless `fresh`. Writes log.csv, last.pt and best.pt.
+    """
+    run = _Run(plan, learned, valid, folder)
+    if start is not None:
+        run.start_from(start)
+    if not fresh:
+        run.resume()
+    run.train()
+    return folder / "best.pt"
+
+
+class _Run:
+    """A training under way."""
+
+    def __init__(
+        self, plan: DetectorPlan, learned: Labelled, valid: Labelled, folder: Path
+    ) -> None:
+        torch.manual_seed(plan.seed)
+        self.plan, self.folder, self.valid = plan, folder, valid
+        self.maker = Maker(plan, *learned, np.random.default_rng(plan.seed))
+        self.network = DetectorNetwork(plan).to(memory_format=torch.channels_last)
+        self.average = deepcopy(self.network).eval()
+        decayed = [p for p in self.network.parameters() if p.ndim > 1]
+        free = [p for p in self.network.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": decayed}, {"params": free, "weight_decay": 0.0}],
+            lr=plan.peak_rate,
+            weight_decay=plan.weight_decay,
+        )
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer,
+            plan.peak_rate,
+            plan.epochs * plan.steps,
+            pct_start=0.1,
+            cycle_momentum=False,
+        )
+        # Emulated bfloat16 would be slower than float32.
+        self.bfloat16 = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
+        self.epoch, self.best = 0, float("-inf")
+        self.start: str | None = None
+
+    def train(self) -> None:
+        """All epochs that are left."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        record = {"start": self.start, **dataclasses.asdict(self.plan)}
+        (self.folder / "experiment.json").write_text(json.dumps(record, indent=2) + "\n")
+        while self.epoch < self.plan.epochs:
+            costs = self._train_epoch()
+            found = [look(self.average, image, self.plan) for image in self.valid.images]
+            longer = [max(image.shape[:2]) for image in self.valid.images]
+            score = average_precision(match(found, self.valid.faces, longer))
+            self.epoch += 1
+            if score >= self.best:
+                self.best = score
+                _save(self.folder / "best.pt", {"network": self.average.state_dict()})
+            self._log(costs, score)
+            self._checkpoint()
+
+    def _train_epoch(self) -> dict[str, float]:
+        self.network.train()
+        total: dict[str, float] = {}
+        bar = tqdm(range(self.plan.steps), f"epoch {self.epoch + 1}", mininterval=5)
+        for step in bar:
+            for name, value in self._step(step).items():
+                total[name] = total.get(name, 0.0) + value
+            if step % 10 == 0:
+                bar.set_postfix({name: f"{v / (step + 1):.3f}" for name, v in total.items()})
+        return {name: value / self.plan.steps for name, value in total.items()}
+
+    def _step(self, step: int) -> dict[str, float]:
+        """Learn from one batch; returns what it cost."""
+        side, count = self.plan.batches[step % len(self.plan.batches)]
+        made = [self.maker.make(side) for _ in range(count)]
+        pictures = torch.from_numpy(np.stack([m.image for m in made])).permute(0, 3, 1, 2).float()
+        truth = pad(
+            [torch.from_numpy(m.faces) for m in made], [torch.from_numpy(m.left_out) for m in made]
+        )
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+            logits, places = self.network(pictures.contiguous(memory_format=torch.channels_last))
+        costs = loss(logits.float(), places.float(), truth, cells(side, side))
+        self.optimizer.zero_grad()
+        sum(costs.values()).backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
+        self.optimizer.step()
+        self.schedule.step()
+        self._update_average()
+        return {name: value.item() for name, value in costs.items()}
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        done = self.schedule.last_epoch
+        # Early on the average follows faster, so that the random start is soon forgotten.
+        decay = min(self.plan.average, done / (done + 10))
+        kept, new = self.average.state_dict(), self.network.state_dict()
+        floats = [name for name, value in kept.items() if value.is_floating_point()]
+        torch._foreach_lerp_([kept[n] for n in floats], [new[n] for n in floats], 1 - decay)
+
+    def _log(self, costs: dict[str, float], score: float) -> None:
+        path = self.folder / "log.csv"
+        header = not path.exists() or self.epoch == 1
+        with path.open("w" if header else "a", newline="") as file:
+            writer = csv.writer(file)
+            if header:
+                writer.writerow(["epoch", "rate", *costs, "validation"])
+            rate = self.schedule.get_last_lr()[0]
+            values = [f"{value:.4f}" for value in (*costs.values(), score)]
+            writer.writerow([self.epoch, f"{rate:.6f}", *values])
+        tqdm.write(f"epoch {self.epoch}: validation {score:.4f}")
+
+    def _checkpoint(self) -> None:
+        state: dict[str, Any] = {
+            name: getattr(self, name).state_dict()
+            for name in ("network", "average", "optimizer", "schedule")
+        }
+        state |= {"epoch": self.epoch, "best": self.best, "plan": dataclasses.asdict(self.plan)}
+        state |= {"rng": json.dumps(self.maker.rng.bit_generator.state)}
+        _save(self.folder / "last.pt", state)
+
+    def start_from(self, path: Path) -> None:
+        """Take another run's best weights."""
+        self.start = path.parent.name
+        weights = torch.load(path)["network"]
+        for network in (self.network, self.average):
+            network.load_state_dict(weights)
+
+    def resume(self) -> None:
+        """Go on where `folder`'s checkpoint of the same plan ends."""
+        path = self.folder / "last.pt"
+        if not path.exists():
+            return
+        state = torch.load(path)
+        if json.dumps(state["plan"]) != json.dumps(dataclasses.asdict(self.plan)):
+            tqdm.write(f"{path} is of another plan: starting afresh")
+            return
+        for name in ("network", "average", "optimizer", "schedule"):
+            getattr(self, name).load_state_dict(state[name])
+        self.epoch, self.best = state["epoch"], state["best"]
+        self.maker.rng.bit_generator.state = json.loads(state["rng"])
+        tqdm.write(f"going on after epoch {self.epoch}")
+
+
+@torch.no_grad()
+def look(network: DetectorNetwork, image: npt.NDArray[np.uint8], plan: DetectorPlan) -> Faces:
+    """Faces in a BGR photo, shown as the device does it, in the photo's pixels."""
+    height, width = image.shape[:2]
+    scale = plan.longer_side / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    view = np.zeros((-(-size[1] // 32) * 32, -(-size[0] // 32) * 32, 3), np.uint8)
+    view[: size[1], : size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+    rgb = torch.from_numpy(view[:, :, ::-1].copy()).permute(2, 0, 1)[None].float()
+    logits, places = network(rgb.contiguous(memory_format=torch.channels_last))
+    scores = logits[0].sigmoid()
+    keep = scores > LOWEST_SCORE
+    grid = cells(*view.shape[:2])
+    boxes, points = decode(places[0], grid)
+    rows = torch.cat([scores[keep, None], boxes[keep], points[keep]], 1).numpy()
+    rows[:, 1:] *= np.tile([width / size[0], height / size[1]], 7)
+    return distinct(rows.reshape(-1, COLUMNS), SAME_FACE_IOU)
+
+
+def _save(path: Path, state: dict[str, Any]) -> None:
+    """Write a file so that an interrupted run leaves the old one."""
+    unfinished = path.with_suffix(".part")
+    torch.save(state, unfinished)
+    unfinished.replace(path)

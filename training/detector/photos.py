@@ -1,0 +1,94 @@
+"""Photos to learn finding faces from: any folder of them, and which part each belongs to.
+
+A photo is known by its content, so that renamed or re-ordered files stay in their part.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from training.data import DataError
+
+SPLIT = Path(__file__).parents[1] / "splits" / "photos.csv"
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+SHARE = 10
+"""One photo in so many is held out for testing, and as many for choosing the best weights."""
+SAME = 4
+"""Bits of 64 that the difference hashes of one motif's copies differ in at most."""
+
+
+class Photo(NamedTuple):
+    """One file; `key` is the start of its SHA-256."""
+
+    path: Path
+    key: str
+
+
+def photos(root: Path, part: str | None = None) -> list[Photo]:
+    """Photos of a folder and those below it, by name, or one part of them.
+
+    `splits/photos.csv` names those held out (test) and those to choose by (valid); all others
+    are for learning (train).
+    """
+    folder = root / "photos" if (root / "photos").is_dir() else root
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES)
+    if not files:
+        raise DataError(f"{folder} holds no photos: expected {folder}/*.jpg")
+    found = [Photo(path, _key(path)) for path in files]
+    if part is None:
+        return found
+    parts = _listed()
+    return [photo for photo in found if parts.get(photo.key, "train") == part]
+
+
+def read_photo(path: Path) -> npt.NDArray[np.uint8]:
+    """A photo as BGR; DataError where it is none."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise DataError(f"{path} is no image that OpenCV reads: replace or remove it")
+    return np.asarray(image, np.uint8)
+
+
+def split_photos(found: list[Photo]) -> dict[str, str]:
+    """Keys of the photos held out, with their part: chance by content, copies of a motif alike.
+
+    This made `splits/photos.csv`.
+    """
+    hashes = np.array([_difference_hash(read_photo(photo.path)) for photo in found])
+    lead = {photo.key: photo.key for photo in found}
+    for row, photo in enumerate(found):
+        for twin in np.flatnonzero((hashes[row] != hashes[:row]).sum(1) <= SAME):
+            first, second = sorted((_lead(lead, photo.key), _lead(lead, found[twin].key)))
+            lead[second] = first
+    names = {0: "test", 1: "valid"}
+    drawn = {key: int(_lead(lead, key)[:8], 16) % SHARE for key in lead}
+    return {key: names[number] for key, number in sorted(drawn.items()) if number in names}
+
+
+def _lead(lead: dict[str, str], key: str) -> str:
+    while lead[key] != key:
+        key = lead[key]
+    return key
+
+
+def _difference_hash(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Whether each of 8x8 places is darker than the one to its right (Krawetz, 2013)."""
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    small = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA)
+    return np.asarray(small[:, :-1] < small[:, 1:]).ravel()
+
+
+def _key(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _listed() -> dict[str, str]:
+    with SPLIT.open(newline="") as file:
+        return {row["photo"]: row["split"] for row in csv.DictReader(file)}

@@ -1,0 +1,51 @@
+"""The detector's figures: its size, what it learns from and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DetectorPlan:
+    """One training. Sides and widths of faces are pixels of the network's input."""
+
+    stem: tuple[int, int] = (16, 24)
+    """Channels of the two convolutions that come first, each halving the picture."""
+    stages: tuple[int, int, int] = (32, 64, 96)
+    """Channels of the residual stages that see every 8th, 16th and 32nd pixel."""
+    depths: tuple[int, int, int] = (2, 2, 2)
+    """Residual blocks of each stage."""
+    necks: tuple[int, int, int] = (32, 64, 96)
+    """Channels that each stage's outputs are made from."""
+    longer_side: int = 448
+    """Longer side of what the device shows the network."""
+
+    batches: tuple[tuple[int, int], ...] = ((320, 32), (448, 16))
+    """Sides of the square pictures learned from, and how many make a batch; drawn by turns."""
+    epochs: int = 5
+    steps: int = 360
+    """Batches in an epoch."""
+    peak_rate: float = 1.5e-3
+    weight_decay: float = 0.03
+    average: float = 0.997
+    """Share of the averaged weights that each step keeps."""
+    seed: int = 1
+
+    smallest: float = 8.0
+    """Width from which a face is to be found; smaller ones are left out of the loss."""
+    whole: float = 0.3
+    """Share of pictures that show one photo about as the device does."""
+    mosaic: tuple[float, ...] = (0.45, 0.3, 0.15, 0.1)
+    """Of the others, shares of pictures of one photo, of 2x2, of 3x3 and of 4x4."""
+    card: float = 0.1
+    """Share of photos of which only one face is shown, cut out."""
+    turn: float = 12.0
+    """Degrees, standard deviation."""
+    stretch: float = 0.1
+    grey: float = 0.1
+    dark: float = 0.15
+    blur: float = 0.15
+    coarse: float = 0.1
+    """Share of pictures shown as if enlarged."""
+    jpeg: float = 0.2
+    noise: float = 0.15
