@@ -6,7 +6,7 @@ import pytest
 
 from device.types import Detection
 from device.vision.align import LEFT_EYE, RIGHT_EYE, align
-from device.vision.detect import GridDetector
+from device.vision.detect import STRIDES, GridDetector, decode
 from device.vision.runtime import Model, available_runtimes
 from tests.vision.faces import MODELS, portrait
 
@@ -120,3 +120,48 @@ def test_eyes_of_a_small_face_are_found_as_well_as_those_of_a_large_one(
     for eye, place in ((small.left_eye, LEFT_EYE), (small.right_eye, RIGHT_EYE)):
         assert (eye.x * 640 - 300) / side == pytest.approx(place.x, abs=0.05)
         assert (eye.y * 480 - 200) / side == pytest.approx(place.y, abs=0.05)
+
+
+def grids(height: int = 64, width: int = 96) -> list[np.ndarray]:
+    """A model's outputs where nobody is."""
+    shapes = [(height // stride, width // stride) for stride in STRIDES]
+    return [np.zeros((*shape, n), np.float32) for shape in shapes for n in (1, 14)]
+
+
+@pytest.mark.parametrize(
+    ("level", "places", "expected"),
+    [
+        # The cell's own middle, as large as the cell; eyes there, too.
+        (0, [3, 3, 1, 1, 3, 3, 3, 3], (16, 8, 24, 16, 20, 12, 20, 12)),
+        # Four times as wide and twice as high, a quarter of the size (22.63) to the right.
+        (0, [4, 3, 3, 2, 2, 3, 4, 3], (9.66, 4, 41.66, 20, 14.34, 12, 25.66, 12)),
+        (2, [3, 3, 2, 2, 2, 2, 4, 2], (48, 16, 112, 80, 64, 32, 96, 32)),
+    ],
+    ids=["cell", "moved", "coarse"],
+)
+def test_decoding(level: int, places: list[float], expected: tuple[float, ...]) -> None:
+    outputs = grids()
+    outputs[2 * level][1, 2] = 0.8
+    outputs[2 * level + 1][1, 2, : len(places)] = places
+    (row,) = decode(outputs, 0.5)
+    assert row == pytest.approx([0.8, *expected], abs=0.01)
+
+
+def test_candidates_come_best_first_from_all_grids_whatever_the_outputs_order() -> None:
+    outputs = grids()
+    outputs[0][0, 0], outputs[2][0, 0], outputs[4][0, 0] = 0.6, 0.9, 0.4
+    rows = decode(outputs[::-1], 0.5)
+    assert rows[:, 0] == pytest.approx([0.9, 0.6])
+
+
+@pytest.mark.parametrize("runtime", available_runtimes())
+def test_the_model_takes_other_sides(runtime: str) -> None:
+    model = Model(MODELS, "face", runtime=runtime)
+    first = model.sides
+    other = model.copy(64, 96)
+    assert (model.sides, other.sides) == (first, (64, 96))
+    assert {out.shape[:2] for out in other.run(np.zeros((64, 96, 3), np.uint8))} == {
+        (64 // stride, 96 // stride) for stride in STRIDES
+    }
+    model.take(96, 64)
+    assert model.run(np.zeros((96, 64, 3), np.uint8))[0].shape[0] in {12, 6, 3}

@@ -269,7 +269,8 @@ def _dark(image: Image, rng: np.random.Generator) -> Image:
 def _noisy(image: Image, rng: np.random.Generator) -> Image:
     noise = np.empty(image.shape, np.int16)
     cv2.setRNGSeed(int(rng.integers(2**31)))
-    cv2.randn(noise, 0, rng.uniform(2, 14))
+    # One value for each channel: a plain number would spoil the first alone.
+    cv2.randn(noise, np.zeros(3), np.full(3, rng.uniform(2, 14)))
     return np.asarray(np.clip(image + noise, 0, 255), np.uint8)
 
 

@@ -122,7 +122,7 @@ def to_keras(network: DetectorNetwork, height: int, width: int) -> Any:  # noqa:
     import tensorflow as tf  # noqa: PLC0415
     from keras import layers  # noqa: PLC0415
 
-    class DepthToSpace(layers.Layer):  # type: ignore[misc]
+    class DepthToSpace(layers.Layer):
         def call(self, x: Any) -> Any:  # noqa: ANN401
             return tf.nn.depth_to_space(x, 2)
 
