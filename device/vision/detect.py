@@ -48,6 +48,9 @@ CLOSE_SIDE = 160
 CLOSER_ROOM = 2.0
 """How many times wider than a face its own picture is."""
 
+CLOSE_ENOUGH = CLOSE_SIDE / CLOSER_ROOM
+"""Width in the model's pixels from which a closer look would not be any closer."""
+
 CLOSE_SCORE = 0.1
 """Score of a face in its own picture: that there is one is half known."""
 
@@ -76,8 +79,11 @@ class GridDetector:
         whole = Box(x=0.0, y=0.0, width=1.0, height=1.0)
         rows = _look(self._model, image, whole, inner, DOUBTFUL * self._min_score)
         faces = [_detection(row) for row in rows]
-        near = [self._look_closer(image, face) for face in faces[:CLOSER_LOOKS]]
-        kept = [f for f in near + faces[CLOSER_LOOKS:] if f.score >= self._min_score]
+        small = [face for face in faces if face.box.width * inner[0] < CLOSE_ENOUGH]
+        for number, face in enumerate(faces):
+            if face in small[:CLOSER_LOOKS]:
+                faces[number] = self._look_closer(image, face)
+        kept = [face for face in faces if face.score >= self._min_score]
         return _distinct(sorted(kept, key=lambda face: -face.score))
 
     def detect_in_crop(self, image: Image) -> Detection:

@@ -52,13 +52,12 @@ def test_recall_goes_by_width_and_score() -> None:
         "below 4 %": 0.0,
         "4-6 %": 1.0,
         "6-12 %": 0.0,
-        "12-25 %": 1.0,
-        "above 25 %": 0.0,
+        "above 12 %": 1.0,
     }
     assert got["faces"] == 3
     assert got["recall"] == pytest.approx(2 / 3, abs=1e-4)
     # 4 pixels off where the eyes are 80 apart.
-    assert got["by_width"]["12-25 %"]["eyes"] == pytest.approx(0.05)
+    assert got["by_width"]["above 12 %"]["eyes"] == pytest.approx(0.05)
     assert got["eye_error"] == pytest.approx(0.025)
 
 

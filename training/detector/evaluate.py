@@ -32,7 +32,7 @@ LOWEST_SCORE = 0.25
 TEACHER_SIZES = (320, 640)
 SCORES = (0.5, 0.6, 0.65, 0.7)
 """Least scores that one may ask of a face; the appliance's own default is 0.65."""
-ROUNDS, FRAMES = 10, 20
+ROUNDS, FRAMES = 60, 10
 
 
 def evaluate(

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 FOUND_IOU = 0.3
-BUCKETS = ((0.0, 0.04), (0.04, 0.06), (0.06, 0.12), (0.12, 0.25), (0.25, 10.0))
+BUCKETS = ((0.0, 0.04), (0.04, 0.06), (0.06, 0.12), (0.12, 10.0))
 """Widths of faces as shares of the photo's longer side; the first is not asked for."""
-NAMES = ("below 4 %", "4-6 %", "6-12 %", "12-25 %", "above 25 %")
+NAMES = ("below 4 %", "4-6 %", "6-12 %", "above 12 %")
 ASKED = 0.04
 
 
