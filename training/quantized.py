@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from training.augment import augment, centre
 from training.loop import load_run
-from training.network import Convolution, build
+from training.network import Convolution, build, keras_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +72,7 @@ class Folded(nn.Module):
         self.weight = nn.Parameter((twin.conv.weight * gain[:, None, None, None]).detach())
         self.bias = nn.Parameter((norm.bias - norm.running_mean * gain).detach())
         self.stride, self.padding, self.halves = twin.conv.stride, twin.conv.padding, twin.halves
+        self.groups = twin.conv.groups
         # Apart from the weights, lest a first layer that sees pixels learn at 100 times the pace.
         self.divisor = 1.0
 
@@ -84,7 +85,9 @@ class Folded(nn.Module):
         if self.halves:  # see training.network.Convolution
             odd = x.shape[-1] % 2
             x = functional.pad(x, (odd, 1, odd, 1))
-        return functional.conv2d(x, self.kernel(), self.bias, self.stride, self.padding)
+        return functional.conv2d(
+            x, self.kernel(), self.bias, self.stride, self.padding, groups=self.groups
+        )
 
 
 class FoldedLinear(nn.Linear):
@@ -177,7 +180,7 @@ def _kept(module: fx.GraphModule) -> Iterator[fx.Node]:
             node.op == "call_module"
             and isinstance(module.get_submodule(str(node.target)), Folded | FoldedLinear)
         )
-        fused = {user.target for user in node.users} == {functional.relu}
+        fused = {user.target for user in node.users} <= {functional.relu, functional.relu6}
         if node.op == "placeholder" or (computed and not fused):
             yield node
 
@@ -306,14 +309,12 @@ class _KerasTwin(fx.Interpreter):
             return Rounding(*map(float, part.ends), name=target)(*args)
         if isinstance(part, nn.Dropout):
             return args[0]
-        weight = part.kernel().numpy()
-        if isinstance(part, FoldedLinear):
-            layer, weight = layers.Dense(len(weight)), weight.T
-        else:
-            layer = layers.Conv2D(len(weight), weight.shape[2], part.stride, padding="same")
-            weight = weight.transpose(2, 3, 1, 0)
+        weight, bias = part.kernel().numpy(), part.bias.numpy()
+        if isinstance(part, Folded):
+            return keras_layer(*args, weight, part, bias)
+        layer = layers.Dense(len(weight))
         made = layer(*args)
-        layer.set_weights([weight, part.bias.numpy()])
+        layer.set_weights([weight.T, bias])
         return made
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:  # noqa: ANN401, ARG002
@@ -321,8 +322,8 @@ class _KerasTwin(fx.Interpreter):
 
         if target is sub:
             return layers.Rescaling(1.0, -args[1])(args[0])
-        if target is functional.relu:
-            return layers.ReLU()(args[0])
+        if target in (functional.relu, functional.relu6):
+            return layers.ReLU(6.0 if target is functional.relu6 else None)(args[0])
         if target is add:
             return layers.Add()(list(args))
         raise ValueError(f"the network computes {target}, which has no twin in Keras here")

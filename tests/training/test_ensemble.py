@@ -10,14 +10,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
-from tests.training.test_loop import TINY, TINY_AGE, TINY_BOTH  # noqa: E402
+from tests.training.test_loop import TINY, TINY_AGE, TINY_BOTH, TINY_TEACHER  # noqa: E402
 from tests.vision.faces import MODELS  # noqa: E402
-from training import ensemble  # noqa: E402
+from training import backbone, ensemble  # noqa: E402
 from training.backbone import Backbone, load_faceres, read_tfjs  # noqa: E402
 from training.crops import Places  # noqa: E402
 from training.data import DataError, Sample, Years  # noqa: E402
 from training.distill import Teachers, distilled  # noqa: E402
-from training.network import build  # noqa: E402
+from training.network import Convolution, build  # noqa: E402
 from training.pool import Faces  # noqa: E402
 
 
@@ -144,21 +144,39 @@ def tfjs(folder: Path, network: Backbone) -> Path:
     return path
 
 
-def test_faceres_answers_the_same_with_normalization_put_back(tmp_path: Path) -> None:
+def test_faceres_answers_the_same_with_normalization_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With this mean the padding of both is the same grey, so that no edge differs.
+    monkeypatch.setattr(backbone, "MEAN_BGR", (127.5, 127.5, 127.5))
     torch.manual_seed(0)
-    source = Backbone(7, 0.0).eval()
+    source = Backbone(TINY_TEACHER).eval()
     for layer in source.convolutions:
         torch.nn.init.kaiming_normal_(layer.conv.weight)
         torch.nn.init.uniform_(layer.norm.bias, -0.1, 0.1)
     path = tfjs(tmp_path, source)
     assert len(read_tfjs(path)) == 2 * 14 + 3 * 13
     pictures = torch.rand(4, 3, 64, 64) * 255
-    loaded = Backbone(7, 0.0)
+    loaded = Backbone(dataclasses.replace(TINY_TEACHER, layers=9))
     load_faceres(loaded, path, pictures)
     with torch.no_grad():
-        expected, got = source.features(pictures), loaded.eval().features(pictures)
+        source.layers = source.layers[: len(loaded.layers)]
+        # The file's network takes BGR less its mean, ours makes -1..1 of RGB.
+        expected = source.features(127.5 * (pictures.flip(1) - 126.5))
+        got = loaded.eval().features(pictures)
     assert (got - expected).abs().max() < 0.02 * expected.abs().max()
     assert loaded.convolutions[5].norm.running_var.std() > 0
+
+
+def test_a_first_convolution_for_bgr_less_its_mean_takes_rgb() -> None:
+    stem = Convolution(3, 4, 3, 2).eval()
+    pictures = torch.rand(2, 3, 16, 16) * 255
+    with torch.no_grad():
+        expected = stem(pictures.flip(1) - torch.tensor(backbone.MEAN_BGR)[:, None, None])
+        backbone._take_rgb(stem)
+        got = stem(pictures / 127.5 - 1)
+    # But for the edge, where padding stands for another colour.
+    assert torch.allclose(got[:, :, :-1, :-1], expected[:, :, :-1, :-1], atol=1e-3)
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"weightsManifest": [{"paths": ["no"]}]}'])
@@ -166,4 +184,4 @@ def test_another_file_than_faceres_is_a_clear_error(tmp_path: Path, content: str
     path = tmp_path / "faceres.json"
     path.write_text(content)
     with pytest.raises(DataError, match=r"faceres\.json is no TensorFlow\.js model"):
-        load_faceres(Backbone(7, 0.0), path, torch.zeros(1, 3, 32, 32))
+        load_faceres(Backbone(TINY_TEACHER), path, torch.zeros(1, 3, 32, 32))

@@ -14,16 +14,17 @@ if importlib.util.find_spec("tensorflow") is None:
 
 from conversion.quantize import quantize_file  # noqa: E402
 from training.experiment import EXPERIMENTS, Experiment  # noqa: E402
-from training.network import Network, save_keras  # noqa: E402
+from training.network import build, save_keras  # noqa: E402
 
 TINY = dataclasses.replace(EXPERIMENTS["emotion"], side=32, stem=8, stages=((8, 1), (16, 1)))
-DEVICE = [plan for plan in EXPERIMENTS.values() if plan.trunk == "residual"]
+MOBILE = dataclasses.replace(TINY, trunk="mobilenet", layers=3)
+DEVICE = {name: plan for name, plan in EXPERIMENTS.items() if "teacher" not in name}
 
 
-@pytest.mark.parametrize("plan", [TINY, *DEVICE], ids=["tiny", *(plan.task for plan in DEVICE)])
+@pytest.mark.parametrize("plan", [TINY, MOBILE, *DEVICE.values()], ids=["tiny", "mobile", *DEVICE])
 def test_keras_twin_says_the_same_and_is_small(plan: Experiment, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    network = Network(plan)
+    network = build(plan)
     pictures = np.random.default_rng(0).integers(0, 256, (8, plan.side, plan.side, 3), np.uint8)
     x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float()
     network.train()
@@ -34,4 +35,4 @@ def test_keras_twin_says_the_same_and_is_small(plan: Experiment, tmp_path: Path)
     save_keras(network, plan, tmp_path / "twin.keras")
     twin = quantize_file(tmp_path / "twin.keras", pictures, pictures)
     np.testing.assert_allclose(twin.logits, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
-    assert twin.multiply_adds < 120e6
+    assert twin.multiply_adds < 150e6
