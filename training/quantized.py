@@ -311,7 +311,7 @@ class _KerasTwin(fx.Interpreter):
             return args[0]
         weight, bias = part.kernel().numpy(), part.bias.numpy()
         if isinstance(part, Folded):
-            return keras_layer(*args, weight, part, bias)
+            return keras_layer(args[0], weight, part, bias)
         layer = layers.Dense(len(weight))
         made = layer(*args)
         layer.set_weights([weight.T, bias])
