@@ -206,6 +206,7 @@ def test_the_committed_report_says_what_the_sidecars_say() -> None:
         pytest.skip("nothing was measured yet")
     measured = load_report(MODELS)["measured"]
     for name, score in (("emotion", "accuracy"), ("age", "mean_absolute_error")):
-        if name in measured and is_current(MODELS, measured[name]):
+        whole = name in measured and measured[name]["every"] == 1
+        if whole and is_current(MODELS, measured[name]):
             test = read_sidecar(MODELS / f"{name}.json").metrics["test"]
             assert measured[name]["readers"][OURS][score] == test[score]
