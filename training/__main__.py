@@ -276,14 +276,12 @@ def _ablate(options: argparse.Namespace) -> int:
 
 
 def _run(plan: Experiment, parts: Parts, options: argparse.Namespace) -> int:
-    """Train; what the device can run is written for conversion, too."""
+    """Train; the network is written for conversion, too."""
     from training.loop import export, train  # noqa: PLC0415
 
     folder = options.out or Path("runs", options.experiment)
     written = train(plan, parts, folder, start=options.start, fresh=options.fresh)
-    if plan.task in OUTPUTS and plan.trunk == "residual":
-        written = export(folder)
-    print(f"wrote {written}")
+    print(f"wrote {written}, {export(folder)}")
     return 0
 
 

@@ -46,16 +46,8 @@ class Variant(NamedTuple):
     """Labelled faces of the other data set are learned beside."""
     taught: str = ""
     """`own`: an ensemble teaches the task's own faces; `all`: those of every data set."""
-    start: bool = False
-    """It starts from the network that learned both tasks."""
 
 
-WIDE = {
-    "stem": 24,
-    "stages": EXPERIMENTS["both"].stages,
-    "side": EXPERIMENTS["both"].side,
-    "zoom": 1.0,
-}
 STILL = {"turn": 0.0, "shift": 0.0, "scale": 0.0}
 COMMON = (
     Variant("base", "everything of the small network, from random weights, own labels only"),
@@ -64,15 +56,12 @@ COMMON = (
     Variant("no harm", "without noise, dim light and few pixels", {"harm": 0.0}),
     Variant("no dropout", "without dropout", {"dropout": 0.0}),
     Variant("no averaging", "the last weights instead of their running average", {"average": 0.0}),
-    Variant("wide", "the device's wide network", WIDE),
-    Variant("better start", "the wide network, from the one that learned both", WIDE, start=True),
-    Variant("taught", "the wide network, taught by the ensemble", WIDE, taught="own"),
+    Variant("taught", "taught by the ensemble, own faces only", taught="own"),
     Variant(
-        "all together",
-        "wide, better start, taught on all data sets' faces",
-        {**WIDE, "beside_batch": 64},
+        "taught by all",
+        "taught by the ensemble on all data sets' faces",
+        {"beside_batch": 64},
         taught="all",
-        start=True,
     ),
 )
 VARIANTS = {
@@ -107,8 +96,7 @@ def ablate(task: str, source: Source) -> Iterator[dict[str, Any]]:
         record = folder / "figures.json"
         if not record.exists():
             begun = time.monotonic()
-            start = source.runs / "both" / "best.pt" if variant.start else None
-            train(plan, _parts(plan, variant, valid, source), folder, start=start)
+            train(plan, _parts(plan, variant, valid, source), folder)
             figures = _judge(folder, valid)
             minutes = round((time.monotonic() - begun) / 60, 1)
             record.write_text(json.dumps({"valid": figures, "minutes": minutes}))

@@ -13,7 +13,6 @@ def steps(data: Path, faceres: Path, runs: Path) -> list[list[str]]:
     own = ["--data", str(data)]
     teachers = {task: runs / f"{task}-teacher" for task in ("emotion", "age")}
     ensembles = {task: runs / f"ensemble-{task}.json" for task in teachers}
-    both = runs / "both"
 
     def run(folder: Path) -> list[str]:
         return [*own, "--out", str(folder)]
@@ -31,17 +30,12 @@ def steps(data: Path, faceres: Path, runs: Path) -> list[list[str]]:
                 "age": [teachers["age"]],
             }.items()
         ),
-        ["distill", "both", *run(both), *_taught(ensembles)],
         *(
-            ["distill", task, *run(runs / task), "--start", str(both / "best.pt"), *_taught(taught)]
-            for task, taught in ((task, {task: file}) for task, file in ensembles.items())
+            ["distill", task, *run(runs / task), "--start", str(faceres), f"--{task}", str(file)]
+            for task, file in ensembles.items()
         ),
     ]
 
 
 def _members(folders: list[Path]) -> list[str]:
     return [word for folder in folders for word in ("--member", str(folder))]
-
-
-def _taught(ensembles: dict[str, Path]) -> list[str]:
-    return [word for task, file in ensembles.items() for word in (f"--{task}", str(file))]

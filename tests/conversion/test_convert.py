@@ -34,7 +34,7 @@ from training.experiment import EXPERIMENTS
 TRAIN_EXTRA = all(importlib.util.find_spec(name) for name in ("tensorflow", "torch"))
 needs_training = pytest.mark.skipif(not TRAIN_EXTRA, reason="the train extra is not installed")
 MODELS = Path(__file__).parents[2] / "models_tflite"
-TINY = dataclasses.replace(EXPERIMENTS["emotion"], side=32, stem=8, stages=((8, 1), (16, 1)))
+TINY = dataclasses.replace(EXPERIMENTS["emotion-small"], side=32, stem=8, stages=((8, 1), (16, 1)))
 RECORD = {"faces": {"train": 9}, "start": "both", **dataclasses.asdict(TINY)}
 
 

@@ -19,7 +19,7 @@ from training.experiment import EXPERIMENTS, Experiment  # noqa: E402
 from training.lessons import Lesson, complete, lesson  # noqa: E402
 
 TINY = dataclasses.replace(
-    EXPERIMENTS["emotion"],
+    EXPERIMENTS["emotion-small"],
     side=16,
     margin=2,
     stem=8,
@@ -146,7 +146,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
 
 
 def test_augmented_pictures_stay_pictures() -> None:
-    plan = EXPERIMENTS["emotion"]
+    plan = EXPERIMENTS["emotion-small"]
     images = torch.from_numpy(
         np.random.default_rng(0).integers(0, 256, (32, plan.canvas, plan.canvas, 3), np.uint8)
     )

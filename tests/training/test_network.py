@@ -16,7 +16,7 @@ from conversion.quantize import quantize_file  # noqa: E402
 from training.experiment import EXPERIMENTS, Experiment  # noqa: E402
 from training.network import build, save_keras  # noqa: E402
 
-TINY = dataclasses.replace(EXPERIMENTS["emotion"], side=32, stem=8, stages=((8, 1), (16, 1)))
+TINY = dataclasses.replace(EXPERIMENTS["emotion-small"], side=32, stem=8, stages=((8, 1), (16, 1)))
 MOBILE = dataclasses.replace(TINY, trunk="mobilenet", layers=3)
 DEVICE = {name: plan for name, plan in EXPERIMENTS.items() if "teacher" not in name}
 

@@ -23,7 +23,7 @@ from training.experiment import EXPERIMENTS  # noqa: E402
 from training.network import Network  # noqa: E402
 
 TINY = dataclasses.replace(
-    EXPERIMENTS["emotion"],
+    EXPERIMENTS["emotion-small"],
     side=32,
     margin=4,
     stem=8,
