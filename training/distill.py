@@ -8,7 +8,8 @@ turned, moved and painted over ("noisy student", Xie et al., 2020).
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from training.pool import Faces
 
 
+TOLD = ("faces", "start", "trunk", "side", "layers", "epochs", "took")
+"""Of a teacher's experiment.json, what its student's says again."""
+
+
 class Teachers(NamedTuple):
     """An ensemble's file for each task that has one, and the folder that keeps what they said."""
 
@@ -47,6 +52,19 @@ def distilled(plan: Experiment, pool: list[Faces], teachers: Teachers, places: P
         )
         images.append(torch.from_numpy(load_crops(plan, faces.samples, places, faces.name).images))
     return Lesson(torch.cat(images), torch.cat(targets))
+
+
+def taught_by(teachers: Teachers) -> dict[str, Any]:
+    """The runs that teach, by name: what each learned from, started from and took, and how much
+    it counts."""
+    found: dict[str, Any] = {}
+    for task, file in teachers.ensembles.items():
+        for member in read_ensemble(file):
+            record = json.loads((member.run / "experiment.json").read_text())
+            known = {name: record[name] for name in TOLD if name in record}
+            entry = found.setdefault(member.run.name, {"task": task, **known, "weight": 0.0})
+            entry["weight"] = round(entry["weight"] + member.weight, 2)
+    return found
 
 
 def _targets(

@@ -7,6 +7,7 @@ the candidate that helps most on the validation part, again and again, with repl
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -14,7 +15,8 @@ from torch import Tensor
 
 from training.crops import load_crops
 from training.data import DataError
-from training.loop import has_bfloat16, load_run, look, score
+from training.loop import load_run, look, score
+from training.machine import has_bfloat16
 from training.pool import OWN
 
 if TYPE_CHECKING:
@@ -90,6 +92,16 @@ def _loss(task: str, probabilities: Tensor, labels: Tensor) -> float:
     return -sure.clamp(min=1e-9).log().mean().item()
 
 
+def write_ensemble(path: Path, found: dict[str, Any]) -> None:
+    """Write what `search` found; runs are named from the file's folder on, so that both can move
+    together."""
+    members = [
+        {**member, "run": os.path.relpath(member["run"], path.parent)}
+        for member in found["members"]
+    ]
+    path.write_text(json.dumps({**found, "members": members}, indent=2) + "\n")
+
+
 def read_ensemble(path: Path) -> list[Member]:
     """Members of an ensemble's file, as `search` found them."""
     try:
@@ -121,4 +133,5 @@ def answer(
         raise DataError(f"{run} learned {plan.task}: it knows nothing of {task}")
     crops = load_crops(plan, chosen, places, name)
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
-        return look(plan, network, torch.from_numpy(crops.images), flip=flip)[task]
+        images = torch.from_numpy(crops.images)
+        return look(plan, network, images, flip=flip, title=f"{run.name} looks at {name}")[task]

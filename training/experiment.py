@@ -69,6 +69,8 @@ class Experiment:
     """Faces of other data sets in each step, beside `batch` of the task's own."""
     beside_share: float = 1.0
     """Share of the epochs in which they are learned."""
+    others: tuple[str, ...] = ("rafdb", "utkface", "ferplus", "fairface")
+    """Which data sets those may be of."""
     teacher_share: float = 0.7
     """How much of what is learned is what teachers say of the same picture, where there are any;
     the rest is the label (Hinton et al., "Distilling the Knowledge in a Neural Network", 2015)."""
@@ -107,14 +109,16 @@ EXPERIMENTS = {
         trunk="mobilenet",
         side=96,
         margin=6,
-        zoom=1.0,
+        zoom=1.12,
         layers=12,
-        epochs=10,
+        epochs=24,
         batch=48,
         beside_batch=24,
-        frozen=3,
+        frozen=5,
+        others=("utkface", "ferplus"),
         peak_rate=1e-3,
         average=0.998,
+        harm=0.2,
     ),
     "age": Experiment(
         task="age",
@@ -165,6 +169,21 @@ EXPERIMENTS = {
         frozen=5,
         peak_rate=1e-3,
         average=0.998,
+        harm=0.1,
+    ),
+    "emotion-teacher-large": Experiment(
+        task="emotion",
+        trunk="mobilenet",
+        side=160,
+        margin=10,
+        zoom=0.95,
+        epochs=9,
+        batch=48,
+        frozen=5,
+        peak_rate=1e-3,
+        average=0.998,
+        harm=0.1,
+        seed=2,
     ),
     "age-teacher": Experiment(
         task="age",
@@ -181,7 +200,9 @@ EXPERIMENTS = {
     ),
 }
 """By name. The models of the device are those named by their task: of faceres, whose 13 layers the
-teachers have, the first 12, for 2.5 megabytes. `age-wide` is a WRN-16-2 (Zagoruyko and Komodakis,
+teachers have, the first 12, for 2.5 megabytes. The large teacher sees
+faces nearer to the 224 pixels that faceres is used to; teachers are asked of clean pictures, so
+they see less harm. `age-wide` is a WRN-16-2 (Zagoruyko and Komodakis,
 "Wide Residual Networks", 2016), but in He's order of convolution, normalization and activation."""
 
 
@@ -193,6 +214,8 @@ def read_plan(run: Path) -> Experiment:
         record = json.loads(path.read_text())
         figures = {f.name: record[f.name] for f in fields(Experiment) if f.name in record}
         figures["stages"] = tuple(tuple(stage) for stage in figures["stages"])
+        if "others" in figures:
+            figures["others"] = tuple(figures["others"])
         return Experiment(**figures)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} describes no run of this version ({error!r})") from error

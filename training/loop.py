@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import time
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,8 +16,10 @@ from tqdm import tqdm
 
 from training.augment import augment, centre
 from training.backbone import Backbone, load_faceres
+from training.data import DataError
 from training.experiment import read_plan
 from training.lessons import Lesson, complete
+from training.machine import has_bfloat16, took
 from training.network import build, save_keras
 
 if TYPE_CHECKING:
@@ -36,14 +39,22 @@ class Parts(NamedTuple):
 
 
 def train(
-    plan: Experiment, parts: Parts, folder: Path, *, start: Path | None = None, fresh: bool = False
+    plan: Experiment,
+    parts: Parts,
+    folder: Path,
+    *,
+    start: Path | None = None,
+    fresh: bool = False,
+    taught_by: dict[str, Any] | None = None,
 ) -> Path:
     """Train, choose on the validation part; returns the file of the best weights.
 
     Starts from the weights in `start`, but for the head. Goes on from `folder`'s checkpoint unless
-    `fresh`. Writes log.csv, last.pt and best.pt.
+    `fresh`. Writes log.csv, last.pt, best.pt and experiment.json, where `taught_by` says who
+    made the lesson.
     """
     run = _Run(plan, parts, folder)
+    run.taught_by = taught_by
     if start is not None:
         run.start_from(start)
     if not fresh:
@@ -52,9 +63,14 @@ def train(
     return folder / "best.pt"
 
 
-def has_bfloat16() -> bool:
-    """Whether the processor computes in bfloat16: emulated it would be slower than float32."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, decay: float, done: int) -> None:
+    """Move a running average of a network's weights after `done` steps."""
+    # Early on the average follows faster, so that the random start is soon forgotten.
+    decay = min(decay, done / (done + 10))
+    kept, new = average.state_dict(), network.state_dict()
+    floats = [name for name, value in kept.items() if value.is_floating_point()]
+    torch._foreach_lerp_([kept[n] for n in floats], [new[n] for n in floats], 1 - decay)
 
 
 def export(folder: Path) -> Path:
@@ -66,10 +82,15 @@ def export(folder: Path) -> Path:
 
 
 def load_run(folder: Path) -> tuple[Experiment, nn.Module]:
-    """The experiment of a run's folder and its best network."""
+    """The experiment of a run's folder and its best network, balanced where `training.balance`
+    found by how much."""
     plan = read_plan(folder)
     network = build(plan).to(memory_format=torch.channels_last).eval()
-    network.load_state_dict(torch.load(folder / "best.pt")["network"])
+    weights = torch.load(folder / "best.pt")["network"]
+    record = json.loads((folder / "experiment.json").read_text())
+    if "class_shift" in record:
+        weights["head.bias"] += torch.tensor(record["class_shift"])
+    network.load_state_dict(weights)
     return plan, network
 
 
@@ -80,6 +101,7 @@ class _Run:
         torch.manual_seed(plan.seed)
         self.plan, self.folder = plan, folder
         self.start: str | None = None
+        self.taught_by: dict[str, Any] | None = None
         self.learned, self.held_out, self.beside = parts
         self.rng = torch.Generator().manual_seed(plan.seed)
         self.network = build(plan).to(memory_format=torch.channels_last)
@@ -98,25 +120,36 @@ class _Run:
         )
         self.bfloat16 = has_bfloat16()
         self.epoch, self.best, self.best_epoch = 0, float("-inf"), -1
+        self.seconds = 0.0
 
     def train(self) -> None:
         """All epochs that are left."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        faces = {"train": len(self.learned.targets)}
-        faces |= {f"{task} valid": len(crops.labels) for task, crops in self.held_out.items()}
-        if self.beside is not None:
-            faces["beside"] = len(self.beside.targets)
-        record = {"faces": faces, "start": self.start, **dataclasses.asdict(self.plan)}
-        (self.folder / "experiment.json").write_text(json.dumps(record, indent=2) + "\n")
+        self._describe()
         while self.epoch < self.plan.epochs and self.epoch - self.best_epoch <= self.plan.patience:
+            begun = time.monotonic()
             loss = self._train_epoch()
             reached = validate(self.plan, self.average, self.held_out)
             self.epoch += 1
             if reached >= self.best:  # of equals the later: its rate was lower
                 self.best, self.best_epoch = reached, self.epoch
-                _save(self.folder / "best.pt", {"network": self.average.state_dict()})
+                save(self.folder / "best.pt", {"network": self.average.state_dict()})
             self._log(loss, reached)
+            self.seconds += time.monotonic() - begun
+            self._describe()
             self._checkpoint()
+
+    def _describe(self) -> None:
+        """Write what this run is, and what it took so far."""
+        faces = {"train": len(self.learned.targets)}
+        faces |= {f"{task} valid": len(crops.labels) for task, crops in self.held_out.items()}
+        if self.beside is not None:
+            faces["beside"] = len(self.beside.targets)
+        record: dict[str, Any] = {"faces": faces, "start": self.start}
+        if self.taught_by is not None:
+            record["taught_by"] = self.taught_by
+        record |= {"took": took(self.seconds), **dataclasses.asdict(self.plan)}
+        (self.folder / "experiment.json").write_text(json.dumps(record, indent=2) + "\n")
 
     def _train_epoch(self) -> float:
         self.network.train()
@@ -129,7 +162,7 @@ class _Run:
             loss.backward()
             self.optimizer.step()
             self.schedule.step()
-            self._update_average()
+            follow(self.average, self.network, self.plan.average, self.schedule.last_epoch)
             total += loss.item()
             if step % 20 == 0:
                 bar.set_postfix(loss=f"{total / (step + 1):.3f}", best=f"{self.best:.4f}")
@@ -172,15 +205,6 @@ class _Run:
         rounds = -(-self.steps * size // count)
         return torch.cat([torch.randperm(count, generator=self.rng) for _ in range(rounds)])
 
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        done = self.schedule.last_epoch
-        # Early on the average follows faster, so that the random start is soon forgotten.
-        decay = min(self.plan.average, done / (done + 10))
-        kept, new = self.average.state_dict(), self.network.state_dict()
-        floats = [name for name, value in kept.items() if value.is_floating_point()]
-        torch._foreach_lerp_([kept[n] for n in floats], [new[n] for n in floats], 1 - decay)
-
     def _log(self, loss: float, reached: float) -> None:
         path = self.folder / "log.csv"
         header = not path.exists() or self.epoch == 1
@@ -198,14 +222,17 @@ class _Run:
             for name in ("network", "average", "optimizer", "schedule")
         }
         state |= {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch}
+        state |= {"seconds": self.seconds}
         state |= {"plan": dataclasses.asdict(self.plan), "rng": self.rng.get_state()}
         state |= {"global_rng": torch.get_rng_state()}
-        _save(self.folder / "last.pt", state)
+        save(self.folder / "last.pt", state)
 
     def start_from(self, path: Path) -> None:
         """Take another run's best weights, or those of faceres.json: all, or all but the head where
-        it learned something else."""
-        if isinstance(self.network, Backbone):
+        it learned something else or reads the features of another layer."""
+        if path.suffix == ".json":
+            if not isinstance(self.network, Backbone):
+                raise DataError(f"{path} holds a mobilenet: {self.plan.trunk} cannot start from it")
             some = torch.randperm(len(self.learned.images), generator=self.rng)[:256]
             load_faceres(self.network, path, centre(self.learned.images[some], self.plan))
             self.average.load_state_dict(self.network.state_dict())
@@ -213,18 +240,20 @@ class _Run:
             return
         run = path.parent
         self.start = run.name
+        before = read_plan(run)
         weights = torch.load(path)["network"]
-        self._keep_heads(weights, read_plan(run).task)
+        self._keep_heads(weights, before.task, same_features=before.layers == self.plan.layers)
+        kept = {name: weights[name] for name in self.network.state_dict() if name in weights}
         for network in (self.network, self.average):
-            network.load_state_dict(weights, strict=False)
+            network.load_state_dict(kept, strict=False)
 
-    def _keep_heads(self, weights: dict[str, Tensor], task: str) -> None:
+    def _keep_heads(self, weights: dict[str, Tensor], task: str, *, same_features: bool) -> None:
         """Of a head for several tasks keep the rows for this plan's; without any, drop it."""
         heads = dataclasses.replace(self.plan, task=task).heads
         rows = [heads[task] for task in self.plan.tasks if task in heads]
         for name in ("head.weight", "head.bias"):
             values = weights.pop(name)
-            if len(rows) == len(self.plan.tasks):
+            if same_features and len(rows) == len(self.plan.tasks):
                 weights[name] = torch.cat([values[row] for row in rows])
 
     def resume(self) -> None:
@@ -239,6 +268,7 @@ class _Run:
         for name in ("network", "average", "optimizer", "schedule"):
             getattr(self, name).load_state_dict(state[name])
         self.epoch, self.best, self.best_epoch = (state[k] for k in ("epoch", "best", "best_epoch"))
+        self.seconds = state["seconds"]
         self.rng.set_state(state["rng"])
         torch.set_rng_state(state["global_rng"])
         tqdm.write(f"going on after epoch {self.epoch}")
@@ -264,14 +294,21 @@ def score(task: str, probabilities: Tensor, labels: Tensor) -> float:
 
 @torch.no_grad()
 def look(
-    plan: Experiment, network: nn.Module, images: Tensor, *, flip: bool = True
+    plan: Experiment,
+    network: nn.Module,
+    images: Tensor,
+    *,
+    flip: bool = True,
+    title: str | None = None,
 ) -> dict[str, Tensor]:
     """Probabilities (n, outputs) of each task from training crops (n, canvas, canvas, 3).
 
-    With `flip` each face is looked at both ways, as the device does it.
+    With `flip` each face is looked at both ways, as the device does it. `title` is that of a
+    progress bar, for many faces.
     """
     network.eval()
-    inputs = (centre(batch, plan) for batch in images.split(128))
+    batches = tqdm(images.split(128), title, mininterval=2, disable=title is None)
+    inputs = (centre(batch, plan) for batch in batches)
     if flip:
         logits = torch.cat([network(x) + network(x.flip(-1)) for x in inputs]) / 2
     else:
@@ -279,7 +316,7 @@ def look(
     return {task: logits[:, head].float().softmax(1) for task, head in plan.heads.items()}
 
 
-def _save(path: Path, state: dict[str, Any]) -> None:
+def save(path: Path, state: dict[str, Any]) -> None:
     """Write a file so that an interrupted run leaves the old one."""
     unfinished = path.with_suffix(".part")
     torch.save(state, unfinished)

@@ -34,13 +34,15 @@ class Faces(NamedTuple):
 
 
 def pool(plan: Experiment, data: Path) -> tuple[list[Faces], list[Faces]]:
-    """The faces of the plan's own data sets, and all others that `data` holds.
+    """The faces of the plan's own data sets, and of its others those that `data` holds.
 
     Where one network learns several tasks, all are its own. DataError where the own are missing.
     """
     own = {OWN[task] for task in plan.tasks}
     found = []
     for name, (labels, load) in SETS.items():
+        if name not in own and name not in plan.others:
+            continue
         try:
             found.append(Faces(name, load(data, "train"), labels))
         except DataError as error:

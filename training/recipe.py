@@ -11,30 +11,35 @@ if TYPE_CHECKING:
 def steps(data: Path, faceres: Path, runs: Path) -> list[list[str]]:
     """The words after `python -m training` of each step; each goes on where it was interrupted."""
     own = ["--data", str(data)]
-    teachers = {task: runs / f"{task}-teacher" for task in ("emotion", "age")}
+    teachers = {
+        "emotion": [runs / "emotion-teacher", runs / "emotion-teacher-large"],
+        "age": [runs / "age-teacher"],
+    }
     ensembles = {task: runs / f"ensemble-{task}.json" for task in teachers}
+    # The emotion teachers are many epochs away from faceres: the student goes on from there.
+    starts = {"emotion": runs / "emotion-teacher" / "best.pt", "age": faceres}
 
     def run(folder: Path) -> list[str]:
         return [*own, "--out", str(folder)]
 
     return [
         *(
-            ["train", f"{task}-teacher", *run(folder), "--start", str(faceres)]
-            for task, folder in teachers.items()
+            ["train", folder.name, *run(folder), "--start", str(faceres)]
+            for folders in teachers.values()
+            for folder in folders
         ),
-        ["train", "emotion-small", *run(runs / "emotion-small")],
         *(
             ["ensemble", task, *own, "--out", str(ensembles[task]), *_members(folders)]
-            for task, folders in {
-                "emotion": [teachers["emotion"], runs / "emotion-small"],
-                "age": [teachers["age"]],
-            }.items()
+            for task, folders in teachers.items()
         ),
         *(
-            ["distill", task, *run(runs / task), "--start", str(faceres), f"--{task}", str(file)]
+            [
+                "distill", task, *run(runs / task), "--start", str(starts[task]),
+                f"--{task}", str(file),
+            ]
             for task, file in ensembles.items()
         ),
-    ]
+    ]  # fmt: skip
 
 
 def _members(folders: list[Path]) -> list[str]:

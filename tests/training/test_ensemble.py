@@ -36,7 +36,7 @@ def faces(folder: Path, labels: list[int] | list[Years]) -> list[Sample]:
 
 def run(folder: Path, plan: object = TINY, seed: int = 0) -> Path:
     torch.manual_seed(seed)
-    folder.mkdir()
+    folder.mkdir(parents=True)
     (folder / "experiment.json").write_text(json.dumps(dataclasses.asdict(plan)))  # type: ignore[call-overload]
     torch.save({"network": build(plan).state_dict()}, folder / "best.pt")  # type: ignore[arg-type]
     return folder
@@ -64,14 +64,18 @@ def test_two_that_err_differently_are_both_taken() -> None:
     assert ensemble.select("age", [one, other], labels) == [10, 10]
 
 
-def test_what_was_searched_is_read_back_and_asked(tmp_path: Path, places: Places) -> None:
-    runs = [run(tmp_path / name, seed=seed) for seed, name in enumerate("ab")]
+def test_what_was_searched_is_read_back_and_asked(
+    tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # runs are given from here on, as `training all` does it
+    runs = [run(Path("runs", name), seed=seed) for seed, name in enumerate("ab")]
     chosen = faces(tmp_path / "faces", [0, 1, 2, 3, 4, 5, 6, 3])
     found = ensemble.search("emotion", runs, chosen, places)
     assert set(found["alone"]) == {"a", "a, flipped", "b", "b, flipped"}
-    path = tmp_path / "ensemble.json"
-    path.write_text(json.dumps(found))
-    members = ensemble.read_ensemble(path)
+    path = Path("runs", "ensemble.json")
+    ensemble.write_ensemble(path, found)
+    (tmp_path / "runs").rename(tmp_path / "moved")
+    members = ensemble.read_ensemble(Path("moved", path.name))
     assert sum(member.weight for member in members) == pytest.approx(1)
     said = ensemble.ask(members, "emotion", chosen, places, "valid")
     assert said.sum(1).tolist() == pytest.approx([1] * 8, abs=1e-4)

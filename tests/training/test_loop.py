@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ if importlib.util.find_spec("tensorflow") is None:
 from training import loop  # noqa: E402
 from training.augment import augment, centre  # noqa: E402
 from training.crops import Crops  # noqa: E402
-from training.experiment import EXPERIMENTS, Experiment  # noqa: E402
+from training.data import DataError  # noqa: E402
+from training.experiment import EXPERIMENTS, Experiment, read_plan  # noqa: E402
 from training.lessons import Lesson, complete, lesson  # noqa: E402
 
 TINY = dataclasses.replace(
@@ -63,6 +65,17 @@ def test_a_run_learns_logs_and_writes_keras(plan: Experiment, tmp_path: Path) ->
     assert float(log[-1]["loss"]) < float(log[0]["loss"])
 
 
+def test_a_run_says_who_taught_it_and_what_it_took(tmp_path: Path) -> None:
+    teachers = {"emotion-teacher": {"task": "emotion", "weight": 1.0}}
+    loop.train(TINY, parts(TINY), tmp_path, taught_by=teachers)
+    record = json.loads((tmp_path / "experiment.json").read_text())
+    assert record["taught_by"] == teachers
+    assert record["faces"] == {"train": 160, "emotion valid": 64}
+    assert set(record["took"]) == {"minutes", "memory_mib", "processor", "cores"}
+    assert record["took"]["memory_mib"] > 50
+    assert read_plan(tmp_path) == TINY
+
+
 def test_votes_are_learned_beside_and_weights_taken_over(tmp_path: Path) -> None:
     votes = crops(TINY, 200)
     votes = votes._replace(labels=np.eye(7)[votes.labels] * 10)
@@ -93,6 +106,25 @@ def test_a_teacher_takes_a_step_but_for_its_frozen_layers(tmp_path: Path) -> Non
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert "layers.25.conv.weight" in moved
     assert not {name for name in moved if name.startswith(("stem.", "layers.0.", "layers.1."))}
+
+
+def test_a_shallower_network_starts_from_a_deeper_ones_layers_but_not_its_head(
+    tmp_path: Path,
+) -> None:
+    path = loop.train(TINY_TEACHER, parts(TINY_TEACHER, 32), tmp_path / "deep")
+    deep = torch.load(path)["network"]
+    plan = dataclasses.replace(TINY_TEACHER, layers=12)
+    run = loop._Run(plan, parts(plan, 32), tmp_path / "shallow")
+    run.start_from(path)
+    started = run.network.state_dict()
+    assert torch.equal(started["layers.23.conv.weight"], deep["layers.23.conv.weight"])
+    assert not torch.equal(started["head.weight"], deep["head.weight"])
+
+
+def test_a_residual_network_cannot_start_from_faceres(tmp_path: Path) -> None:
+    run = loop._Run(TINY, parts(TINY, 32), tmp_path)
+    with pytest.raises(DataError, match="residual cannot start from it"):
+        run.start_from(tmp_path / "faceres.json")
 
 
 def test_targets_are_distributions_around_the_truth() -> None:

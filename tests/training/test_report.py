@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from device.vision.runtime import ModelError, read_sidecar
@@ -18,6 +19,7 @@ from training.report import measure_report, report_text
 from training.report.ablation import ablation
 from training.report.measure import OURS, SECTIONS
 from training.report.robustness import pick
+from training.report.runs import runs
 from training.report.stored import is_current, load_report
 from training.report.text import bullets
 
@@ -163,6 +165,23 @@ def test_ablation_and_seeds(tmp_path: Path) -> None:
     (tmp_path / "ablation.json").write_text('[{"task": "age"}]')
     with pytest.raises(ModelError, match=r"ablation\.json"):
         ablation(tmp_path)
+
+
+def test_runs_that_say_what_they_took_are_listed() -> None:
+    sidecars = {name: read_sidecar(MODELS / f"{name}.json") for name in NAMES}
+    took = {"minutes": 31.2, "memory_mib": 4012, "processor": "A Chip", "cores": 2}
+    run = {"faces": {"train": 10921, "beside": 44787}, "start": "faceres", "side": 96, "epochs": 24}
+    teacher = {**run, "faces": {"train": 5}, "took": took}
+    data = {"run": {**run, "took": took, "taught_by": {"large": teacher, "old": run}}}
+    sidecars["emotion"] = msgspec.structs.replace(sidecars["emotion"], data=data)
+    text = runs({"emotion": sidecars["emotion"]})
+    assert text is not None
+    row = "faceres | A Chip, 2 cores | 96 | 10,921 + 44,787 | 24 | 31 | 4,012 |"
+    assert f"| **emotion** | {row}" in text
+    assert "| large | faceres" in text
+    assert "| old |" not in text
+    bare = msgspec.structs.replace(sidecars["emotion"], data={})
+    assert runs({"emotion": bare}) is None
 
 
 def test_whatever_a_sidecar_says_is_shown() -> None:

@@ -19,6 +19,8 @@ from training.detector.loss import cells, decode, loss, pad
 from training.detector.measure import average_precision, match
 from training.detector.network import DetectorNetwork
 from training.detector.photos import photos, read_photo
+from training.loop import follow, save
+from training.machine import has_bfloat16
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,8 +109,7 @@ class _Run:
             pct_start=0.1,
             cycle_momentum=False,
         )
-        # Emulated bfloat16 would be slower than float32.
-        self.bfloat16 = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
+        self.bfloat16 = has_bfloat16()
         self.epoch, self.best = 0, float("-inf")
         self.start: str | None = None
 
@@ -125,7 +126,7 @@ class _Run:
             self.epoch += 1
             if score >= self.best:
                 self.best = score
-                _save(self.folder / "best.pt", {"network": self.average.state_dict()})
+                save(self.folder / "best.pt", {"network": self.average.state_dict()})
             self._log(costs, score)
             self._checkpoint()
 
@@ -156,17 +157,8 @@ class _Run:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
         self.optimizer.step()
         self.schedule.step()
-        self._update_average()
+        follow(self.average, self.network, self.plan.average, self.schedule.last_epoch)
         return {name: value.item() for name, value in costs.items()}
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        done = self.schedule.last_epoch
-        # Early on the average follows faster, so that the random start is soon forgotten.
-        decay = min(self.plan.average, done / (done + 10))
-        kept, new = self.average.state_dict(), self.network.state_dict()
-        floats = [name for name, value in kept.items() if value.is_floating_point()]
-        torch._foreach_lerp_([kept[n] for n in floats], [new[n] for n in floats], 1 - decay)
 
     def _log(self, costs: dict[str, float], score: float) -> None:
         path = self.folder / "log.csv"
@@ -187,7 +179,7 @@ class _Run:
         }
         state |= {"epoch": self.epoch, "best": self.best, "plan": dataclasses.asdict(self.plan)}
         state |= {"rng": json.dumps(self.maker.rng.bit_generator.state)}
-        _save(self.folder / "last.pt", state)
+        save(self.folder / "last.pt", state)
 
     def start_from(self, path: Path) -> None:
         """Take another run's best weights."""
@@ -229,10 +221,3 @@ def look(network: DetectorNetwork, image: npt.NDArray[np.uint8], plan: DetectorP
     rows = torch.cat([scores[keep, None], boxes[keep], points[keep]], 1).numpy()
     rows[:, 1:] *= np.tile([width / size[0], height / size[1]], 7)
     return distinct(rows.reshape(-1, COLUMNS), SAME_FACE_IOU)
-
-
-def _save(path: Path, state: dict[str, Any]) -> None:
-    """Write a file so that an interrupted run leaves the old one."""
-    unfinished = path.with_suffix(".part")
-    torch.save(state, unfinished)
-    unfinished.replace(path)

@@ -12,6 +12,7 @@ from training.report import age, emotion, rest
 from training.report.ablation import ablation
 from training.report.card import card
 from training.report.measure import DETECTOR, Bench, measure
+from training.report.runs import runs
 from training.report.stored import is_current, load_report, save_report
 from training.report.summary import summary
 
@@ -107,6 +108,7 @@ def _sections(
         rest.quantization(sidecars),
         shown("cost", rest.cost),
         ablation(models),
+        runs(sidecars),
     ]
 
 

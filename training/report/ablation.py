@@ -1,8 +1,8 @@
 """What each ingredient of training gave, and how much another seed gives.
 
 `models_tflite/ablation.json` is a list of runs, each
-`{"task": "emotion"|"age", "name": RECIPE, "what": WORDS, "valid": {SCORE: NUMBER}, "minutes": N}`
-and, where known, `"seed": N` and `"test": {SCORE: NUMBER}`. Scores are named as in
+`{"task": "emotion"|"age", "name": RECIPE, "what": WORDS, "valid": {SCORE: NUMBER}}` and, where
+known, `"minutes": N`, `"seed": N` and `"test": {SCORE: NUMBER}`. Scores are named as in
 `training.metrics`: `accuracy` and `macro_f1` are shares, `mean_absolute_error` is years. Runs of
 one task and name differ in their seed only: they are shown as mean ± standard deviation.
 """
@@ -31,7 +31,7 @@ class Run(msgspec.Struct, frozen=True):
     name: str
     what: str
     valid: dict[str, float]
-    minutes: float
+    minutes: float | None = None
     seed: int | None = None
     test: dict[str, float] = {}
 
@@ -78,11 +78,15 @@ def _task(task: str, runs: list[Run]) -> str:
                 _spread([_scores(r, p)[s] for r in each if s in _scores(r, p)], s in SHARES)
                 for p, s in columns
             ),
-            f"{statistics.mean(run.minutes for run in each):.0f}",
+            _minutes([run.minutes for run in each if run.minutes is not None]),
         ]
         for name, each in recipes.items()
     ]
     return table(head, rows, words=2)
+
+
+def _minutes(values: list[float]) -> str:
+    return f"{statistics.mean(values):.0f}" if values else ""
 
 
 def _scores(run: Run, part: str) -> dict[str, float]:

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the train extra is not installed")
+if importlib.util.find_spec("tensorflow") is None:
+    pytest.skip("the train extra is not installed", allow_module_level=True)
+
+from tests.vision.faces import MODELS
+from training import ablation
+from training.ablation import Source, Variant, ablate
+from training.crops import Places
+from training.data.base import SPLITS
+from training.experiment import EXPERIMENTS
+
+TINY = dataclasses.replace(
+    EXPERIMENTS["emotion-small"],
+    side=16,
+    margin=2,
+    stem=4,
+    stages=((4, 1),),
+    epochs=1,
+    batch=4,
+    beside_batch=0,
+)
+VARIANTS = {"emotion": (Variant("base", "all"), Variant("no dropout", "none", {"dropout": 0.0}))}
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+    """Noise in RAF-DB's layout, and two variants of a tiny network."""
+    monkeypatch.setattr(ablation, "BASES", {"emotion": TINY})
+    monkeypatch.setattr(ablation, "VARIANTS", VARIANTS)
+    rng = np.random.default_rng(0)
+    held_out = (SPLITS / "rafdb.csv").read_text().split()[1:]
+    for label in range(1, 8):
+        for name in (f"train_{90000 + label}_aligned.jpg", held_out[label]):
+            path = tmp_path / "DATASET/train" / str(label) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), rng.integers(0, 256, (100, 100, 3), np.uint8))
+    places = Places(MODELS, tmp_path / "cache")
+    return Source(tmp_path, places, tmp_path / "runs", tmp_path / "faceres.json")
+
+
+def test_each_variant_is_trained_once_and_not_again(source: Source) -> None:
+    first, *rest = ablate("emotion", source, [])
+    assert [record["name"] for record in (first, *rest)] == ["base", "no dropout"]
+    assert set(first["valid"]) == {"accuracy", "macro_f1"}
+    changed = {**first, "minutes": 77.0}
+    again = list(ablate("emotion", source, [changed, *rest]))
+    assert again == [changed, *rest]
+
+
+def test_ensemble_and_its_members_stand_beside(source: Source) -> None:
+    source.runs.mkdir()
+    members = [
+        {"run": "runs/one", "flip": True, "weight": 0.25},
+        {"run": "runs/two", "flip": False, "weight": 0.75},
+    ]
+    found = {"members": members, "valid": 0.9, "alone": {"one, flipped": 0.8, "two": 0.85}}
+    (source.runs / "ensemble-emotion.json").write_text(json.dumps(found))
+    records = list(ablate("emotion", source, []))
+    worth = {record["name"]: record["valid"]["accuracy"] for record in records[2:]}
+    assert worth == {"one, flipped": 0.8, "two": 0.85, "ensemble": 0.9}
+    assert "25% one, flipped, 75% two" in records[-1]["what"]
+    # Where the runs are gone, what was found remains.
+    (source.runs / "ensemble-emotion.json").unlink()
+    assert list(ablate("emotion", source, records)) == records

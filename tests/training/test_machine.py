@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from training import machine
+
+
+@pytest.mark.parametrize(
+    ("flags", "able"),
+    [
+        ("fpu avx512f avx512_vnni", False),
+        ("fpu avx512f avx512_bf16", True),
+        ("fpu amx_bf16 amx_tile", True),
+        ("fp asimd bf16", True),
+        ("fp asimd bf16x", False),
+        ("", False),
+    ],
+)
+def test_bfloat16_is_used_where_the_processor_itself_has_it(
+    flags: str, able: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpuinfo").write_text(f"model name\t: A Chip\nflags\t\t: {flags}\n")
+    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
+    assert machine.has_bfloat16() is able
+    assert machine.took(90)["processor"] == "A Chip"
+    assert machine.took(90)["minutes"] == 1.5
+
+
+def test_a_system_that_tells_nothing_has_no_bfloat16(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
+    assert not machine.has_bfloat16()
+    assert machine.took(1)["processor"] == "unknown"
