@@ -56,10 +56,12 @@ class Faces(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """A converted model in a folder of its own, and what it costs against the float one."""
+    """A converted model: its file, its sidecar, how good it is on the validation part (higher is
+    better), and what it costs on the test part against the float model."""
 
     content: bytes
     sidecar: Sidecar
+    valid: float
     loss: float
 
 
@@ -67,9 +69,9 @@ def convert(keras_file: Path, data: Path, places: Places) -> Sidecar:
     """Quantize, calibrate, compare, measure; write the model to `places.models` if it reaches its
     floor.
 
-    `keras_file` has its run's experiment.json beside it. Where quantization costs too much, the
-    fine-tuned model that `python -m training quantize` puts beside it is taken instead. Raises
-    ConversionError, and leaves the model that was there, where that does not help either.
+    `keras_file` has its run's experiment.json beside it. Where `python -m training quantize` put a
+    fine-tuned model beside it, that one is taken if it is better on the validation part. Raises
+    ConversionError, and leaves the model that was there, where the better one is not good enough.
     """
     record = json.loads((keras_file.parent / "experiment.json").read_text())
     plan = read_plan(keras_file.parent)
@@ -81,9 +83,10 @@ def convert(keras_file: Path, data: Path, places: Places) -> Sidecar:
             shutil.copy(places.models / f"face{suffix}", folder)
         draft = _draft(run, faces, folder)
         rounded = keras_file.with_name(f"{plan.task}-rounded.keras")
-        if draft.loss > MAX_LOSS[plan.task] and rounded.exists():
-            draft = _draft(run, faces, folder, rounded)
+        if rounded.exists():
+            draft = max(_draft(run, faces, folder, rounded), draft, key=lambda each: each.valid)
         check_loss(plan.task, draft.loss, keras_file.parent)
+        put(folder, draft.content, draft.sidecar)
         figures = evaluate(folder, plan.task, data)
     refuse_short(plan.task, figures)
     sidecar = msgspec.structs.replace(
@@ -117,9 +120,8 @@ def _draft(run: Run, faces: dict[str, Faces], folder: Path, rounded: Path | None
         record = {**record, "rounded": True}
     sizes = {"multiply_adds": converted.multiply_adds, "bytes": len(converted.content)}
     refuse_short(plan.task, sizes)
-    (folder / f"{plan.task}.tflite").write_bytes(converted.content)
     sidecar = describe(plan, converted.content, converted.multiply_adds, record)
-    write_sidecar(folder, sidecar)
+    put(folder, converted.content, sidecar)
     said = {r: read_all(folder, plan.task, r, valid.images) for r in available_runtimes()}
     best = next(iter(said))
     parity = check_runtimes(plan, said)
@@ -128,18 +130,19 @@ def _draft(run: Run, faces: dict[str, Faces], folder: Path, rounded: Path | None
     )
     before = answers(plan, ends[1], calibrate(plan, ends[0], valid.labels))
     after = answers(plan, read_all(folder, plan.task, best, test.images), sidecar.calibration)
-    figures = {
-        name: score(plan.task, rows, test.labels)
-        for name, rows in (("float", before), ("int8", after))
-    }
+    figures = score(plan.task, before, test.labels)
     key, sign = ("accuracy", 1) if plan.task == "emotion" else ("mean_absolute_error", -1)
-    values = {name: each[key]["value"] for name, each in figures.items()}
+
+    def value(rows: Rows, labels: Labels) -> float:
+        return float(score(plan.task, rows, labels)[key]["value"])
+
+    values = {"float": figures[key]["value"], "int8": value(after, test.labels)}
     loss = round(sign * (values["float"] - values["int8"]), 4)
-    parity = {**values, "loss": loss, **parity}
-    metrics = {**sidecar.metrics, "parity": parity, "float": figures["float"]}
+    chosen_by = value(answers(plan, said[best], sidecar.calibration), valid.labels)
+    parity = {**values, "loss": loss, "int8, validation": chosen_by, **parity}
+    metrics = {**sidecar.metrics, "parity": parity, "float": figures}
     sidecar = msgspec.structs.replace(sidecar, metrics=metrics)
-    write_sidecar(folder, sidecar)
-    return Draft(converted.content, sidecar, loss)
+    return Draft(converted.content, sidecar, sign * chosen_by, loss)
 
 
 def device_crops(plan: Experiment, crops: Crops) -> npt.NDArray[np.uint8]:
@@ -264,8 +267,9 @@ def describe(plan: Experiment, content: bytes, cost: int, record: dict[str, Any]
     )
 
 
-def write_sidecar(folder: Path, sidecar: Sidecar) -> None:
-    """As `TASK.json`."""
+def put(folder: Path, content: bytes, sidecar: Sidecar) -> None:
+    """Write a model with its sidecar into a folder of one's own; see `install` for the device's."""
+    (folder / f"{sidecar.task}.tflite").write_bytes(content)
     (folder / f"{sidecar.task}.json").write_bytes(_encoded(sidecar))
 
 

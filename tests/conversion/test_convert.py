@@ -132,7 +132,7 @@ def test_what_is_written_carries_what_evaluate_says(
     assert sidecar.metrics["parity"]["int8"] == sidecar.metrics["test"]["accuracy"]["value"]
     assert sidecar.metrics["parity"]["float"] == sidecar.metrics["float"]["accuracy"]["value"]
     assert sidecar.metrics["bytes"] == (places.models / "emotion.tflite").stat().st_size
-    assert sidecar.data["run"] == RECORD | {"stages": [list(s) for s in TINY.stages]}
+    assert sidecar.data["run"] == json.loads(json.dumps(RECORD))
     assert not list(places.models.glob("*.part"))
 
 
