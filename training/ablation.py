@@ -108,8 +108,10 @@ class Source(NamedTuple):
 
 
 def ablate(task: str, source: Source, known: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Train every variant of a task that is not among the `known` records; answers a record of
-    each, then of the ensemble and of the device's network where `source.runs` has them."""
+    """Records of the ensemble and of the device's network, from `source.runs` or as `known`, then
+    of every variant of a task; those that are not known are trained."""
+    old = [record for record in known if record["task"] == task and "key" not in record]
+    yield from list(_composition(task, source)) or old
     held_out = samples(task, source.data, "valid")
     done = {record.get("key"): record for record in known}
     for variant in VARIANTS[task]:
@@ -132,8 +134,6 @@ def ablate(task: str, source: Source, known: list[dict[str, Any]]) -> Iterator[d
             "minutes": round((time.monotonic() - begun) / 60, 1),
             "key": key,
         }
-    old = [record for record in known if record["task"] == task and "key" not in record]
-    yield from list(_composition(task, source)) or old
 
 
 def _plan(task: str, variant: Variant) -> Experiment:
