@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -60,14 +59,14 @@ STILL = {"turn": 0.0, "shift": 0.0, "scale": 0.0}
 BASE = "everything of the small network, from random weights, own labels only"
 COMMON = (
     *(Variant("base", BASE, {"seed": seed}) for seed in (1, 2, 3)),
-    Variant("device", "the device's network, from random weights, for as long", device=True),
     Variant("faceres", "the device's network, from faceres' weights", device=True, start=True),
+    Variant("taught", "taught by the ensemble, own faces only", taught="own"),
+    Variant("device", "the device's network, from random weights, for as long", device=True),
     Variant("no moving", "without turning, shifting and scaling", STILL),
     Variant("no erasing", "without painting over a part", {"erase": 0.0}),
     Variant("no harm", "without noise, dim light and few pixels", {"harm": 0.0}),
     Variant("no dropout", "without dropout", {"dropout": 0.0}),
     Variant("no averaging", "the last weights instead of their running average", {"average": 0.0}),
-    Variant("taught", "taught by the ensemble, own faces only", taught="own"),
     Variant(
         "taught by all",
         "taught by the ensemble on all data sets' faces",
@@ -123,7 +122,6 @@ def ablate(task: str, source: Source, known: list[dict[str, Any]]) -> Iterator[d
         folder = source.runs / "ablation" / f"{task}-{key}"
         valid = load_crops(plan, held_out, source.places, f"{OWN[task]}-valid")
         start = source.faceres if variant.start else None
-        begun = time.monotonic()
         train(plan, _parts(plan, variant, valid, source), folder, start=start)
         yield {
             "task": task,
@@ -131,7 +129,7 @@ def ablate(task: str, source: Source, known: list[dict[str, Any]]) -> Iterator[d
             "what": variant.what,
             "seed": plan.seed,
             "valid": _judge(folder, valid),
-            "minutes": round((time.monotonic() - begun) / 60, 1),
+            "minutes": _minutes(folder),
             "key": key,
         }
 
@@ -175,8 +173,13 @@ def _composition(task: str, source: Source) -> Iterator[dict[str, Any]]:
             "what": "the whole recipe: taught by the ensemble on all data sets it may learn from",
             "seed": plan.seed,
             "valid": _judge(folder, valid),
-            "minutes": json.loads((folder / "experiment.json").read_text())["took"]["minutes"],
+            "minutes": _minutes(folder),
         }
+
+
+def _minutes(folder: Path) -> float:
+    """What a run's epochs took, however often it was interrupted."""
+    return float(json.loads((folder / "experiment.json").read_text())["took"]["minutes"])
 
 
 def _parts(plan: Experiment, variant: Variant, valid: Crops, source: Source) -> Parts:

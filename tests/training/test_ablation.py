@@ -53,6 +53,9 @@ def test_each_variant_is_trained_once_and_not_again(source: Source) -> None:
     first, *rest = ablate("emotion", source, [])
     assert [record["name"] for record in (first, *rest)] == ["base", "no dropout"]
     assert set(first["valid"]) == {"accuracy", "macro_f1"}
+    folder = source.runs / "ablation" / f"emotion-{first['key']}"
+    took = json.loads((folder / "experiment.json").read_text())["took"]
+    assert first["minutes"] == took["minutes"]
     changed = {**first, "minutes": 77.0}
     again = list(ablate("emotion", source, [changed, *rest]))
     assert again == [changed, *rest]
