@@ -170,7 +170,7 @@ def _composition(task: str, source: Source) -> Iterator[dict[str, Any]]:
         yield {
             "task": task,
             "name": "the device's",
-            "what": "the whole recipe: taught by the ensemble on all data sets it may learn from",
+            "what": "the whole recipe: taught by the ensemble, chosen and balanced on this part",
             "seed": plan.seed,
             "valid": _judge(folder, valid),
             "minutes": _minutes(folder),

@@ -200,9 +200,9 @@ EXPERIMENTS = {
     ),
 }
 """By name. The models of the device are those named by their task: of faceres, whose 13 layers the
-teachers have, the first 12, for 2.5 megabytes. The large teacher sees
-faces nearer to the 224 pixels that faceres is used to; teachers are asked of clean pictures, so
-they see less harm. `age-wide` is a WRN-16-2 (Zagoruyko and Komodakis,
+teachers have, the first 12, for 2.5 megabytes. The large teacher sees faces
+nearer to the 224 pixels that faceres is used to; emotion's teachers are asked of clean pictures,
+so they see less harm. `age-wide` is a WRN-16-2 (Zagoruyko and Komodakis,
 "Wide Residual Networks", 2016), but in He's order of convolution, normalization and activation."""
 
 

@@ -38,15 +38,17 @@ def emotion(section: Section) -> str:
 
 
 def ferplus(section: Section) -> str:
-    """FER+'s test part, which ours never learned from in this form."""
+    """FER+'s test part; ours learned from its train part beside RAF-DB."""
     ours = section["readers"][OURS]
     return "\n\n".join(
         [
             "### On another data set: FER+",
             (
                 f"FER+'s test part, {ours['count']:,} grey faces of 48 pixels, with the emotion "
-                "that more than half of ten people saw (others are left out). Nothing is fitted "
-                "to it. `fer` learned from the train part of these very pictures with their older "
+                "that more than half of ten people saw (others are left out). Ours learned from "
+                "the train part beside RAF-DB, by its votes and what teachers said, so this is no "
+                "test on a data set it never saw; nothing was chosen by it. `fer` learned from the "
+                "train part of these very pictures with their older "
                 f"labels. Eyes were found in {percent(section['found'])}."
             ),
             readers_table(section),
