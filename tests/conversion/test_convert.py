@@ -57,7 +57,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     held_out = (SPLITS / "rafdb.csv").read_text().split()[1:]
     for label in range(1, 8):
         names = [f"train/{label}/train_{90000 + label}_aligned.jpg"]
-        names += [f"train/{label}/{name}" for name in held_out[10 * label : 10 * label + 4]]
+        names += [f"train/{label}/{name}" for name in held_out[10 * label : 10 * label + 2 + label]]
         names += [f"test/{label}/test_{90000 + 10 * label + n}_aligned.jpg" for n in range(4)]
         for name in names:
             path = root / "DATASET" / name
@@ -134,6 +134,32 @@ def test_what_is_written_carries_what_evaluate_says(
     assert sidecar.metrics["bytes"] == (places.models / "emotion.tflite").stat().st_size
     assert sidecar.data["run"] == json.loads(json.dumps(RECORD))
     assert not list(places.models.glob("*.part"))
+
+
+@needs_training
+def test_of_the_plain_and_the_fine_tuned_model_validation_chooses(
+    keras_file: Path, data: Path, places: Places, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import torch  # noqa: PLC0415 - needs the train extra
+
+    from training.network import Network, save_keras  # noqa: PLC0415
+
+    monkeypatch.setitem(floors.MAX_LOSS, "emotion", 1.0)
+    monkeypatch.setitem(floors.FLOORS, "emotion", ())
+    worth = {}
+    for name in ("plain", "other", "both"):
+        folder = tmp_path / name
+        shutil.copytree(keras_file.parent, folder)
+        if name != "plain":
+            network = Network(TINY).eval()
+            torch.nn.init.zeros_(network.head.weight)
+            network.head.bias.data = torch.arange(7.0)  # always neutral, of which there are most
+            target = "emotion" if name == "other" else "emotion-rounded"
+            save_keras(network, TINY, folder / f"{target}.keras")
+        sidecar = convert(folder / "emotion.keras", data, places)
+        worth[name] = sidecar.metrics["parity"]["int8, validation"]
+    assert worth["plain"] != worth["other"]
+    assert worth["both"] == max(worth["plain"], worth["other"])
 
 
 def test_too_much_lost_by_quantization_is_refused_with_the_mend() -> None:
