@@ -32,8 +32,7 @@ the models from nothing, in steps that go on where they were interrupted:
   python -m training all --data DIR --faceres package/models/faceres.json
   python -m training quantize runs/emotion --epochs 2 --data DIR
   python -m conversion emotion --data DIR && python -m conversion age --data DIR
-  python -m training train face --data DIR --teacher yunet.onnx --out runs/face-start
-  python -m training train face --data DIR --teacher yunet.onnx --start runs/face-start/best.pt
+  python -m training train face --data DIR --teacher yunet.onnx
   python -m conversion face --data DIR --teacher yunet.onnx
   python -m training report --data DIR
 `python -m training all --dry-run ...` shows the steps, each a command of its own.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
@@ -12,7 +14,7 @@ from tqdm import tqdm
 from device.types import Box, Detection, Point
 from device.vision.align import align, eyes
 from device.vision.detect import GridDetector
-from device.vision.runtime import Model
+from device.vision.runtime import Model, read_sidecar
 from training.data import DataError
 
 if TYPE_CHECKING:
@@ -48,9 +50,15 @@ def load_crops(plan: Experiment, chosen: list[Sample], places: Places, name: str
     """
     points, found = find_eyes(chosen, places, name)
     images = np.empty((len(chosen), plan.canvas, plan.canvas, 3), np.uint8)
-    for row, sample in enumerate(tqdm(chosen, f"crops of {name}", mininterval=1)):
-        face = _face(points[row])
-        images[row] = align(read_image(sample.path), face, plan.canvas, zoom=plan.canvas_zoom)
+
+    def cut(row: int) -> None:
+        face, image = _face(points[row]), read_image(chosen[row].path)
+        images[row] = align(image, face, plan.canvas, zoom=plan.canvas_zoom)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # OpenCV works without Python's lock
+        rows = pool.map(cut, range(len(chosen)))
+        for _ in tqdm(rows, f"crops of {name}", len(chosen), mininterval=1):
+            pass
     return Crops(images, np.array([sample.label for sample in chosen]), found)
 
 
@@ -59,12 +67,12 @@ def find_eyes(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """Eyes (n, 2, 2), left one first, x before y, as fractions of each picture, and (n) whether
     they were seen there or are where they usually are."""
-    model = Model(places.models, "face")
-    path = places.cache / f"eyes-{name}-{model.sidecar.sha256[:12]}.npz"
+    sidecar = read_sidecar(places.models / "face.json")
+    path = places.cache / f"eyes-{name}-{sidecar.sha256[:12]}.npz"
     known = _read_known(path)
     files = [f"{s.path.parent.name}/{s.path.name} {s.path.stat().st_size}" for s in chosen]
     if new := {file: s.path for file, s in zip(files, chosen, strict=True) if file not in known}:
-        known |= _look(new, GridDetector(model), name)
+        known |= _look(new, GridDetector(Model(places.models, "face")), name)
         _write_known(path, known)
     rows = np.stack([known[file] for file in files])
     return rows[:, :4].reshape(-1, 2, 2), rows[:, 4] > 0

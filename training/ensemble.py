@@ -16,7 +16,7 @@ from torch import Tensor
 from training.crops import load_crops
 from training.data import DataError
 from training.loop import load_run, look, score
-from training.machine import has_bfloat16
+from training.machine import autocast, device
 from training.pool import OWN
 
 if TYPE_CHECKING:
@@ -132,6 +132,6 @@ def answer(
     if task not in plan.tasks:
         raise DataError(f"{run} learned {plan.task}: it knows nothing of {task}")
     crops = load_crops(plan, chosen, places, name)
-    with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
-        images = torch.from_numpy(crops.images)
+    with autocast():
+        images, network = torch.from_numpy(crops.images), network.to(device())
         return look(plan, network, images, flip=flip, title=f"{run.name} looks at {name}")[task]

@@ -26,6 +26,10 @@ class Lesson(NamedTuple):
     targets: Tensor
     partial: bool = False
 
+    def to(self, device: torch.device) -> Lesson:
+        """The same on a device."""
+        return Lesson(self.images.to(device), self.targets.to(device), self.partial)
+
 
 def lesson(plan: Experiment, crops: Crops) -> Lesson:
     """Crops of one task with what their labels ask for."""

@@ -19,7 +19,7 @@ from training.backbone import Backbone, load_faceres
 from training.data import DataError
 from training.experiment import read_plan
 from training.lessons import Lesson, complete
-from training.machine import has_bfloat16, took
+from training.machine import autocast, device, took
 from training.network import build, save_keras
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def load_run(folder: Path) -> tuple[Experiment, nn.Module]:
     found by how much."""
     plan = read_plan(folder)
     network = build(plan).to(memory_format=torch.channels_last).eval()
-    weights = torch.load(folder / "best.pt")["network"]
+    weights = torch.load(folder / "best.pt", map_location="cpu")["network"]
     record = json.loads((folder / "experiment.json").read_text())
     if "class_shift" in record:
         weights["head.bias"] += torch.tensor(record["class_shift"])
@@ -102,9 +102,11 @@ class _Run:
         self.plan, self.folder = plan, folder
         self.start: str | None = None
         self.taught_by: dict[str, Any] | None = None
-        self.learned, self.held_out, self.beside = parts
-        self.rng = torch.Generator().manual_seed(plan.seed)
-        self.network = build(plan).to(memory_format=torch.channels_last)
+        self.device = device()
+        self.learned, self.held_out = parts.train.to(self.device), parts.valid
+        self.beside = None if parts.beside is None else parts.beside.to(self.device)
+        self.rng = torch.Generator(self.device).manual_seed(plan.seed)
+        self.network = build(plan).to(self.device, memory_format=torch.channels_last)
         self.average = deepcopy(self.network).eval()
         self.steps = len(self.learned.targets) // plan.batch
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
@@ -118,7 +120,6 @@ class _Run:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, plan.peak_rate, plan.epochs * self.steps, cycle_momentum=False
         )
-        self.bfloat16 = has_bfloat16()
         self.epoch, self.best, self.best_epoch = 0, float("-inf"), -1
         self.seconds = 0.0
 
@@ -153,7 +154,7 @@ class _Run:
 
     def _train_epoch(self) -> float:
         self.network.train()
-        total = 0.0
+        total = torch.zeros((), device=self.device)
         title = f"epoch {self.epoch + 1}/{self.plan.epochs}"
         bar = tqdm(self._batches(), title, self.steps, mininterval=2)
         for step, batch in enumerate(bar):
@@ -163,17 +164,17 @@ class _Run:
             self.optimizer.step()
             self.schedule.step()
             follow(self.average, self.network, self.plan.average, self.schedule.last_epoch)
-            total += loss.item()
+            total += loss.detach()
             if step % 20 == 0:
-                bar.set_postfix(loss=f"{total / (step + 1):.3f}", best=f"{self.best:.4f}")
-        return total / self.steps
+                bar.set_postfix(loss=f"{float(total) / (step + 1):.3f}", best=f"{self.best:.4f}")
+        return float(total) / self.steps
 
     def _loss(self, batch: list[Lesson]) -> Tensor:
         """Cross-entropy of each head, summed over heads, averaged over pictures."""
         images = torch.cat([part.images for part in batch])
         pictures = augment(images, self.plan, self.rng)
         pictures = pictures.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+        with autocast():
             logits = self.network(pictures).float()
         said = logits.split([len(part.images) for part in batch])
         targets = torch.cat(
@@ -203,7 +204,10 @@ class _Run:
     def _order(self, count: int, size: int) -> Tensor:
         """Rows for all steps, each row as often as any other, give or take one."""
         rounds = -(-self.steps * size // count)
-        return torch.cat([torch.randperm(count, generator=self.rng) for _ in range(rounds)])
+        orders = [
+            torch.randperm(count, generator=self.rng, device=self.device) for _ in range(rounds)
+        ]
+        return torch.cat(orders)
 
     def _log(self, loss: float, reached: float) -> None:
         path = self.folder / "log.csv"
@@ -222,9 +226,9 @@ class _Run:
             for name in ("network", "average", "optimizer", "schedule")
         }
         state |= {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch}
-        state |= {"seconds": self.seconds}
+        state |= {"seconds": self.seconds, "device": self.device.type}
         state |= {"plan": dataclasses.asdict(self.plan), "rng": self.rng.get_state()}
-        state |= {"global_rng": torch.get_rng_state()}
+        state |= {"global_rng": _global_rng()}
         save(self.folder / "last.pt", state)
 
     def start_from(self, path: Path) -> None:
@@ -233,7 +237,7 @@ class _Run:
         if path.suffix == ".json":
             if not isinstance(self.network, Backbone):
                 raise DataError(f"{path} holds a mobilenet: {self.plan.trunk} cannot start from it")
-            some = torch.randperm(len(self.learned.images), generator=self.rng)[:256]
+            some = self._order(len(self.learned.images), 1)[:256]
             load_faceres(self.network, path, centre(self.learned.images[some], self.plan))
             self.average.load_state_dict(self.network.state_dict())
             self.start = path.stem
@@ -241,7 +245,7 @@ class _Run:
         run = path.parent
         self.start = run.name
         before = read_plan(run)
-        weights = torch.load(path)["network"]
+        weights = torch.load(path, map_location="cpu")["network"]
         self._keep_heads(weights, before.task, same_features=before.layers == self.plan.layers)
         kept = {name: weights[name] for name in self.network.state_dict() if name in weights}
         for network in (self.network, self.average):
@@ -261,16 +265,17 @@ class _Run:
         path = self.folder / "last.pt"
         if not path.exists():
             return
-        state = torch.load(path, weights_only=False)
-        if state["plan"] != dataclasses.asdict(self.plan):
-            tqdm.write(f"{path} is of another experiment: starting afresh")
+        state = torch.load(path, map_location="cpu", weights_only=False)
+        made = state["plan"], state.get("device")
+        if made != (dataclasses.asdict(self.plan), self.device.type):
+            tqdm.write(f"{path} is of another experiment or machine: starting afresh")
             return
         for name in ("network", "average", "optimizer", "schedule"):
             getattr(self, name).load_state_dict(state[name])
         self.epoch, self.best, self.best_epoch = (state[k] for k in ("epoch", "best", "best_epoch"))
         self.seconds = state["seconds"]
         self.rng.set_state(state["rng"])
-        torch.set_rng_state(state["global_rng"])
+        _set_global_rng(state["global_rng"])
         tqdm.write(f"going on after epoch {self.epoch}")
 
 
@@ -307,13 +312,26 @@ def look(
     progress bar, for many faces.
     """
     network.eval()
+    place = next(network.parameters()).device
     batches = tqdm(images.split(128), title, mininterval=2, disable=title is None)
-    inputs = (centre(batch, plan) for batch in batches)
+    inputs = (centre(batch.to(place), plan) for batch in batches)
     if flip:
-        logits = torch.cat([network(x) + network(x.flip(-1)) for x in inputs]) / 2
+        logits = torch.cat([network(x) + network(x.flip(-1)) for x in inputs]).cpu() / 2
     else:
-        logits = torch.cat([network(x) for x in inputs])
+        logits = torch.cat([network(x) for x in inputs]).cpu()
     return {task: logits[:, head].float().softmax(1) for task, head in plan.heads.items()}
+
+
+def _global_rng() -> list[Tensor]:
+    """State of what dropout draws from, on each kind of device there is."""
+    gpu = [torch.cuda.get_rng_state()] if torch.cuda.is_available() else []
+    return [torch.get_rng_state(), *gpu]
+
+
+def _set_global_rng(states: list[Tensor]) -> None:
+    torch.set_rng_state(states[0])
+    for state in states[1:]:
+        torch.cuda.set_rng_state(state)
 
 
 def save(path: Path, state: dict[str, Any]) -> None:

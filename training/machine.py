@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import resource
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
 
 CPUINFO = Path("/proc/cpuinfo")
 
@@ -16,16 +19,37 @@ def has_bfloat16() -> bool:
     return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(_cpuinfo().split())
 
 
+def device() -> torch.device:
+    """Where networks are trained and asked: a GPU where PyTorch sees one, else the processor."""
+    import torch  # noqa: PLC0415 - what a run took is told without it, too
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def autocast() -> torch.autocast:
+    """A context in which networks compute in bfloat16 where `device` does so natively."""
+    import torch  # noqa: PLC0415
+
+    kind = device().type
+    return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda" or has_bfloat16())
+
+
 def took(seconds: float) -> dict[str, Any]:
     """A run's record of time and memory: `minutes`, this process's most `memory_mib` so far, the
-    `processor` and its `cores`."""
+    `processor` and its `cores`, and the GPU where one was used."""
     names = [line.partition(":")[2] for line in _cpuinfo().splitlines() if "model name" in line]
-    return {
+    record = {
         "minutes": round(seconds / 60, 1),
         "memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "processor": names[0].strip() if names else "unknown",
         "cores": os.cpu_count(),
     }
+    if device().type == "cuda":
+        import torch  # noqa: PLC0415
+
+        record |= {"gpu": torch.cuda.get_device_name()}
+        record |= {"gpu_memory_mib": torch.cuda.max_memory_reserved() // 2**20}
+    return record
 
 
 def _cpuinfo() -> str:

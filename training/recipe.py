@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from training.experiment import EXPERIMENTS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -13,18 +15,21 @@ def steps(data: Path, faceres: Path, runs: Path) -> list[list[str]]:
     own = ["--data", str(data)]
     teachers = {
         "emotion": [runs / "emotion-teacher", runs / "emotion-teacher-large"],
-        "age": [runs / "age-teacher"],
+        "age": [runs / "age-teacher", runs / "age-teacher-large", runs / "age-wide"],
     }
     ensembles = {task: runs / f"ensemble-{task}.json" for task in teachers}
-    # The emotion teachers are many epochs away from faceres: the student goes on from there.
-    starts = {"emotion": runs / "emotion-teacher" / "best.pt", "age": faceres}
+    # The teachers are many epochs away from faceres: the students go on from there.
+    starts = {
+        "emotion": runs / "emotion-teacher" / "best.pt",
+        "age": runs / "age-teacher-large" / "best.pt",
+    }
 
     def run(folder: Path) -> list[str]:
         return [*own, "--out", str(folder)]
 
     return [
         *(
-            ["train", folder.name, *run(folder), "--start", str(faceres)]
+            ["train", folder.name, *run(folder), *_start(folder.name, faceres)]
             for folders in teachers.values()
             for folder in folders
         ),
@@ -40,6 +45,11 @@ def steps(data: Path, faceres: Path, runs: Path) -> list[list[str]]:
             for task, file in ensembles.items()
         ),
     ]  # fmt: skip
+
+
+def _start(name: str, faceres: Path) -> list[str]:
+    """A mobilenet begins as faceres."""
+    return ["--start", str(faceres)] if EXPERIMENTS[name].trunk == "mobilenet" else []
 
 
 def _members(folders: list[Path]) -> list[str]:

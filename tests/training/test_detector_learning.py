@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from device.vision import detect  # noqa: E402
-from training.detector.augment import Maker, move, warp  # noqa: E402
+from training.detector.augment import Maker, _scribble, move, warp  # noqa: E402
+from training.detector.batches import batches  # noqa: E402
 from training.detector.labels import COLUMNS  # noqa: E402
 from training.detector.loop import Labelled, look, train  # noqa: E402
 from training.detector.loss import Truth, assign, cells, decode, loss, pad  # noqa: E402
@@ -94,6 +95,26 @@ def test_an_interrupted_run_comes_to_the_same_end(
     ends = [torch.load(folder / "last.pt")["average"] for folder in (whole, cut)]
     for name, value in ends[0].items():
         assert torch.equal(value, ends[1][name]), name
+
+
+def test_batches_are_the_same_wherever_one_begins_and_whoever_makes_them() -> None:
+    every = list(batches(TINY, *labelled(), 0, gpu=False))
+    assert [len(batch.pictures) for batch in every] == [2, 1, 2, 1]
+    for first, gpu in ((2, False), (1, True)):
+        for one, other in zip(
+            batches(TINY, *labelled(), first, gpu=gpu), every[first:], strict=True
+        ):
+            assert torch.equal(one.pictures, other.pictures)
+            assert torch.equal(one.truth.boxes, other.truth.boxes)
+
+
+def test_nothing_is_drawn_over_a_face() -> None:
+    rng = np.random.default_rng(1)
+    image = np.full((200, 200, 3), 128, np.uint8)
+    for _ in range(40):
+        _scribble(image, face(left=70, top=60, width=60)[None], rng)
+    assert (image[60:120, 70:130] == 128).all()
+    assert (image != 128).mean() > 0.3
 
 
 def test_one_picture_can_be_learned() -> None:
@@ -197,8 +218,7 @@ def test_labels_stay_on_the_pixels_they_name(scale: float) -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_pictures_are_whole_and_their_faces_in_sight(seed: int) -> None:
-    maker = Maker(DetectorPlan(), *labelled(), np.random.default_rng(seed))
-    made = maker.make(96)
+    made = Maker(DetectorPlan(), *labelled()).make(96, np.random.default_rng(seed))
     assert made.image.shape == (96, 96, 3)
     assert made.image.dtype == np.uint8
     assert made.faces.shape == (len(made.left_out), COLUMNS)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training.detector.labels import COLUMNS, MIRRORED, SURE
+from training.detector.labels import COLUMNS, MIRRORED, NO_FACE, SURE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,20 +50,20 @@ class Maker:
         plan: DetectorPlan,
         images: Sequence[Image],
         faces: Sequence[Faces],
-        rng: np.random.Generator,
     ) -> None:
-        self._plan, self._images, self._faces, self.rng = plan, images, faces, rng
+        self._plan, self._images = plan, images
+        self._faces = [rows[rows[:, 0] >= NO_FACE] for rows in faces]
 
-    def make(self, side: int) -> Example:
+    def make(self, side: int, rng: np.random.Generator) -> Example:
         """One picture, side x side, of one photo or of several in rows and columns."""
-        rng, plan = self.rng, self._plan
+        plan = self._plan
         canvas = np.empty((side, side, 3), np.uint8)
         canvas[:] = _ground(rng)
         whole = rng.random() < plan.whole
         tiles = 1 if whole else int(rng.choice(len(plan.mosaic), p=plan.mosaic)) + 1
         across, down = (_cuts(side, tiles, rng) for _ in range(2))
         rows = [
-            self._paste(canvas, (left, top, right, bottom), whole=whole)
+            self._paste(canvas, (left, top, right, bottom), rng, whole=whole)
             for left, right in itertools.pairwise(across)
             for top, bottom in itertools.pairwise(down)
         ]
@@ -71,14 +71,20 @@ class Maker:
         left_out = np.concatenate([unseen for _, unseen in rows])
         left_out |= faces[:, 0] < SURE
         left_out |= faces[:, 3] - faces[:, 1] < plan.smallest
+        if rng.random() < plan.scribble:
+            _scribble(canvas, faces, rng)
         worn = wear(canvas, plan, rng)
         return Example(np.ascontiguousarray(worn[:, :, ::-1]), faces, left_out)
 
     def _paste(
-        self, canvas: Image, tile: tuple[int, int, int, int], *, whole: bool
+        self,
+        canvas: Image,
+        tile: tuple[int, int, int, int],
+        rng: np.random.Generator,
+        *,
+        whole: bool,
     ) -> tuple[Faces, npt.NDArray[np.bool_]]:
         """Put a photo into a tile; its faces there, and which of them are hardly in it."""
-        rng = self.rng
         row = int(rng.integers(len(self._images)))
         image, faces = self._images[row], self._faces[row]
         left, top, right, bottom = tile
@@ -86,7 +92,7 @@ class Maker:
         chosen = None if whole or not len(sure) else faces[rng.choice(sure)]
         if chosen is not None and rng.random() < self._plan.card:
             image, faces, chosen = _cut_out(image, faces, chosen, rng)
-        matrix = self._matrix(image, chosen, tile, (0.8, 1.25) if whole else (0.7, 2.0))
+        matrix = self._matrix(image, chosen, tile, (0.8, 1.25) if whole else (0.7, 2.0), rng)
         part = canvas[top:bottom, left:right]
         part[:] = warp(image, matrix, part)
         moved = move(faces, matrix)
@@ -106,12 +112,13 @@ class Maker:
         face: Numbers | None,
         tile: tuple[int, int, int, int],
         scales: tuple[float, float],
+        rng: np.random.Generator,
     ) -> npt.NDArray[np.float64]:
         """From the photo's pixels to the tile's: mirrored or not, turned, scaled, moved.
 
         `scales`: how much of the tile's side a photo fills where no face is to be shown.
         """
-        rng, plan = self.rng, self._plan
+        plan = self._plan
         left, top, right, bottom = tile
         height, width = image.shape[:2]
         room = max(right - left, bottom - top)
@@ -202,6 +209,43 @@ def _cut_out(
     share = np.prod(corners[:, 2:] - corners[:, :2], axis=1) / np.maximum(area, 1e-6)
     kept[share < SEEN, 0] = 0  # nobody can say
     return part, kept[inside], moved(face)
+
+
+def _scribble(image: Image, faces: Faces, rng: np.random.Generator) -> None:
+    """Letters, rings and strokes where no face is: with little to see, they look like one."""
+    side = image.shape[0]
+    for _ in range(int(rng.integers(1, 9))):
+        size = int(math.exp(rng.uniform(math.log(12), math.log(side / 3))))
+        x, y = rng.integers(0, side - size, 2)
+        apart = (faces[:, 1] > x + size) | (faces[:, 3] < x)
+        apart |= (faces[:, 2] > y + size) | (faces[:, 4] < y)
+        if not apart.all():
+            continue
+        # A piece of the picture: nothing that is drawn leaves it.
+        piece = np.ascontiguousarray(image[y : y + size, x : x + size])
+        ink, ground = (rng.integers(0, 256, 3).tolist() for _ in range(2))
+        if rng.random() < 0.4:
+            piece[:] = ground
+        thick = max(1, int(size * rng.uniform(0.03, 0.12)))
+        if rng.random() < 0.6:
+            _write(piece, ink, thick, rng)
+        else:
+            radius = int(size * rng.uniform(0.2, 0.5))
+            cv2.circle(piece, (size // 2, size // 2), radius, ink, thick, cv2.LINE_AA)
+            first, second = rng.integers(0, size, (2, 2)).tolist()
+            cv2.line(piece, first, second, ground, thick, cv2.LINE_AA)
+        image[y : y + size, x : x + size] = piece
+
+
+def _write(piece: Image, ink: list[int], thick: int, rng: np.random.Generator) -> None:
+    """One to three characters as large as the piece."""
+    size = piece.shape[0]
+    text = "".join(chr(c) for c in rng.integers(33, 127, int(rng.integers(1, 4))))
+    font = int(rng.integers(0, 8))
+    (width, height), _ = cv2.getTextSize(text, font, 1, 1)
+    scale = 0.9 * size / max(width, height)
+    at = int(0.05 * size), int((size + height * scale) / 2)
+    cv2.putText(piece, text, at, font, scale, ink, thick, cv2.LINE_AA)
 
 
 def wear(image: Image, plan: DetectorPlan, rng: np.random.Generator) -> Image:

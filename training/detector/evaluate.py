@@ -46,7 +46,7 @@ def evaluate(
     """
     chosen = photos(source.data, part)
     images = [read_photo(photo.path) for photo in chosen]
-    truth = load_labels(chosen, source.teacher, source.cache, both_ways=True)
+    truth = load_labels(chosen, source.teacher, source.cache)
     model = Model(models, "face", runtime=runtime)
     judge = Teacher(source.teacher)
 

@@ -30,6 +30,8 @@ LOWEST = 0.3
 """Score from which the teacher is listened to at all."""
 SURE = 0.7
 """Score from which a face counts; below, nobody can say, and the place is left out."""
+NO_FACE = 0.4
+"""Score below which there is none: three in four of what YuNet gives less are hands and fists."""
 SAME_FACE_IOU = 0.4
 BEST_WIDTH = 300.0
 """Width in pixels of the faces whose eyes YuNet places best: both ways of looking at a face of 20
@@ -81,15 +83,13 @@ class Teacher:
         grow = np.array([1.0] + [width / size[0], height / size[1]] * 7, np.float32)
         return distinct(rows, YUNET_NMS) * grow
 
-    def label(self, image: npt.NDArray[np.uint8], *, both_ways: bool) -> Faces:
-        """Faces as all sizes together see them, each of them both ways if asked; see `merge`."""
+    def label(self, image: npt.NDArray[np.uint8]) -> Faces:
+        """Faces as all sizes together see them, in the photo and its mirror image; see `merge`."""
         width = image.shape[1]
         mirror = np.ascontiguousarray(image[:, ::-1])
-        looks = []
-        for size in SIZES:
-            looks.append([self.look(image, size)])
-            if both_ways:
-                looks[-1].append(mirrored(self.look(mirror, size), width))
+        looks = [
+            [self.look(image, size), mirrored(self.look(mirror, size), width)] for size in SIZES
+        ]
         return merge(looks, [size / max(image.shape[:2]) for size in SIZES])
 
 
@@ -162,19 +162,13 @@ def overlap(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> Fac
     return np.asarray(shared / np.maximum(whole, 1e-9), np.float32)
 
 
-def load_labels(
-    chosen: list[Photo], teacher: Path, cache: Path, *, both_ways: bool = False
-) -> list[Faces]:
-    """The teacher's faces in each photo, from the cache where photos and teacher are the same.
-
-    What is judged by should be seen `both_ways`; learning from mirrored photos, too, averages
-    over the two anyway, and labelling takes half the time.
-    """
-    path = cache / f"labels-{_key(chosen, teacher, both_ways=both_ways)}.npz"
+def load_labels(chosen: list[Photo], teacher: Path, cache: Path) -> list[Faces]:
+    """The teacher's faces in each photo, from the cache where photos and teacher are the same."""
+    path = cache / f"labels-{_key(chosen, teacher)}.npz"
     if not path.exists():
         judge = Teacher(teacher)
         bar = tqdm(chosen, "labelling", mininterval=1)
-        found = [judge.label(read_photo(photo.path), both_ways=both_ways) for photo in bar]
+        found = [judge.label(read_photo(photo.path)) for photo in bar]
         cache.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part.npz")
         np.savez(unfinished, faces=np.concatenate(found), counts=[len(f) for f in found])
@@ -183,11 +177,11 @@ def load_labels(
         return np.split(stored["faces"], np.cumsum(stored["counts"])[:-1])
 
 
-def _key(chosen: list[Photo], teacher: Path, *, both_ways: bool) -> str:
+def _key(chosen: list[Photo], teacher: Path) -> str:
     if not teacher.is_file():
         raise DataError(f"{teacher} is missing: name YuNet's ONNX file with --teacher")
     digest = hashlib.sha256(teacher.read_bytes())
-    digest.update(f"{SIZES} {LOWEST} {SAME_FACE_IOU} {BEST_WIDTH} {both_ways}".encode())
+    digest.update(f"{SIZES} {LOWEST} {SAME_FACE_IOU} {BEST_WIDTH} both ways".encode())
     for photo in chosen:
         digest.update(photo.key.encode())
     return digest.hexdigest()[:12]

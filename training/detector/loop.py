@@ -5,28 +5,32 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import time
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
-from training.detector.augment import Maker
+from training.detector.batches import batches
 from training.detector.labels import COLUMNS, distinct, load_labels
-from training.detector.loss import cells, decode, loss, pad
+from training.detector.loss import cells, decode, loss
 from training.detector.measure import average_precision, match
 from training.detector.network import DetectorNetwork
 from training.detector.photos import photos, read_photo
 from training.loop import follow, save
-from training.machine import has_bfloat16
+from training.machine import autocast, device, took
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import numpy.typing as npt
 
+    from training.detector.batches import Batch
     from training.detector.labels import Faces, Source
     from training.detector.plan import DetectorPlan
 
@@ -91,9 +95,10 @@ class _Run:
         self, plan: DetectorPlan, learned: Labelled, valid: Labelled, folder: Path
     ) -> None:
         torch.manual_seed(plan.seed)
-        self.plan, self.folder, self.valid = plan, folder, valid
-        self.maker = Maker(plan, *learned, np.random.default_rng(plan.seed))
-        self.network = DetectorNetwork(plan).to(memory_format=torch.channels_last)
+        self.plan, self.folder, self.learned, self.valid = plan, folder, learned, valid
+        self.device = device()
+        network = DetectorNetwork(plan)
+        self.network = network.to(self.device, memory_format=torch.channels_last)
         self.average = deepcopy(self.network).eval()
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
         free = [p for p in self.network.parameters() if p.ndim <= 1]
@@ -101,6 +106,7 @@ class _Run:
             [{"params": decayed}, {"params": free, "weight_decay": 0.0}],
             lr=plan.peak_rate,
             weight_decay=plan.weight_decay,
+            fused=True,
         )
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer,
@@ -109,17 +115,20 @@ class _Run:
             pct_start=0.1,
             cycle_momentum=False,
         )
-        self.bfloat16 = has_bfloat16()
         self.epoch, self.best = 0, float("-inf")
+        self.seconds = 0.0
         self.start: str | None = None
 
     def train(self) -> None:
         """All epochs that are left."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        record = {"start": self.start, **dataclasses.asdict(self.plan)}
-        (self.folder / "experiment.json").write_text(json.dumps(record, indent=2) + "\n")
+        self._describe()
+        made = batches(
+            self.plan, *self.learned, self.epoch * self.plan.steps, gpu=self.device.type == "cuda"
+        )
         while self.epoch < self.plan.epochs:
-            costs = self._train_epoch()
+            begun = time.monotonic()
+            costs = self._train_epoch(made)
             found = [look(self.average, image, self.plan) for image in self.valid.images]
             longer = [max(image.shape[:2]) for image in self.valid.images]
             score = average_precision(match(found, self.valid.faces, longer))
@@ -128,37 +137,42 @@ class _Run:
                 self.best = score
                 save(self.folder / "best.pt", {"network": self.average.state_dict()})
             self._log(costs, score)
+            self.seconds += time.monotonic() - begun
+            self._describe()
             self._checkpoint()
 
-    def _train_epoch(self) -> dict[str, float]:
+    def _describe(self) -> None:
+        """Write what this run is, and what it took so far."""
+        record = {
+            "start": self.start, "took": took(self.seconds), **dataclasses.asdict(self.plan)
+        }  # fmt: skip
+        (self.folder / "experiment.json").write_text(json.dumps(record, indent=2) + "\n")
+
+    def _train_epoch(self, made: Iterator[Batch]) -> dict[str, float]:
         self.network.train()
-        total: dict[str, float] = {}
+        total: dict[str, Tensor] = {}
         bar = tqdm(range(self.plan.steps), f"epoch {self.epoch + 1}", mininterval=5)
         for step in bar:
-            for name, value in self._step(step).items():
-                total[name] = total.get(name, 0.0) + value
-            if step % 10 == 0:
+            for name, value in self._step(next(made)).items():
+                total[name] = total.get(name, torch.zeros_like(value)) + value
+            if step % 20 == 0:
                 bar.set_postfix({name: f"{v / (step + 1):.3f}" for name, v in total.items()})
-        return {name: value / self.plan.steps for name, value in total.items()}
+        return {name: float(value) / self.plan.steps for name, value in total.items()}
 
-    def _step(self, step: int) -> dict[str, float]:
+    def _step(self, batch: Batch) -> dict[str, Tensor]:
         """Learn from one batch; returns what it cost."""
-        side, count = self.plan.batches[step % len(self.plan.batches)]
-        made = [self.maker.make(side) for _ in range(count)]
-        pictures = torch.from_numpy(np.stack([m.image for m in made])).permute(0, 3, 1, 2).float()
-        truth = pad(
-            [torch.from_numpy(m.faces) for m in made], [torch.from_numpy(m.left_out) for m in made]
-        )
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+        pictures = batch.pictures.to(self.device).permute(0, 3, 1, 2).float()
+        grid = cells(*pictures.shape[2:]).to(self.device)
+        with autocast():
             logits, places = self.network(pictures.contiguous(memory_format=torch.channels_last))
-        costs = loss(logits.float(), places.float(), truth, cells(side, side))
+        costs = loss(logits.float(), places.float(), batch.truth.to(self.device), grid)
         self.optimizer.zero_grad()
         sum(costs.values()).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
         self.optimizer.step()
         self.schedule.step()
         follow(self.average, self.network, self.plan.average, self.schedule.last_epoch)
-        return {name: value.item() for name, value in costs.items()}
+        return {name: value.detach() for name, value in costs.items()}
 
     def _log(self, costs: dict[str, float], score: float) -> None:
         path = self.folder / "log.csv"
@@ -178,13 +192,13 @@ class _Run:
             for name in ("network", "average", "optimizer", "schedule")
         }
         state |= {"epoch": self.epoch, "best": self.best, "plan": dataclasses.asdict(self.plan)}
-        state |= {"rng": json.dumps(self.maker.rng.bit_generator.state)}
+        state |= {"seconds": self.seconds}
         save(self.folder / "last.pt", state)
 
     def start_from(self, path: Path) -> None:
         """Take another run's best weights."""
         self.start = path.parent.name
-        weights = torch.load(path)["network"]
+        weights = torch.load(path, map_location="cpu")["network"]
         for network in (self.network, self.average):
             network.load_state_dict(weights)
 
@@ -193,14 +207,13 @@ class _Run:
         path = self.folder / "last.pt"
         if not path.exists():
             return
-        state = torch.load(path)
+        state = torch.load(path, map_location="cpu")
         if json.dumps(state["plan"]) != json.dumps(dataclasses.asdict(self.plan)):
             tqdm.write(f"{path} is of another plan: starting afresh")
             return
         for name in ("network", "average", "optimizer", "schedule"):
             getattr(self, name).load_state_dict(state[name])
-        self.epoch, self.best = state["epoch"], state["best"]
-        self.maker.rng.bit_generator.state = json.loads(state["rng"])
+        self.epoch, self.best, self.seconds = (state[n] for n in ("epoch", "best", "seconds"))
         tqdm.write(f"going on after epoch {self.epoch}")
 
 
@@ -213,7 +226,8 @@ def look(network: DetectorNetwork, image: npt.NDArray[np.uint8], plan: DetectorP
     view = np.zeros((-(-size[1] // 32) * 32, -(-size[0] // 32) * 32, 3), np.uint8)
     view[: size[1], : size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
     rgb = torch.from_numpy(view[:, :, ::-1].copy()).permute(2, 0, 1)[None].float()
-    logits, places = network(rgb.contiguous(memory_format=torch.channels_last))
+    rgb = rgb.to(next(network.parameters()).device, memory_format=torch.channels_last)
+    logits, places = (said.cpu() for said in network(rgb))
     scores = logits[0].sigmoid()
     keep = scores > LOWEST_SCORE
     grid = cells(*view.shape[:2])

@@ -28,6 +28,10 @@ class Cells(NamedTuple):
     stride: Tensor
     level: Tensor
 
+    def to(self, device: torch.device) -> Cells:
+        """The same on a device."""
+        return Cells(*(part.to(device) for part in self))
+
 
 def cells(height: int, width: int) -> Cells:
     """The cells of a picture, finest level first, row by row."""
@@ -61,6 +65,10 @@ class Truth(NamedTuple):
     counted: Tensor
     left_out: Tensor
 
+    def to(self, device: torch.device) -> Truth:
+        """The same on a device."""
+        return Truth(*(part.to(device) for part in self))
+
 
 class Assignment(NamedTuple):
     """`quality` (n, cells): what a cell's score should be; `face` (n, cells): the row it answers
@@ -76,36 +84,22 @@ def assign(logits: Tensor, boxes: Tensor, truth: Truth, grid: Cells) -> Assignme
     """For each face the few cells that place it best and are surest of it (Feng et al., "TOOD",
     2021), near its middle and of a level that fits its size. The best one's score should be 1,
     whatever the face's size."""
-    rows = [
-        _assign_one(one_logits, one_boxes, Truth(*(t[n] for t in truth)), grid)
-        for n, (one_logits, one_boxes) in enumerate(zip(logits, boxes, strict=True))
-    ]
-    return Assignment(*(torch.stack(part) for part in zip(*rows, strict=True)))
-
-
-def _assign_one(logits: Tensor, boxes: Tensor, truth: Truth, grid: Cells) -> Assignment:
-    """`assign` for one picture."""
-    quality = torch.zeros_like(logits)
-    face = torch.zeros_like(logits, dtype=torch.long)
-    unknown = torch.zeros_like(logits, dtype=torch.bool)
-    for box in truth.boxes[truth.left_out]:
-        unknown |= ((grid.centre >= box[:2]) & (grid.centre <= box[2:])).all(-1)
-    counted = torch.nonzero(truth.counted)[:, 0]
-    if len(counted):
-        true = truth.boxes[counted]
-        sides = (true[:, 2:] - true[:, :2]).clamp(min=1)
-        away = (grid.centre - (true[:, :2] + true[:, 2:])[:, None] / 2).abs()
-        near = (away < torch.maximum(sides[:, None] * 0.35, grid.stride[:, None])).all(-1)
-        size = sides.prod(-1, keepdim=True).sqrt()
-        low, high = torch.tensor(LEVEL_SIZES)[grid.level].T
-        allowed = near & (low <= size) & (size < high)
-        shared = pairwise_iou(true, boxes)
-        metric = logits.sigmoid().sqrt() * (shared**4 + 1e-4) * allowed
-        best, where = metric.topk(CELLS, dim=-1)
-        chosen = torch.zeros_like(metric).scatter_(-1, where, best)
-        claim, row = chosen.max(0)
-        face = counted[row]
-        quality = claim / best[row, 0].clamp(min=1e-12)
+    inside = (
+        (truth.boxes[:, :, None, :2] <= grid.centre) & (grid.centre <= truth.boxes[:, :, None, 2:])
+    ).all(-1)
+    unknown = (inside & truth.left_out[..., None]).any(1)
+    sides = (truth.boxes[..., 2:] - truth.boxes[..., :2]).clamp(min=1)
+    middle = (truth.boxes[..., :2] + truth.boxes[..., 2:]) / 2
+    away = (grid.centre - middle[:, :, None]).abs()
+    near = (away < torch.maximum(sides[:, :, None] * 0.35, grid.stride[:, None])).all(-1)
+    size = sides.prod(-1, keepdim=True).sqrt()
+    low, high = boxes.new_tensor(LEVEL_SIZES)[grid.level].T
+    allowed = near & (low <= size) & (size < high) & truth.counted[..., None]
+    shared = pairwise_iou(truth.boxes, boxes)
+    metric = logits.sigmoid().sqrt()[:, None] * (shared**4 + 1e-4) * allowed
+    best, where = metric.topk(CELLS, dim=-1)
+    claim, face = torch.zeros_like(metric).scatter_(-1, where, best).max(1)
+    quality = claim / best[..., 0].gather(1, face).clamp(min=1e-12)
     return Assignment(quality, face, ~unknown | (quality > 0))
 
 
@@ -124,7 +118,7 @@ def loss(logits: Tensor, places: Tensor, truth: Truth, grid: Cells) -> dict[str,
     size = (true_box[:, 2:] - true_box[:, :2]).clamp(min=1).prod(-1, keepdim=True).sqrt()
     away = (points[n, cell] - true_points) / size
     point = functional.smooth_l1_loss(away, torch.zeros_like(away), beta=0.01, reduction="none")
-    point = (point * torch.tensor(POINT_WEIGHT)).mean(-1)
+    point = (point * point.new_tensor(POINT_WEIGHT)).mean(-1)
     return {
         "score": (score * weight * given.judged).sum() / total,
         "box": 2 * (distance_iou_loss(boxes[n, cell], true_box) * share).sum() / total,
@@ -133,12 +127,12 @@ def loss(logits: Tensor, places: Tensor, truth: Truth, grid: Cells) -> dict[str,
 
 
 def pairwise_iou(one: Tensor, other: Tensor) -> Tensor:
-    """Intersection over union (a, b) of boxes (a, 4) and (b, 4)."""
-    low = torch.maximum(one[:, None, :2], other[None, :, :2])
-    high = torch.minimum(one[:, None, 2:], other[None, :, 2:])
+    """Intersection over union (..., a, b) of boxes (..., a, 4) and (..., b, 4)."""
+    low = torch.maximum(one[..., :, None, :2], other[..., None, :, :2])
+    high = torch.minimum(one[..., :, None, 2:], other[..., None, :, 2:])
     shared = (high - low).clamp(min=0).prod(-1)
-    areas = [(b[:, 2:] - b[:, :2]).clamp(min=0).prod(-1) for b in (one, other)]
-    return shared / (areas[0][:, None] + areas[1][None] - shared).clamp(min=1e-6)
+    areas = [(b[..., 2:] - b[..., :2]).clamp(min=0).prod(-1) for b in (one, other)]
+    return shared / (areas[0][..., :, None] + areas[1][..., None, :] - shared).clamp(min=1e-6)
 
 
 def distance_iou_loss(one: Tensor, other: Tensor) -> Tensor:

@@ -20,14 +20,14 @@ class DetectorPlan:
     longer_side: int = 448
     """Longer side of what the device shows the network."""
 
-    batches: tuple[tuple[int, int], ...] = ((320, 32), (448, 16))
+    batches: tuple[tuple[int, int], ...] = ((320, 64), (448, 32))
     """Sides of the square pictures learned from, and how many make a batch; drawn by turns."""
-    epochs: int = 5
-    steps: int = 360
+    epochs: int = 8
+    steps: int = 500
     """Batches in an epoch."""
-    peak_rate: float = 1.5e-3
+    peak_rate: float = 2e-3
     weight_decay: float = 0.03
-    average: float = 0.997
+    average: float = 0.999
     """Share of the averaged weights that each step keeps."""
     seed: int = 1
 
@@ -39,6 +39,8 @@ class DetectorPlan:
     """Of the others, shares of pictures of one photo, of 2x2, of 3x3 and of 4x4."""
     card: float = 0.1
     """Share of photos of which only one face is shown, cut out."""
+    scribble: float = 0.2
+    """Share of pictures that letters and figures are drawn into."""
     turn: float = 12.0
     """Degrees, standard deviation."""
     stretch: float = 0.1
