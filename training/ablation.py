@@ -14,15 +14,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
+from tqdm import tqdm
 
 from training.crops import load_crops
-from training.data import samples
+from training.data import DataError, Years, fairface, ferplus, samples
 from training.distill import Teachers, distilled
 from training.experiment import EXPERIMENTS, Experiment, read_plan
 from training.lessons import lesson
 from training.loop import Parts, load_run, look, score, train
-from training.metrics import confusion, f1
+from training.metrics import confusion, f1, interval_metrics
 from training.pool import OWN, pool
 
 if TYPE_CHECKING:
@@ -53,13 +55,24 @@ class Variant(NamedTuple):
     """The device's network instead of the small one."""
     start: bool = False
     """From faceres' weights instead of random ones."""
+    elsewhere: bool = False
+    """Judged on the data set of `ELSEWHERE`, too, of which it saw nothing."""
 
+
+ELSEWHERE = {"emotion": ("FER+", ferplus), "age": ("FairFace", fairface)}
+"""The test part of a data set that a variant which learns from its own alone never saw."""
 
 STILL = {"turn": 0.0, "shift": 0.0, "scale": 0.0}
 BASE = "everything of the small network, from random weights, own labels only"
 COMMON = (
     *(Variant("base", BASE, {"seed": seed}) for seed in (1, 2, 3)),
-    Variant("faceres", "the device's network, from faceres' weights", device=True, start=True),
+    Variant(
+        "faceres",
+        "the device's network, from faceres' weights",
+        device=True,
+        start=True,
+        elsewhere=True,
+    ),
     Variant("taught", "taught by the ensemble, own faces only", taught="own"),
     Variant("device", "the device's network, from random weights, for as long", device=True),
     Variant("no moving", "without turning, shifting and scaling", STILL),
@@ -116,14 +129,16 @@ def ablate(task: str, source: Source, known: list[dict[str, Any]]) -> Iterator[d
     for variant in VARIANTS[task]:
         plan = _plan(task, variant)
         key = _key(plan, variant)
-        if key in done:
+        if key in done and ("elsewhere" in done[key] or not variant.elsewhere):
             yield done[key]
             continue
         folder = source.runs / "ablation" / f"{task}-{key}"
         valid = load_crops(plan, held_out, source.places, f"{OWN[task]}-valid")
         start = source.faceres if variant.start else None
         train(plan, _parts(plan, variant, valid, source), folder, start=start)
+        elsewhere = _elsewhere(task, folder, source) if variant.elsewhere else {}
         yield {
+            **elsewhere,
             "task": task,
             "name": variant.name,
             "what": variant.what,
@@ -201,10 +216,12 @@ def _parts(plan: Experiment, variant: Variant, valid: Crops, source: Source) -> 
 
 
 def _judge(folder: Path, valid: Crops) -> dict[str, float]:
-    """Figures of a run's best network on the validation part."""
+    """Figures of a run's best network on the validation part, or on what it never saw."""
     plan, network = load_run(folder)
     labels = torch.from_numpy(valid.labels)
     found = look(plan, network, torch.from_numpy(valid.images))[plan.task]
+    if labels.ndim > 1:
+        return _in_groups(found, [Years(*row) for row in valid.labels.tolist()])
     if plan.task == "age":
         return {"mean_absolute_error": round(-score("age", found, labels), 3)}
     table = confusion(found.argmax(1).numpy(), valid.labels, found.shape[1])
@@ -212,3 +229,26 @@ def _judge(folder: Path, valid: Crops) -> dict[str, float]:
         "accuracy": round(score("emotion", found, labels), 4),
         "macro_f1": round(float(f1(table).mean()), 4),
     }
+
+
+def _in_groups(found: torch.Tensor, known: list[Years]) -> dict[str, float]:
+    """How often the age read (n, years) is in the labelled group, or next to it."""
+    groups = sorted(set(known))
+    ages = (found @ torch.arange(found.shape[1], dtype=found.dtype)).double().numpy()
+    rows = np.array([groups.index(label) for label in known])
+    figures = interval_metrics(ages, [(low, high) for low, high in groups], rows)
+    names = ("in_group", "within_one_group")
+    return {name: round(figures[name]["value"], 4) for name in names}
+
+
+def _elsewhere(task: str, folder: Path, source: Source) -> dict[str, Any]:
+    """A run's figures on the data set that it never saw, if that is at hand."""
+    name, load = ELSEWHERE[task]
+    try:
+        chosen = load(source.data, "test")
+    except DataError as error:
+        tqdm.write(f"without {name}: {error}")
+        return {}
+    plan, _ = load_run(folder)
+    crops = load_crops(plan, chosen, source.places, f"{load.__name__}-test")
+    return {"elsewhere": {name: _judge(folder, crops)}}

@@ -17,7 +17,7 @@ from tests.vision.faces import MODELS
 from training import ablation
 from training.ablation import Source, Variant, ablate
 from training.crops import Places
-from training.data.base import SPLITS
+from training.data.base import SPLITS, Years
 from training.experiment import EXPERIMENTS
 
 TINY = dataclasses.replace(
@@ -59,6 +59,33 @@ def test_each_variant_is_trained_once_and_not_again(source: Source) -> None:
     changed = {**first, "minutes": 77.0}
     again = list(ablate("emotion", source, [changed, *rest]))
     assert again == [changed, *rest]
+
+
+def test_what_is_judged_elsewhere_is_trained_once_too(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = {"emotion": (Variant("base", "all", elsewhere=True),)}
+    monkeypatch.setattr(ablation, "VARIANTS", stranger)
+    (alone,) = ablate("emotion", source, [])
+    assert "elsewhere" not in alone  # FER+ is not there
+    folder = source.data / "FER2013Test"
+    folder.mkdir()
+    votes = {0: "10,0,0,0,0,0,0,0,0,0", 1: "0,9,1,0,0,0,0,0,0,0"}
+    lines = [f'fer{n:07d}.png,"(0, 0, 48, 48)",{votes[n]}' for n in votes]
+    (folder / "label.csv").write_text("\n".join(lines))
+    for n in votes:
+        cv2.imwrite(str(folder / f"fer{n:07d}.png"), np.full((48, 48), 90 + n, np.uint8))
+    (judged,) = ablate("emotion", source, [alone])
+    assert set(judged["elsewhere"]["FER+"]) == {"accuracy", "macro_f1"}
+    assert judged["valid"] == alone["valid"]
+    assert list(ablate("emotion", source, [judged])) == [judged]
+
+
+def test_ages_are_judged_by_groups() -> None:
+    torch = pytest.importorskip("torch")
+    years = torch.nn.functional.one_hot(torch.tensor([1, 5, 30, 40, 72]), 101).float()
+    known = [Years(0, 2), Years(3, 9), Years(3, 9), Years(10, 69), Years(70, 100)]
+    assert ablation._in_groups(years, known) == {"in_group": 0.8, "within_one_group": 1.0}
 
 
 def test_ensemble_and_its_members_stand_beside(source: Source) -> None:

@@ -162,6 +162,12 @@ def test_ablation_and_seeds(tmp_path: Path) -> None:
     assert "| base | all | 2 | 85.00 ± 1.41 % |  | 3 |" in text
     assert "| plain | no tricks | 1 |  | 70.00 % | 3 |" in text
     assert "| base | all | 1 | 5.00 | 3 |" in text
+    assert "nothing was learned from" not in text
+    stranger = {**RUNS[1], "elsewhere": {"FER+": {"accuracy": 0.651, "macro_f1": 0.5}}}
+    (tmp_path / "ablation.json").write_text(json.dumps([stranger]))
+    text = ablation(tmp_path)
+    assert text is not None
+    assert "| emotion | base | FER+ | accuracy 65.10 %, macro f1 50.00 % |" in text
     (tmp_path / "ablation.json").write_text('[{"task": "age"}]')
     with pytest.raises(ModelError, match=r"ablation\.json"):
         ablation(tmp_path)

@@ -2,7 +2,8 @@
 
 `models_tflite/ablation.json` is a list of runs, each
 `{"task": "emotion"|"age", "name": RECIPE, "what": WORDS, "valid": {SCORE: NUMBER}}` and, where
-known, `"minutes": N`, `"seed": N` and `"test": {SCORE: NUMBER}`. Scores are named as in
+known, `"minutes": N`, `"seed": N`, `"test": {SCORE: NUMBER}` and, of a data set that the run never
+saw, `"elsewhere": {DATA SET: {SCORE: NUMBER}}`. Scores are named as in
 `training.metrics`: `accuracy` and `macro_f1` are shares, `mean_absolute_error` is years. Runs of
 one task and name differ in their seed only: they are shown as mean ± standard deviation.
 """
@@ -34,6 +35,7 @@ class Run(msgspec.Struct, frozen=True):
     minutes: float | None = None
     seed: int | None = None
     test: dict[str, float] = {}
+    elsewhere: dict[str, dict[str, float]] = {}
 
 
 def ablation(models: Path) -> str | None:
@@ -55,8 +57,37 @@ def ablation(models: Path) -> str | None:
                 "± is the standard deviation between seeds, where more than one was tried."
             ),
             *parts,
+            *_strangers(runs),
         ]
     )
+
+
+def _strangers(runs: list[Run]) -> list[str]:
+    """What runs are worth on data sets that they never saw."""
+    rows = [
+        [
+            run.task,
+            run.name,
+            name,
+            ", ".join(f"{_title(s)} {_spread([v], True)}" for s, v in scores.items()),
+        ]
+        for run in runs
+        for name, scores in run.elsewhere.items()
+    ]
+    if not rows:
+        return []
+    return [
+        "### On data that nothing was learned from",
+        (
+            "The device's models learn from FER+ and FairFace, too. These runs learned from "
+            "RAF-DB's or UTKFace's labels alone; nothing was chosen by the figures."
+        ),
+        table(["task", "run", "test part of", "there"], rows, words=4),
+    ]
+
+
+def _title(score: str) -> str:
+    return score.replace("_", " ")
 
 
 def _task(task: str, runs: list[Run]) -> str:
