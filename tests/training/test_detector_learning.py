@@ -108,6 +108,21 @@ def test_batches_are_the_same_wherever_one_begins_and_whoever_makes_them() -> No
             assert torch.equal(one.truth.boxes, other.truth.boxes)
 
 
+@pytest.mark.parametrize(
+    ("score", "is_there", "is_judged"), [(0.9, True, True), (0.5, True, False), (0.3, False, True)]
+)
+def test_the_unsure_are_left_out_and_what_is_no_face_is_ground(
+    score: float, is_there: bool, is_judged: bool
+) -> None:
+    plan = dataclasses.replace(TINY, whole=1.0)
+    image = labelled().images[0]
+    maker = Maker(plan, [image], [face(score, width=24)[None]])
+    for seed in range(5):
+        made = maker.make(64, np.random.default_rng(seed))
+        assert bool(len(made.faces)) is is_there
+        assert all(made.left_out) is (is_there and not is_judged) or not is_there
+
+
 def test_nothing_is_drawn_over_a_face() -> None:
     rng = np.random.default_rng(1)
     image = np.full((200, 200, 3), 128, np.uint8)
