@@ -19,7 +19,7 @@ from training.backbone import Backbone, load_faceres
 from training.data import DataError
 from training.experiment import read_plan
 from training.lessons import Lesson, complete
-from training.machine import autocast, device, took
+from training.machine import autocast, device, took, took_of_gpu
 from training.network import build, save_keras
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class _Run:
         record: dict[str, Any] = {"faces": faces, "start": self.start}
         if self.taught_by is not None:
             record["taught_by"] = self.taught_by
-        record |= {"took": took(self.seconds), **dataclasses.asdict(self.plan)}
+        record |= {"took": took(self.seconds) | took_of_gpu(), **dataclasses.asdict(self.plan)}
         (self.folder / "experiment.json").write_text(json.dumps(record, indent=2) + "\n")
 
     def _train_epoch(self) -> float:

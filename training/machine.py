@@ -36,20 +36,26 @@ def autocast() -> torch.autocast:
 
 def took(seconds: float) -> dict[str, Any]:
     """A run's record of time and memory: `minutes`, this process's most `memory_mib` so far, the
-    `processor` and its `cores`, and the GPU where one was used."""
+    `processor` and its `cores`."""
     names = [line.partition(":")[2] for line in _cpuinfo().splitlines() if "model name" in line]
-    record = {
+    return {
         "minutes": round(seconds / 60, 1),
         "memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "processor": names[0].strip() if names else "unknown",
         "cores": os.cpu_count(),
     }
-    if device().type == "cuda":
-        import torch  # noqa: PLC0415
 
-        record |= {"gpu": torch.cuda.get_device_name()}
-        record |= {"gpu_memory_mib": torch.cuda.max_memory_reserved() // 2**20}
-    return record
+
+def took_of_gpu() -> dict[str, Any]:
+    """The same of the `gpu` and its memory, `gpu_memory_mib`; nothing where there is none."""
+    if device().type == "cpu":
+        return {}
+    import torch  # noqa: PLC0415
+
+    return {
+        "gpu": torch.cuda.get_device_name(),
+        "gpu_memory_mib": torch.cuda.max_memory_reserved() // 2**20,
+    }
 
 
 def _cpuinfo() -> str:

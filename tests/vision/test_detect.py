@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from device.settings import VisionSettings
 from device.types import Detection
 from device.vision.align import LEFT_EYE, RIGHT_EYE, align
 from device.vision.detect import STRIDES, GridDetector, decode
@@ -19,7 +20,9 @@ EYES = {
 
 @pytest.fixture(scope="module", params=available_runtimes())
 def detector(request: pytest.FixtureRequest) -> GridDetector:
-    return GridDetector(Model(MODELS, "face", runtime=request.param))
+    """As the appliance has it."""
+    model = Model(MODELS, "face", runtime=request.param)
+    return GridDetector(model, min_score=VisionSettings().minimum_score)
 
 
 def near(face: Detection, name: str) -> bool:

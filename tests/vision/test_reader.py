@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from device.settings import VisionSettings
 from device.types import Box, Detection, Emotion
 from device.vision.detect import GridDetector
 from device.vision.reader import ModelReader, age_interval, softmax
@@ -17,7 +18,8 @@ Seeing = tuple[GridDetector, ModelReader]
 
 @pytest.fixture(scope="module", params=available_runtimes())
 def eyes_and_reader(request: pytest.FixtureRequest) -> Seeing:
-    detector = GridDetector(Model(MODELS, "face", runtime=request.param))
+    model = Model(MODELS, "face", runtime=request.param)
+    detector = GridDetector(model, min_score=VisionSettings().minimum_score)
     return detector, ModelReader(MODELS, runtime=request.param)
 
 

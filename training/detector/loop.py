@@ -22,7 +22,7 @@ from training.detector.measure import average_precision, match
 from training.detector.network import DetectorNetwork
 from training.detector.photos import photos, read_photo
 from training.loop import follow, save
-from training.machine import autocast, device, took
+from training.machine import autocast, device, took, took_of_gpu
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,8 +144,10 @@ class _Run:
     def _describe(self) -> None:
         """Write what this run is, and what it took so far."""
         record = {
-            "start": self.start, "took": took(self.seconds), **dataclasses.asdict(self.plan)
-        }  # fmt: skip
+            "start": self.start,
+            "took": took(self.seconds) | took_of_gpu(),
+            **dataclasses.asdict(self.plan),
+        }
         (self.folder / "experiment.json").write_text(json.dumps(record, indent=2) + "\n")
 
     def _train_epoch(self, made: Iterator[Batch]) -> dict[str, float]:
