@@ -31,7 +31,8 @@ LOWEST = 0.3
 SURE = 0.7
 """Score from which a face counts; below, nobody can say, and the place is left out."""
 NO_FACE = 0.4
-"""Score below which there is none: three in four of what YuNet gives less are hands and fists."""
+"""Score below which there is none: most of what YuNet gives less are hands and fists, as a contact
+sheet shows."""
 SAME_FACE_IOU = 0.4
 BEST_WIDTH = 300.0
 """Width in pixels of the faces whose eyes YuNet places best: both ways of looking at a face of 20
