@@ -118,7 +118,7 @@ class Speaker:
             self._by_hand(lambda: session.previous(self.mood))
         elif isinstance(command, SetVolume):
             self._volume_by_hand = command.percent
-            self._player.set_volume(command.percent)
+            self._player.set_volume(command.percent, command.percent)
         elif isinstance(command, SetGoal):
             session.set_goal(command.goal)
         elif isinstance(command, OverrideMood):
@@ -142,7 +142,7 @@ class Speaker:
         self._settings = settings
         self._room.configure(settings.mood)
         self._session.configure(settings.music)
-        self._player.set_volume(self._volume)
+        self._player.set_volume(self._volume, self._volume)
 
     def tick(self) -> None:
         """Let time pass: absence, music, memory, the home. Several times a second."""
@@ -233,7 +233,7 @@ class Speaker:
             self._paused_by_hand = resume.paused_by_hand
             self._volume_by_hand = resume.volume
             self._privacy = resume.privacy
-        self._player.set_volume(self._volume)
+        self._player.set_volume(self._volume, self._volume)
         self._actions.set_privacy(self._privacy)
 
     def _stock(self, library: LibraryScanned) -> None:

@@ -185,6 +185,14 @@ class Track(Value, frozen=True):
     tempo_bpm: float | None = None
     loudness_lufs: float | None = None
     explicit: bool = False
+    peak_dbfs: float | None = None
+    album_loudness_lufs: float | None = None
+    album_peak_dbfs: float | None = None
+    album_artist: str | None = None
+    track_number: int | None = None
+    disc_number: int | None = None
+    lead_in_seconds: float = 0.0
+    lead_out_seconds: float = 0.0
 
 
 class Choice(Value, frozen=True):
@@ -204,7 +212,8 @@ class PlayerState(str, enum.Enum):
 
 
 class TrackEnded(Value, frozen=True):
-    """The player reached a track's end, or gave up on it (`error` says why)."""
+    """The player reached a track's end, where the next one may come in over its last seconds,
+    or gave up on it (`error` says why)."""
 
     track: TrackId
     error: str | None = None

@@ -14,10 +14,10 @@ from device.music.decode import RATE, CannotDecode, Samples, decode
 
 log = logging.getLogger(__name__)
 
-AHEAD_FRAMES = 6 * RATE
-"""So much is decoded ahead (2 MB): a slow drive or network share may pause for so long."""
-REFILL_FRAMES = 3 * RATE
+REFILL_SECONDS = 3.0
 """Decoding goes on when only so much is left: seldom, so that the processor may rest."""
+AHEAD_SECONDS = 6.0
+"""So much is decoded ahead (2 MB): a slow drive or network share may pause for so long."""
 READY_FRAMES = RATE // 2
 """So much is there before a track starts to sound."""
 PATIENCE_SECONDS = 10.0
@@ -27,11 +27,21 @@ PATIENCE_SECONDS = 10.0
 class Deck:
     """Reads a file ahead. Making one starts its thread; `close` ends it.
 
-    `changed` is called from that thread when the deck becomes ready.
+    `changed` is called from that thread when the deck becomes ready. The end is in sight, and
+    `remaining` known, at least `sight_seconds` before it comes.
     """
 
-    def __init__(self, path: str, start_seconds: float, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        path: str,
+        start_seconds: float,
+        changed: Callable[[], None],
+        sight_seconds: float = 0.0,
+    ) -> None:
         self._path, self._start_seconds, self._changed = path, start_seconds, changed
+        more = max(0.0, sight_seconds - REFILL_SECONDS)
+        self._refill_frames = round((REFILL_SECONDS + more) * RATE)
+        self._ahead_frames = round((AHEAD_SECONDS + more) * RATE)
         self._condition = threading.Condition()
         self._blocks: deque[Samples] = deque()
         self._frames = 0
@@ -60,6 +70,12 @@ class Deck:
             return self._done and self._frames == 0
 
     @property
+    def remaining(self) -> int | None:
+        """How many frames are left; None while the end is not in sight."""
+        with self._condition:
+            return self._frames if self._done else None
+
+    @property
     def error(self) -> str | None:
         """Why it ended early, None when it did not."""
         with self._condition:
@@ -78,7 +94,7 @@ class Deck:
                     block = block[:wanted]
                 blocks.append(block)
                 wanted -= len(block)
-            if self._frames < REFILL_FRAMES:
+            if self._frames < self._refill_frames:
                 self._condition.notify()
         return np.concatenate(blocks) if blocks else np.zeros((0, 2), np.float32)
 
@@ -121,6 +137,6 @@ class Deck:
         if became_ready:
             self._changed()
         with self._condition:
-            if self._frames >= AHEAD_FRAMES:
-                self._condition.wait_for(lambda: self._closed or self._frames < REFILL_FRAMES)
+            if self._frames >= self._ahead_frames:
+                self._condition.wait_for(lambda: self._closed or self._frames < self._refill_frames)
             return not self._closed

@@ -24,7 +24,9 @@ class FakePlayer:
         self._clock = clock
         self.broken = dict(broken or {})
         self.played: list[tuple[Track, float]] = []
-        self.volume: int | None = None
+        self.volume: float | None = None
+        self.announced_volume: float | None = None
+        self.announced: list[str] = []
         self._plugged = True
         self._lost = False
         self._events: list[PlayerEvent] = []
@@ -73,8 +75,13 @@ class FakePlayer:
         self._current = self._next = None
         self._paused = False
 
-    def set_volume(self, percent: int) -> None:
-        self.volume = percent
+    def set_volume(self, percent: float, announced_percent: float) -> None:
+        self.volume, self.announced_volume = percent, announced_percent
+
+    def announce(self, path: str) -> None:
+        if not self._plugged:
+            self._lose()
+        self.announced.append(path)
 
     def poll(self) -> Sequence[PlayerEvent]:
         self._settle()

@@ -50,7 +50,7 @@ class RealClock:
 
 
 def new_player(fade_seconds: float = FADE, volume: int = 100, device: str = "") -> PygamePlayer:
-    music = MusicSettings(fade_seconds=fade_seconds, volume=volume)
+    music = MusicSettings(fade_seconds=fade_seconds, crossfade_seconds=0.0, volume=volume)
     return PygamePlayer(SoundSettings(device=device), music, RealClock())
 
 
@@ -201,7 +201,7 @@ def test_the_volume_ramps_without_a_click(raw: Path, low: Track) -> None:
     with new_player(volume=80) as player:
         begin(player, low)
         time.sleep(0.6)
-        player.set_volume(30)
+        player.set_volume(30, 30)
         time.sleep(0.9)
     sound = audible(read_raw(raw))[: -round(0.5 * RATE)]
     level = np.array([rms(part) for part in windows(sound[RATE // 50 :], 0.025)])

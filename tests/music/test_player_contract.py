@@ -276,7 +276,7 @@ def test_what_makes_no_sense_does_no_harm(world: World, tracks: Tracks) -> None:
     player.queue(tracks.long)
     player.queue(None)
     for percent in (0, 100, 50):
-        player.set_volume(percent)
+        player.set_volume(percent, percent)
     world.pass_seconds(0.2)
     assert player.state is PlayerState.STOPPED
     assert list(player.poll()) == []
@@ -306,7 +306,7 @@ def test_the_main_thread_never_waits(world: World, tracks: Tracks) -> None:
             lambda: player.queue(tracks.other),
             lambda: player.position_seconds,
             player.pause,
-            lambda: player.set_volume(50),
+            lambda: player.set_volume(50, 50),
             player.resume,
             player.poll,
             player.stop,
