@@ -218,7 +218,8 @@ class Play(NamedTuple):
 
 class Resume(NamedTuple):
     """Where to go on after a restart: `playing` says whether music sounded, `paused_by_hand`
-    that nobody's arrival may start it. `volume` and `goal`: None until changed by hand."""
+    that nobody's arrival may start it. `volume` and `goal`: None until changed by hand.
+    `sleep_minutes`: what is left of the sleep timer."""
 
     track: TrackId | None
     position_seconds: float
@@ -227,6 +228,7 @@ class Resume(NamedTuple):
     volume: int | None
     goal: Goal | None
     privacy: bool
+    sleep_minutes: int | None = None
 
 
 class Store(Resource, Protocol):

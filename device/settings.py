@@ -37,6 +37,13 @@ TopicPath = Annotated[
         pattern=r"^[^#+\x00/][^#+\x00]*$",
     ),
 ]
+Hours = Annotated[
+    str,
+    Meta(
+        title='HH:MM-HH:MM, or ""',
+        pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?$",
+    ),
+]
 SECRET = {"secret": True}
 """Marks a setting that is never shown, and that the environment may override."""
 PATH = {"path": "any"}
@@ -155,6 +162,20 @@ class MusicSettings(Group, frozen=True, kw_only=True):
         ),
     ] = Goal.MATCH
     volume: Annotated[int, Meta(ge=0, le=100, description="percent, until changed by hand")] = 60
+    child_volume: Annotated[
+        int,
+        Meta(ge=0, le=100, description="percent, at most, while a child may be listening"),
+    ] = 70
+    quiet_hours: Annotated[
+        Hours,
+        Meta(
+            description='when the volume is capped, such as "22:00-07:00", by the local time; '
+            "empty: never"
+        ),
+    ] = ""
+    quiet_volume: Annotated[
+        int, Meta(ge=0, le=100, description="percent, at most, in quiet hours")
+    ] = 30
     autoplay: Annotated[bool, Meta(description="start to play when somebody comes into view")] = (
         True
     )

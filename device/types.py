@@ -284,6 +284,26 @@ class SetPrivacy(Value, frozen=True, tag="privacy"):
     on: bool
 
 
+LONGEST_SLEEP_MINUTES = 720
+
+
+class SetSleep(Value, frozen=True, tag="sleep"):
+    """Fade the music out and pause in so many minutes; 0: do not."""
+
+    minutes: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.minutes <= LONGEST_SLEEP_MINUTES:
+            msg = f"sleep must be 0..{LONGEST_SLEEP_MINUTES} minutes, not {self.minutes}"
+            raise ValueError(msg)
+
+
+class Say(Value, frozen=True, tag="say"):
+    """Announce a sound file: an absolute path, or a name in the folder of announcements."""
+
+    file: str
+
+
 class Scan(Value, frozen=True, tag="scan"):
     """Look through the music folders again."""
 
@@ -303,6 +323,8 @@ Command = (
     | Like
     | Dislike
     | SetPrivacy
+    | SetSleep
+    | Say
     | Scan
     | Reload
 )
@@ -373,7 +395,11 @@ class MoodNow(Value, frozen=True):
 
 
 class Status(Value, frozen=True):
-    """Everything there is to show. Built by the speaker alone, read by anyone."""
+    """Everything there is to show. Built by the speaker alone, read by anyone.
+
+    `volume` is the wished one, `volume_now` what the music has, `volume_why` says what keeps it
+    from the wished one, if anything. `sleep_minutes`: until the sleep timer ends, None: none.
+    """
 
     mood: MoodNow
     people: int
@@ -383,6 +409,9 @@ class Status(Value, frozen=True):
     track: NowPlaying | None
     playing: bool
     volume: int
+    volume_now: int
+    volume_why: str
+    sleep_minutes: int | None
     goal: Goal
     privacy: bool
     camera: Part

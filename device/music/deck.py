@@ -20,6 +20,8 @@ AHEAD_SECONDS = 6.0
 """So much is decoded ahead (2 MB): a slow drive or network share may pause for so long."""
 READY_FRAMES = RATE // 2
 """So much is there before a track starts to sound."""
+SOUNDING_FRAMES = RATE // 5
+"""So much is enough once it sounds: a little more than is mixed at once."""
 PATIENCE_SECONDS = 10.0
 """A drive that gives nothing for so long, while we wait for it, is given up."""
 
@@ -45,6 +47,7 @@ class Deck:
         self._condition = threading.Condition()
         self._blocks: deque[Samples] = deque()
         self._frames = 0
+        self._enough = READY_FRAMES
         self._done = False
         self._closed = False
         self._error: str | None = None
@@ -55,7 +58,7 @@ class Deck:
     def ready(self) -> bool:
         """Whether there is enough to sound, or nothing more will come."""
         with self._condition:
-            if self._done or self._frames >= READY_FRAMES:
+            if self._done or self._frames >= self._enough:
                 return True
             if time.monotonic() - self._progress_at > PATIENCE_SECONDS:
                 # The thread hangs in the system, which no one can end; it ends with the read.
@@ -86,6 +89,7 @@ class Deck:
         blocks = []
         with self._condition:
             wanted = min(frames, self._frames)
+            self._enough = SOUNDING_FRAMES
             self._frames -= wanted
             while wanted > 0:
                 block = self._blocks.popleft()
@@ -133,7 +137,7 @@ class Deck:
             before = self._frames
             self._blocks.append(block)
             self._frames += len(block)
-            became_ready = before < READY_FRAMES <= self._frames
+            became_ready = before < self._enough <= self._frames
         if became_ready:
             self._changed()
         with self._condition:

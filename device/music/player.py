@@ -216,7 +216,10 @@ class PygamePlayer:
 
     @property
     def _has_work(self) -> bool:
-        return self._mixer.has_work or self._limiter.holds_sound
+        """Also the last moment of sound, unless more of it is only being waited for: a chunk
+        filled up with silence would be heard as a gap."""
+        waits_for_file = self._mixer.state is PlayerState.PLAYING
+        return self._mixer.has_work or (self._limiter.holds_sound and not waits_for_file)
 
     def _step(self) -> None:
         try:
