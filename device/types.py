@@ -171,7 +171,10 @@ class Affect(Value, frozen=True):
 
 
 class Track(Value, frozen=True):
-    """One piece of the library. `path` is absolute; None means that nothing says so."""
+    """One piece of the library. `path` is absolute; None means that nothing says so.
+
+    `lead_in_seconds` and `lead_out_seconds` are the silence before and after the music.
+    """
 
     id: TrackId
     path: str

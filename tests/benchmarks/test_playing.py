@@ -162,7 +162,7 @@ def test_what_a_cross_fade_and_an_announcement_look_like(tmp_path: Path) -> None
     bottom.set_ylim(-60, 0)
     bottom.set_xlim(0, len(sound) / RATE)
     figure.tight_layout()
-    figure.savefig(PICTURE, dpi=64)
+    figure.savefig(PICTURE, dpi=60)
     assert PICTURE.stat().st_size < 150_000
     assert found.true_peak_db < CEILING_DB + 0.1
     assert np.abs(sound).max() < 1.0
