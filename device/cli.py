@@ -25,6 +25,7 @@ from device.config import ConfigError
 from device.config_text import default_toml, schema, shown_toml
 from device.settings import Settings
 from device.types import (
+    LONGEST_SLEEP_MINUTES,
     Command,
     Dislike,
     Emotion,
@@ -35,9 +36,11 @@ from device.types import (
     Pause,
     Play,
     Previous,
+    Say,
     Scan,
     SetGoal,
     SetPrivacy,
+    SetSleep,
     SetVolume,
 )
 
@@ -115,6 +118,22 @@ def _volume(text: str) -> Command:
     raise argparse.ArgumentTypeError(f"{text!r} is not 0 to 100")
 
 
+def _sleep(text: str) -> Command:
+    if text == "off":
+        return SetSleep(0)
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= LONGEST_SLEEP_MINUTES:
+        return SetSleep(int(text))
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is neither minutes, 1 to {LONGEST_SLEEP_MINUTES}, nor off"
+    )
+
+
+def _say(text: str) -> Command:
+    """A file of this folder, else a name in the daemon's folder of announcements."""
+    path = Path(text)
+    return Say(text if "/" not in text and not path.exists() else str(path.absolute()))
+
+
 def _goal(text: str) -> Command:
     return SetGoal(Goal(_one_of(text, [goal.value for goal in Goal])))
 
@@ -140,6 +159,8 @@ VALUED: dict[str, tuple[Callable[[str], Command], str, str]] = {
     "volume": (_volume, "N", "set the volume in percent, 0 to 100"),
     "goal": (_goal, "NAME", "choose what the music should do: match, lift, calm or focus"),
     "mood": (_mood, "LABEL", f"pretend a mood ({', '.join(e.value for e in Emotion)}) or auto"),
+    "sleep": (_sleep, "MINUTES|off", "fade out slowly and pause in so many minutes"),
+    "say": (_say, "FILE", "announce a sound file over the music, which steps back for so long"),
     "privacy": (_privacy, "on|off", "on stops the camera's sensor, off lets it look again"),
 }
 

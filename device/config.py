@@ -25,7 +25,10 @@ SYSTEM_FILE = Path("/etc/attune/attune.toml")
 SERVICE_SOCKET = Path("/run/attune/api.sock")
 LIVE_TABLES = frozenset({"mood", "music", "log"})
 """Tables that a reload changes at once; the others need a restart."""
-NOT_LIVE = frozenset({"music.folders", "music.fade_seconds", "music.random_seed"})
+NOT_LIVE = frozenset(
+    f"music.{name}"
+    for name in ("folders", "fade_seconds", "crossfade_seconds", "loudness", "random_seed")
+)
 """What needs a restart even in those."""
 
 _MAXIMUM_BYTES = 256 * 1024

@@ -15,6 +15,7 @@ from device import __version__, config
 from device.home.api import ApiServer, create_app
 from device.home.mqtt import MqttBridge
 from device.inbox import Asked, Inbox, ask
+from device.music.announce import admit
 from device.music.librarian import Librarian
 from device.music.player import PygamePlayer
 from device.ports import Bus, WorkerContext
@@ -33,6 +34,7 @@ from device.types import (
     Part,
     PartChanged,
     Reload,
+    Say,
     Sighting,
     Status,
 )
@@ -151,15 +153,30 @@ class Daemon:
 
     def _bus(self) -> Bus:
         if self._settings.mqtt.enabled:
-            return MqttBridge(self._settings.mqtt, self._inbox.post, __version__)
+            return MqttBridge(
+                self._settings.mqtt,
+                lambda command: self._inbox.post(self._admitted(command)),
+                __version__,
+            )
         self._inbox.post(PartChanged("broker", Part(Health.OFF, "[mqtt] enabled = false")))
         return SilentBus()
 
     def _api(self) -> ApiServer:
         app = create_app(
-            self._read_status, lambda command: ask(self._inbox.post, command, ANSWER_SECONDS)
+            self._read_status,
+            lambda command: ask(self._inbox.post, self._admitted(command), ANSWER_SECONDS),
         )
         return ApiServer(app, config.socket_path(self._settings))
+
+    def _admitted(self, command: Command) -> Command:
+        """A command fit for the main thread: files are looked at by whoever's thread asks.
+
+        Raises `CannotDo`.
+        """
+        if not isinstance(command, Say):
+            return command
+        folder = self._settings.sound.announcements
+        return Say(str(admit(command.file, Path(folder) if folder else None)))
 
     def _read_status(self) -> Status:
         if self._status is None:

@@ -39,6 +39,10 @@ class PartUnavailable(Exception):  # noqa: N818 - a state of the world, not a pr
     """A part of the appliance is missing for now; the message says what and names the mend."""
 
 
+class CannotDo(Exception):  # noqa: N818 - an answer to whoever asked
+    """What was asked cannot be done; the message says why and names the mend."""
+
+
 class Resource(Protocol):
     """Acquired on enter, released on leave."""
 
@@ -142,7 +146,9 @@ class Player(Resource, Protocol):
         ...
 
     def queue(self, track: Track | None) -> None:
-        """What follows the current track without a gap; None forgets what was queued."""
+        """What follows the current track, without a gap or over its last seconds; None forgets
+        what was queued. The track that goes has ended, and the next one started, as soon as both
+        sound."""
         ...
 
     def pause(self) -> None:
@@ -157,8 +163,14 @@ class Player(Resource, Protocol):
         """Fade out and forget the track and the queue."""
         ...
 
-    def set_volume(self, percent: int) -> None:
-        """Ramp to a volume in percent, 0..100, on a perceptual scale."""
+    def set_volume(self, percent: float, announced_percent: float) -> None:
+        """Ramp to a volume of the music, and to one of announcements, in percent, 0..100, on a
+        perceptual scale."""
+        ...
+
+    def announce(self, path: str) -> None:
+        """Sound a file over the music, or over silence, after those asked for before. The music
+        goes on beneath, softer for so long; what is wrong with the file is logged."""
         ...
 
     def poll(self) -> Sequence[PlayerEvent]:
@@ -206,7 +218,8 @@ class Play(NamedTuple):
 
 class Resume(NamedTuple):
     """Where to go on after a restart: `playing` says whether music sounded, `paused_by_hand`
-    that nobody's arrival may start it. `volume` and `goal`: None until changed by hand."""
+    that nobody's arrival may start it. `volume` and `goal`: None until changed by hand.
+    `sleep_minutes`: what is left of the sleep timer."""
 
     track: TrackId | None
     position_seconds: float
@@ -215,6 +228,7 @@ class Resume(NamedTuple):
     volume: int | None
     goal: Goal | None
     privacy: bool
+    sleep_minutes: int | None = None
 
 
 class Store(Resource, Protocol):

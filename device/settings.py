@@ -37,6 +37,13 @@ TopicPath = Annotated[
         pattern=r"^[^#+\x00/][^#+\x00]*$",
     ),
 ]
+Hours = Annotated[
+    str,
+    Meta(
+        title='HH:MM-HH:MM, or ""',
+        pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?$",
+    ),
+]
 SECRET = {"secret": True}
 """Marks a setting that is never shown, and that the environment may override."""
 PATH = {"path": "any"}
@@ -155,6 +162,20 @@ class MusicSettings(Group, frozen=True, kw_only=True):
         ),
     ] = Goal.MATCH
     volume: Annotated[int, Meta(ge=0, le=100, description="percent, until changed by hand")] = 60
+    child_volume: Annotated[
+        int,
+        Meta(ge=0, le=100, description="percent, at most, while a child may be listening"),
+    ] = 70
+    quiet_hours: Annotated[
+        Hours,
+        Meta(
+            description='when the volume is capped, such as "22:00-07:00", by the local time; '
+            "empty: never"
+        ),
+    ] = ""
+    quiet_volume: Annotated[
+        int, Meta(ge=0, le=100, description="percent, at most, in quiet hours")
+    ] = 30
     autoplay: Annotated[bool, Meta(description="start to play when somebody comes into view")] = (
         True
     )
@@ -169,8 +190,25 @@ class MusicSettings(Group, frozen=True, kw_only=True):
         Seconds, Meta(description="a track sounds at least so long before a mood change ends it")
     ] = 10.0
     fade_seconds: Annotated[
-        float, Meta(ge=0.0, le=15.0, description="length of fades in, out and across")
+        float,
+        Meta(ge=0.0, le=15.0, description="length of fades in, out and across when you ask"),
     ] = 1.5
+    crossfade_seconds: Annotated[
+        float,
+        Meta(
+            ge=0.0,
+            le=12.0,
+            description="how long a track that ends sounds together with the next one, a third of "
+            "either at most; 0: one after the other. Within an album they join without a gap",
+        ),
+    ] = 3.0
+    loudness: Annotated[
+        Literal["album", "track", "off"],
+        Meta(
+            description="bring each track to the same loudness (-18 LUFS); album: but keep the "
+            "differences within an album that is played in its order; off: as they are"
+        ),
+    ] = "album"
     repeat_hours: Annotated[
         float,
         Meta(
@@ -193,6 +231,20 @@ class SoundSettings(Group, frozen=True, kw_only=True):
         Meta(
             description="name of the sound card as `attune doctor` lists it; empty: the "
             "system's default"
+        ),
+    ] = ""
+    mono: Annotated[
+        bool, Meta(description="the same sound on both sides, as for a single loudspeaker")
+    ] = False
+    balance: Annotated[
+        float, Meta(ge=-1.0, le=1.0, description="-1: left alone, 0: both sides, 1: right alone")
+    ] = 0.0
+    announcements: Annotated[
+        str,
+        Meta(
+            description="folder whose sound files may be announced by name, also over MQTT; "
+            "empty: none",
+            extra=FOLDER,
         ),
     ] = ""
     buffer_samples: Annotated[

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from device import __version__
 from device.mood.circumplex import COORDINATES
 from device.mood.room import Room
-from device.music.catalogue import Catalogue
+from device.music.catalogue import Catalogue, child_may_listen
 from device.music.session import Session
+from device.music.volume import Sleep, Volume, VolumeKeeper, cap_of
 from device.ports import Bus, Clock, Player, Resume, Store
 from device.settings import Settings
 from device.types import (
@@ -33,9 +34,11 @@ from device.types import (
     Pause,
     Play,
     Previous,
+    Say,
     Scan,
     SetGoal,
     SetPrivacy,
+    SetSleep,
     SetVolume,
     Sighting,
     Status,
@@ -80,6 +83,10 @@ class Speaker:
         self._override: Emotion | None = None
         self._override_since = now
         self._volume_by_hand: int | None = None
+        self._volume_keeper = VolumeKeeper()
+        self._volume_now = Volume(-1.0, -1.0, "")  # the player was told of none yet
+        self._sleep: Sleep | None = None
+        self._asleep = False  # the timer ended; silent until somebody wishes for music
         self._privacy = False
         self._seen_at = now
         self._insisted = False
@@ -105,7 +112,7 @@ class Speaker:
         else:
             self._board = event
 
-    def command(self, command: Command) -> Status:  # noqa: C901 - one branch a command
+    def command(self, command: Command) -> Status:  # noqa: C901, PLR0912 - one branch a command
         """Do what somebody asked; returns the status that it led to."""
         session = self._session
         if isinstance(command, Play):
@@ -118,7 +125,11 @@ class Speaker:
             self._by_hand(lambda: session.previous(self.mood))
         elif isinstance(command, SetVolume):
             self._volume_by_hand = command.percent
-            self._player.set_volume(command.percent)
+        elif isinstance(command, SetSleep):
+            now = self._clock.monotonic()
+            self._sleep = Sleep.after(command.minutes, now) if command.minutes else None
+        elif isinstance(command, Say):
+            self._player.announce(command.file)
         elif isinstance(command, SetGoal):
             session.set_goal(command.goal)
         elif isinstance(command, OverrideMood):
@@ -142,12 +153,14 @@ class Speaker:
         self._settings = settings
         self._room.configure(settings.mood)
         self._session.configure(settings.music)
-        self._player.set_volume(self._volume)
+        self._mind_volume(self._clock.monotonic())
 
     def tick(self) -> None:
         """Let time pass: absence, music, memory, the home. Several times a second."""
         now = self._clock.monotonic()
         self._mind_absence(now)
+        self._mind_sleep(now)
+        self._mind_volume(now)
         self._session.tick(self.mood)
         if now - self._saved_at >= SAVE_SECONDS:
             self._save()
@@ -203,6 +216,9 @@ class Speaker:
             track=self._session.now,
             playing=self._session.playing,
             volume=self._volume,
+            volume_now=round(self._volume_now.music),
+            volume_why=self._volume_now.why,
+            sleep_minutes=self._sleep and self._sleep.minutes_left(now),
             goal=self._session.goal,
             privacy=self._privacy,
             camera=self._parts["camera"],
@@ -233,7 +249,9 @@ class Speaker:
             self._paused_by_hand = resume.paused_by_hand
             self._volume_by_hand = resume.volume
             self._privacy = resume.privacy
-        self._player.set_volume(self._volume)
+            if resume.sleep_minutes:
+                self._sleep = Sleep.after(resume.sleep_minutes, self._started)
+        self._mind_volume(self._started)
         self._actions.set_privacy(self._privacy)
 
     def _stock(self, library: LibraryScanned) -> None:
@@ -262,6 +280,25 @@ class Speaker:
         elif mood.label is MoodLabel.NOBODY:
             self._session.held = now - self._seen_at >= self._settings.mood.absence_seconds
 
+    def _mind_sleep(self, now: float) -> None:
+        """Pause, as by hand, when the sleep timer ends."""
+        if self._session.wishes_to_play:
+            self._asleep = False
+        if self._sleep is not None and now >= self._sleep.ends_at:
+            log.info("the sleep timer ended")
+            self._sleep, self._asleep = None, True
+            self._session.wanted, self._paused_by_hand = False, True
+
+    def _mind_volume(self, now: float) -> None:
+        """Bring the player to the volume that holds now."""
+        wall, child = self._clock.wall(), child_may_listen(self.mood)
+        cap = cap_of(self._settings.music, wall, child=child)
+        share = 0.0 if self._asleep else 1.0 if self._sleep is None else self._sleep.share(now)
+        volume = self._volume_keeper.update(now, self._volume, cap, share)
+        if volume[:2] != self._volume_now[:2]:
+            self._player.set_volume(volume.music, volume.announced)
+        self._volume_now = volume
+
     def _by_hand(self, act: Callable[[], None]) -> None:
         """Somebody asked for music: it plays although nobody may be in view."""
         self._paused_by_hand, self._insisted = False, True
@@ -284,6 +321,7 @@ class Speaker:
             volume=self._volume_by_hand,
             goal=self._session.goal_by_hand,
             privacy=self._privacy,
+            sleep_minutes=self._sleep and self._sleep.minutes_left(self._saved_at),
         )
         self._store.save_resume(resume)
 

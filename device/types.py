@@ -171,7 +171,10 @@ class Affect(Value, frozen=True):
 
 
 class Track(Value, frozen=True):
-    """One piece of the library. `path` is absolute; None means that nothing says so."""
+    """One piece of the library. `path` is absolute; None means that nothing says so.
+
+    `lead_in_seconds` and `lead_out_seconds` are the silence before and after the music.
+    """
 
     id: TrackId
     path: str
@@ -185,6 +188,14 @@ class Track(Value, frozen=True):
     tempo_bpm: float | None = None
     loudness_lufs: float | None = None
     explicit: bool = False
+    peak_dbfs: float | None = None
+    album_loudness_lufs: float | None = None
+    album_peak_dbfs: float | None = None
+    album_artist: str | None = None
+    track_number: int | None = None
+    disc_number: int | None = None
+    lead_in_seconds: float = 0.0
+    lead_out_seconds: float = 0.0
 
 
 class Choice(Value, frozen=True):
@@ -204,7 +215,8 @@ class PlayerState(str, enum.Enum):
 
 
 class TrackEnded(Value, frozen=True):
-    """The player reached a track's end, or gave up on it (`error` says why)."""
+    """The player reached a track's end, where the next one may come in over its last seconds,
+    or gave up on it (`error` says why)."""
 
     track: TrackId
     error: str | None = None
@@ -275,6 +287,26 @@ class SetPrivacy(Value, frozen=True, tag="privacy"):
     on: bool
 
 
+LONGEST_SLEEP_MINUTES = 720
+
+
+class SetSleep(Value, frozen=True, tag="sleep"):
+    """Fade the music out and pause in so many minutes; 0: do not."""
+
+    minutes: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.minutes <= LONGEST_SLEEP_MINUTES:
+            msg = f"sleep must be 0..{LONGEST_SLEEP_MINUTES} minutes, not {self.minutes}"
+            raise ValueError(msg)
+
+
+class Say(Value, frozen=True, tag="say"):
+    """Announce a sound file: an absolute path, or a name in the folder of announcements."""
+
+    file: str
+
+
 class Scan(Value, frozen=True, tag="scan"):
     """Look through the music folders again."""
 
@@ -294,6 +326,8 @@ Command = (
     | Like
     | Dislike
     | SetPrivacy
+    | SetSleep
+    | Say
     | Scan
     | Reload
 )
@@ -364,7 +398,11 @@ class MoodNow(Value, frozen=True):
 
 
 class Status(Value, frozen=True):
-    """Everything there is to show. Built by the speaker alone, read by anyone."""
+    """Everything there is to show. Built by the speaker alone, read by anyone.
+
+    `volume` is the wished one, `volume_now` what the music has, `volume_why` says what keeps it
+    from the wished one, if anything. `sleep_minutes`: until the sleep timer ends, None: none.
+    """
 
     mood: MoodNow
     people: int
@@ -374,6 +412,9 @@ class Status(Value, frozen=True):
     track: NowPlaying | None
     playing: bool
     volume: int
+    volume_now: int
+    volume_why: str
+    sleep_minutes: int | None
     goal: Goal
     privacy: bool
     camera: Part

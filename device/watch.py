@@ -93,6 +93,8 @@ def changes(before: Status | None, after: Status) -> list[str]:
         value = getattr(after, name)
         if before is not None and getattr(before, name) != value:
             lines.append(f"{name}: {_word(value)}")
+    if after.volume_why and (before is None or before.volume_why != after.volume_why):
+        lines.append(f"volume: {after.volume_why}")
     for name in ("camera", "sound", "broker", "library"):
         part = getattr(after, name)
         if before is None or getattr(before, name).health is not part.health:
@@ -246,7 +248,12 @@ def _track(status: Status, paint: Paint) -> list[tuple[str, str]]:
 
 def _settings(status: Status) -> str:
     privacy = "on, the camera is off" if status.privacy else "off"
-    return f"volume {status.volume} %, goal {status.goal.value}, privacy {privacy}"
+    words = [f"volume {status.volume} %", f"goal {status.goal.value}", f"privacy {privacy}"]
+    if status.volume_why:
+        words.insert(1, f"now {status.volume_now} % ({status.volume_why})")
+    if status.sleep_minutes is not None:
+        words.append(f"sleep in {status.sleep_minutes} min")
+    return ", ".join(words)
 
 
 def _part(part: Part, paint: Paint) -> str:

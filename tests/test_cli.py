@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from device import __version__
+from device import __version__, cli, watch
 from device.cli import main
 from device.config_text import default_toml
 from device.types import (
@@ -28,9 +28,11 @@ from device.types import (
     Pause,
     Play,
     Previous,
+    Say,
     Scan,
     SetGoal,
     SetPrivacy,
+    SetSleep,
     SetVolume,
     Status,
 )
@@ -120,6 +122,10 @@ def test_status_for_people(speaker: TinySpeaker, environment: dict[str, str]) ->
         (["dislike"], Dislike()),
         (["scan"], Scan()),
         (["volume", "0"], SetVolume(0)),
+        (["sleep", "30"], SetSleep(30)),
+        (["sleep", "off"], SetSleep(0)),
+        (["say", "no-such-bell.ogg"], Say("no-such-bell.ogg")),
+        (["say", "/x/bell.ogg"], Say("/x/bell.ogg")),
         (["goal", "lift"], SetGoal(Goal.LIFT)),
         (["mood", "anger"], OverrideMood(Emotion.ANGER)),
         (["mood", "auto"], OverrideMood(None)),
@@ -148,6 +154,11 @@ def test_each_command_arrives(
         ["volume", "101"],
         ["volume", "-1"],
         ["volume", "\u00b2"],
+        ["sleep"],
+        ["sleep", "0"],
+        ["sleep", "721"],
+        ["sleep", "soon"],
+        ["say"],
         ["mood", "happy"],
         ["goal", "lfit"],
         ["privacy", "maybe"],
@@ -377,3 +388,26 @@ def test_config_show_masks_secrets(tmp_path: Path, environment: dict[str, str]) 
 def test_config_default_and_schema(environment: dict[str, str]) -> None:
     assert attune(environment, "config", "default").stdout == default_toml()
     assert json.loads(attune(environment, "config", "schema").stdout)["$defs"]
+
+
+def test_a_file_of_this_folder_is_said_by_its_whole_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "bell.ogg").touch()
+    monkeypatch.chdir(tmp_path)
+    assert cli._say("bell.ogg") == Say(str(tmp_path / "bell.ogg"))
+    assert cli._say("./door.ogg") == Say(
+        str(tmp_path / "door.ogg")
+    )  # the daemon says what is wrong
+
+
+def test_what_caps_the_volume_and_when_it_sleeps_is_shown() -> None:
+    status = make_status()
+    capped = msgspec.structs.replace(
+        status, volume=90, volume_now=30, volume_why="quiet hours", sleep_minutes=12
+    )
+    text = "\n".join(watch.panel(capped, watch.Paint(on=False)))
+    assert "volume 90 %, now 30 % (quiet hours), goal" in text
+    assert "sleep in 12 min" in text
+    assert "volume: quiet hours" in watch.changes(status, capped)
+    assert "now" not in watch.summary(status).rpartition("volume")[2]

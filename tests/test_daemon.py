@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from device.client import Refused
 from device.daemon import Pulse
 from device.home.commands import PARSERS
+from device.music.decode import RATE
 from device.types import (
     Emotion,
     Goal,
@@ -24,6 +26,7 @@ from device.types import (
     Pause,
     Play,
     Reload,
+    Say,
     SetGoal,
     SetPrivacy,
     SetVolume,
@@ -31,7 +34,7 @@ from device.types import (
 from tests.daemon import HERTZ, Daemon, make_music, notify_socket, running, toml
 from tests.home import broker as mosquitto
 from tests.music.audio import tone
-from tests.music.capture import dominant_hertz, read_raw, windows
+from tests.music.capture import audible, dominant_hertz, read_raw, windows
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -303,3 +306,18 @@ def test_garbage_on_every_command_topic_changes_nothing(tmp_path: Path, music: P
         daemon.send(signal.SIGTERM)
         assert daemon.wait_exit() == 0
         home.hear("attune/attune/availability", lambda m: m.payload == b"offline")
+
+
+def test_say_is_heard_over_silence_and_a_wrong_file_is_told(tmp_path: Path) -> None:
+    bell = tone(tmp_path / "say" / "bell.flac", 0.8, 1234.0)
+    with running(tmp_path / "d", sound={"announcements": str(bell.parent)}) as daemon:
+        for wrong, words in (("/no/such.ogg", "No such file"), ("../x", "no file's name")):
+            with pytest.raises(Refused, match=words):
+                daemon.client.command(Say(wrong))
+        daemon.client.command(Say("bell.flac"))
+        time.sleep(2.5)
+        daemon.send(signal.SIGTERM)
+        daemon.wait_exit()
+        sound = audible(read_raw(daemon.raw))
+    assert len(sound) / RATE == pytest.approx(0.8, abs=0.1)
+    assert dominant_hertz(sound) == pytest.approx(1234.0, abs=5.0)

@@ -32,9 +32,11 @@ from device.types import (
     Play,
     PlayerState,
     Previous,
+    Say,
     Scan,
     SetGoal,
     SetPrivacy,
+    SetSleep,
     SetVolume,
     Track,
     TrackId,
@@ -534,3 +536,103 @@ def test_asked_to_play_a_sound_output_that_is_back_is_tried_at_once(house: House
     house.speaker.command(Play())
     house.wait(0.3)
     assert house.speaker.status().playing
+
+
+def test_the_sleep_timer_fades_and_pauses_whoever_is_there(house: House) -> None:
+    house.pass_time(5, Emotion.HAPPINESS)
+    status = house.speaker.command(SetSleep(2))
+    assert (status.sleep_minutes, status.volume_now) == (2, 55)
+    house.pass_time(90, Emotion.HAPPINESS)
+    status = house.speaker.status()
+    assert status.volume == 55
+    assert status.volume_now == pytest.approx(55 / 2, abs=1)
+    assert house.player.announced_volume == 55  # what is announced does not sleep
+    assert "sleep" in status.volume_why
+    house.pass_time(31, Emotion.HAPPINESS)
+    assert house.player.state is PlayerState.PAUSED
+    assert house.player.volume == 0
+    assert house.speaker.status().sleep_minutes is None
+    house.pass_time(30)
+    house.pass_time(10, Emotion.HAPPINESS)
+    assert house.player.state is PlayerState.PAUSED
+    house.speaker.command(Play())
+    house.wait(0.2)
+    assert (house.player.state, house.player.volume) == (PlayerState.PLAYING, 55)
+
+
+def test_the_sleep_timer_may_be_taken_back(house: House) -> None:
+    house.pass_time(5, Emotion.HAPPINESS)
+    house.speaker.command(SetSleep(1))
+    house.pass_time(50, Emotion.HAPPINESS)
+    status = house.speaker.command(SetSleep(0))
+    assert (status.sleep_minutes, status.volume_now, status.volume_why) == (None, 55, "")
+    house.pass_time(30, Emotion.HAPPINESS)
+    assert house.player.state is PlayerState.PLAYING
+
+
+def test_the_sleep_timer_outlives_a_power_cut(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(5, Emotion.HAPPINESS)
+    house.speaker.command(SetSleep(30))
+    house.pass_time(600, Emotion.HAPPINESS)
+    house.power_cut()
+    again = House(tmp_path, FakeClock(50.0))
+    assert again.speaker.status().sleep_minutes == pytest.approx(20, abs=1)
+    again.pass_time(22 * 60, Emotion.HAPPINESS)
+    assert again.player.state is PlayerState.PAUSED
+    again.close()
+
+
+def test_children_cap_the_volume_gently_and_are_told_of(house: House) -> None:
+    house.speaker.command(SetVolume(90))
+    house.pass_time(5, Emotion.HAPPINESS)
+    assert house.player.volume == 90
+    house.pass_time(3, Emotion.HAPPINESS, age=6.0)
+    assert house.player.volume is not None
+    assert 70 < house.player.volume < 90
+    house.pass_time(20, Emotion.HAPPINESS, age=6.0)
+    status = house.speaker.status()
+    assert (status.volume, status.volume_now) == (90, 70)
+    assert "child" in status.volume_why
+    assert house.speaker.command(SetVolume(20)).volume_why == ""
+
+
+def test_what_is_said_reaches_the_player_and_changes_nothing_else(house: House) -> None:
+    house.pass_time(5, Emotion.HAPPINESS)
+    before = house.player.track
+    house.speaker.command(Pause())
+    house.speaker.command(Say("/x/bell.ogg"))
+    house.wait(1)
+    assert house.player.announced == ["/x/bell.ogg"]
+    assert (house.player.state, house.player.track) == (PlayerState.PAUSED, before)
+
+
+def test_a_sound_that_is_gone_when_something_is_said_heals(house: House) -> None:
+    house.pass_time(10, Emotion.HAPPINESS)
+    track, position = house.player.track, house.player.position_seconds
+    house.speaker.command(Pause())
+    house.player.unplug()
+    house.speaker.command(Say("/x/bell.ogg"))
+    house.wait(2)
+    house.player.plug()
+    house.speaker.command(Play())
+    house.wait(1)
+    assert house.player.track == track
+    assert house.player.position_seconds == pytest.approx(position, abs=2.0)
+
+
+def test_the_diary_stays_true_through_cross_fades(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    house.player.crossfade_seconds = 3.0
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(200, Emotion.HAPPINESS)
+    sql = "SELECT heard_seconds, finished FROM plays WHERE finished IS NOT NULL"
+    rows = house.store._db.execute(sql).fetchall()
+    assert len(rows) == 3
+    for heard, finished in rows:
+        assert finished
+        assert heard == pytest.approx(57.0, abs=0.3)
+    assert len({n.title for n in house.news(NowStarted)}) == 4
+    assert house.silent_ticks == 0
+    house.close()

@@ -34,6 +34,7 @@ from device.types import (
     Scan,
     SetGoal,
     SetPrivacy,
+    SetSleep,
     SetVolume,
     Status,
     Track,
@@ -50,6 +51,7 @@ COMMANDS = st.one_of(
     st.builds(SetGoal, st.sampled_from(Goal)),
     st.builds(OverrideMood, st.none() | st.sampled_from(Emotion)),
     st.builds(SetPrivacy, st.booleans()),
+    st.builds(SetSleep, st.sampled_from([0, 1, 3])),
 )
 SETTINGS = st.builds(
     Settings,
@@ -111,7 +113,9 @@ class SpeakerMachine(RuleBasedStateMachine):
         elif isinstance(command, Play | Next | Previous):
             self.paused_by_hand = False
         elif isinstance(command, SetVolume):
-            assert status.volume == command.percent == self.house.player.volume
+            assert status.volume == command.percent
+            assert self.house.player.volume is not None
+            assert self.house.player.volume <= command.percent
         elif isinstance(command, SetGoal):
             assert status.goal is command.goal
 
@@ -214,6 +218,8 @@ class SpeakerMachine(RuleBasedStateMachine):
             assert status.track.id == player.track
         if player.state is PlayerState.PLAYING:
             assert not self.paused_by_hand
+        assert player.volume is not None
+        assert player.volume <= (player.announced_volume or 0) <= status.volume
         if child_may_listen(speaker.mood):
             for track in (player.current, player.queued):
                 assert track is None or not track.explicit

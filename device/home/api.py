@@ -23,7 +23,7 @@ import waitress
 from waitress import wasyncore
 from werkzeug.exceptions import HTTPException
 
-from device.ports import PartUnavailable
+from device.ports import CannotDo, PartUnavailable
 from device.types import Command, Status
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _KINDS = ", ".join(sorted(kind.__struct_config__.tag for kind in typing.get_args
 
 def create_app(status: Callable[[], Status], ask: Callable[[Command], Status]) -> flask.Flask:
     """The app. `status` returns at once; `ask` returns the status after a command, or raises
-    `TimeoutError` when the main thread does not answer."""
+    `CannotDo`, and `TimeoutError` when the main thread does not answer."""
     app = flask.Flask("attune", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAXIMUM_BODY_BYTES
 
@@ -69,6 +69,8 @@ def create_app(status: Callable[[], Status], ask: Callable[[Command], Status]) -
             return _json(ask(command))
         except TimeoutError:
             return _problem(503, "Attune is busy and did not answer in time; try again")
+
+    app.register_error_handler(CannotDo, lambda error: _problem(422, str(error)))
 
     @app.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> flask.Response:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from device.types import (
+    LONGEST_SLEEP_MINUTES,
     Command,
     Dislike,
     Emotion,
@@ -18,8 +19,10 @@ from device.types import (
     Pause,
     Play,
     Previous,
+    Say,
     SetGoal,
     SetPrivacy,
+    SetSleep,
     SetVolume,
 )
 
@@ -66,10 +69,26 @@ def _switch(on: Command, off: Command) -> Callable[[str], Command]:
 
 
 def _volume(text: str) -> Command:
+    return SetVolume(_whole_number("volume", text, 100))
+
+
+def _sleep(text: str) -> Command:
+    off = text.upper() == "OFF"
+    return SetSleep(0 if off else _whole_number("sleep", text, LONGEST_SLEEP_MINUTES))
+
+
+def _whole_number(name: str, text: str, most: int) -> int:
     # Home Assistant sends whole numbers as "60", templates often as "60.0".
     if not re.fullmatch(r"[0-9]{1,3}(\.0+)?", text):
-        raise ValueError(f"volume takes a whole number from 0 to 100, not {text!r}")
-    return SetVolume(int(float(text)))
+        raise ValueError(f"{name} takes a whole number from 0 to {most}, not {text!r}")
+    return int(float(text))
+
+
+def _say(text: str) -> Command:
+    """A file of the announcements' folder: from afar, no path reaches out of it."""
+    if not text or text.startswith(".") or "/" in text or not text.isprintable():
+        raise ValueError(f"say takes a file's name in the folder of announcements, not {text!r}")
+    return Say(text)
 
 
 def _one_of(options: type[Choice], text: str) -> Choice:
@@ -104,6 +123,8 @@ PARSERS: dict[str, Callable[[str], Command]] = {
     "volume": _volume,
     "goal": _goal,
     "mood": _mood,
+    "sleep": _sleep,
+    "say": _say,
     "privacy": _switch(SetPrivacy(on=True), SetPrivacy(on=False)),
 }
 """Command name -> what reads its text."""

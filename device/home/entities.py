@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, get_args
 
 from device.home.commands import AUTO, PRESS
 from device.settings import MqttSettings
-from device.types import AgeGroup, Emotion, Goal, Health, MoodLabel, News
+from device.types import LONGEST_SLEEP_MINUTES, AgeGroup, Emotion, Goal, Health, MoodLabel, News
 
 EVENT_TYPES = tuple(str(news.__struct_config__.tag) for news in get_args(News))
 ONLINE = "online"
@@ -217,6 +217,29 @@ ENTITIES = (
         value="value_json.volume",
         command="volume",
         options={"min": 0, "max": 100, "step": 1, "unit_of_measurement": "%", "mode": "slider"},
+    ),
+    Entity(
+        key="volume_cap",
+        platform="sensor",
+        name="Volume cap",
+        icon="mdi:volume-minus",
+        value="value_json.volume_why or 'none'",
+        attributes="{'volume_now': value_json.volume_now} | tojson",
+    ),
+    Entity(
+        key="sleep",
+        platform="number",
+        name="Sleep timer",
+        icon="mdi:sleep",
+        value="value_json.sleep_minutes or 0",
+        command="sleep",
+        options={
+            "min": 0,
+            "max": LONGEST_SLEEP_MINUTES,
+            "step": 1,
+            "unit_of_measurement": "min",
+            "mode": "box",
+        },
     ),
     Entity(
         key="playing",

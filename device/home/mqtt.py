@@ -15,7 +15,7 @@ from device.home.commands import parse_command
 from device.home.entities import OFFLINE, ONLINE, Topics, discovery, node, topics
 from device.home.link import BrokerLink, Doorbell, Message, OldBroker
 from device.home.state import document, rounded, seconds_until_due
-from device.ports import WorkerContext
+from device.ports import CannotDo, WorkerContext
 from device.settings import MqttSettings
 from device.types import Command, News, Status
 
@@ -32,7 +32,7 @@ BIRTH_DELAY_SECONDS = (1.0, 2.0)
 class MqttBridge:
     """The home's ear and mouth: a `Bus` towards the main thread, `run` is a worker's body.
 
-    `post` gets each valid command, in the worker's thread.
+    `post` gets each valid command, in the worker's thread; it may raise `CannotDo`.
     """
 
     def __init__(
@@ -112,11 +112,9 @@ class MqttBridge:
             return
         name = message.topic.rpartition("/")[2]
         try:
-            command = parse_command(name, message.payload)
-        except ValueError as error:
+            self._post(parse_command(name, message.payload))
+        except (ValueError, CannotDo) as error:
             log.warning("ignored a command on %r: %s", message.topic, error)
-            return
-        self._post(command)
 
 
 class _Session:

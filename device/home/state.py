@@ -80,6 +80,7 @@ def _facts(status: Status) -> Status:
         age_interval=None,
         board=replace(status.board, temperature_celsius=None),
         dropped_sightings=0,
+        volume_now=0,  # each step of a slow fade
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -29,6 +30,9 @@ PREROLL_SECONDS = 0.2
 """A seek aims this much early: MP3 and AAC need the frames before to decode one properly."""
 BAD_PACKETS_IN_A_ROW = 200
 """A file with so many undecodable packets, one after the other (about 5 s), is given up."""
+PADDING_SAMPLES = 4608
+"""No encoder pads the end by more: two frames of HE-AAC, and some. More beyond the stated end
+is music."""
 CUT_SHORT_SECONDS = 2.0
 """A file that ends this much before its stated duration is worth a line in the log."""
 
@@ -49,14 +53,81 @@ def decode(path: str, start_seconds: float = 0.0) -> Iterator[Samples]:
             if stream is None:
                 raise CannotDecode("there is no sound in it")
             stream.codec_context.thread_type = "NONE"  # one thread is plenty, and small
-            yield from _from(start_seconds, _frames(container, stream, start_seconds, path))
+            frames = _frames(container, stream, start_seconds, path)
+            end = _stated_end(container, stream)
+            if end is not None:
+                frames = _without_padding(frames, end)
+            yield from _from(start_seconds, frames)
     except (av.FFmpegError, OSError) as error:
         raise CannotDecode(error.strerror or str(error)) from error
 
 
+Placed = tuple[float | None, AudioFrame]
+"""A decoded frame, and its place in seconds where that is known."""
+
+
+def _stated_end(container: InputContainer, stream: AudioStream) -> float | None:
+    """Where the music ends, in seconds, in MP4 files; FFmpeg decodes their padding, too.
+
+    iTunes and its like write `iTunSMPB`: hexadecimal numbers, the third of which counts the
+    samples without padding. Others state it as the duration. For MP3, Ogg and Opus FFmpeg itself
+    leaves out what the encoder added.
+    """
+    if "mp4" not in container.format.name:
+        return None
+    numbers = container.metadata.get("iTunSMPB", "").split()
+    rate = stream.codec_context.sample_rate
+    if len(numbers) > 3 and re.fullmatch("[0-9A-Fa-f]{1,16}", numbers[3]) and rate:
+        return int(numbers[3], 16) / rate
+    if stream.duration is None or stream.time_base is None:
+        return None
+    return float(stream.duration * stream.time_base)
+
+
+def _without_padding(frames: Iterator[Placed], end_seconds: float) -> Iterator[Placed]:
+    """Frames up to the end; all of them where far more follows, for then the end was a lie."""
+    beyond: list[Placed] = []
+    samples = 0
+    for place, frame in frames:
+        over = _samples_beyond(place, frame, end_seconds)
+        if over == 0 and not beyond:
+            yield place, frame
+            continue
+        beyond.append((place, frame))
+        samples += over
+        if samples > PADDING_SAMPLES:
+            yield from beyond
+            yield from frames
+            return
+    for place, frame in beyond:
+        kept = frame.samples - _samples_beyond(place, frame, end_seconds)
+        if kept > 0:
+            yield place, _first(frame, kept)
+
+
+def _samples_beyond(place: float | None, frame: AudioFrame, end_seconds: float) -> int:
+    """How many of a frame's samples lie beyond an end."""
+    if place is None:
+        return 0
+    over = place * frame.sample_rate + frame.samples - end_seconds * frame.sample_rate
+    return max(0, min(frame.samples, round(over)))
+
+
+def _first(frame: AudioFrame, samples: int) -> AudioFrame:
+    """The first samples of a frame."""
+    if samples == frame.samples:
+        return frame
+    numbers = frame.to_ndarray()
+    width = 1 if frame.format.is_planar else len(frame.layout.channels)
+    cut = np.ascontiguousarray(numbers[:, : samples * width])
+    first = AudioFrame.from_ndarray(cut, format=frame.format.name, layout=frame.layout.name)
+    first.sample_rate = frame.sample_rate
+    return first
+
+
 def _frames(
     container: InputContainer, stream: AudioStream, start_seconds: float, path: str
-) -> Iterator[tuple[float | None, AudioFrame]]:
+) -> Iterator[Placed]:
     """Decoded frames from shortly before `start_seconds` on, each with its place in seconds."""
     base = stream.time_base or Fraction(1, av.time_base)
     origin = float((stream.start_time or 0) * base)
@@ -93,9 +164,7 @@ def _seek(container: InputContainer, stream: AudioStream, offset: int) -> None:
         log.debug("%s cannot be sought in: %s", container.name, error)
 
 
-def _from(
-    start_seconds: float, frames: Iterator[tuple[float | None, AudioFrame]]
-) -> Iterator[Samples]:
+def _from(start_seconds: float, frames: Iterator[Placed]) -> Iterator[Samples]:
     """Resampled blocks, cut exactly at `start_seconds`."""
     resampler = None
     resampled_kind = None

@@ -1,116 +1,27 @@
-"""Decks -> one stream: fades, gapless change-over, volume, and a guard against clipping.
+"""Decks -> one stream: fades, cross-fades, gapless change-over, volume, announcements.
 
-Pure arithmetic over NumPy arrays; whoever calls it holds the lock.
+Pure arithmetic over NumPy arrays; whoever calls it holds the lock. What comes out may be
+beyond full scale: `device.music.limiter` follows.
 """
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from device.music.announce import Announcements, Clip
 from device.music.decode import RATE, Samples
-from device.types import PlayerEvent, PlayerState, Track, TrackEnded, TrackId, TrackStarted
+from device.music.follow import JOINED, Passage, joins
+from device.music.gain import Normalising, album_gain, track_gain, volume_gain
+from device.music.voice import DECLICK_SECONDS, Gains, Ramp, Source, Voice
+from device.types import PlayerEvent, PlayerState, Track, TrackEnded, TrackStarted
 
-TARGET_LUFS = -18.0
-"""Loudness that tracks are brought to: ReplayGain 2.0's reference level."""
-ASSUMED_LUFS = -13.0
-"""Loudness of a track that was not measured: typical of pop and rock of the last decades."""
-MAXIMUM_BOOST_DB = 6.0
-"""Quiet tracks are raised by no more, lest their peaks drive the guard hard."""
-DECLICK_SECONDS = 0.01
-"""The shortest fade: sound that starts or stops at once clicks."""
 VOLUME_SECONDS = 0.2
 """Length of the ramp from one volume to another."""
-KNEE, CEILING = 0.8, 0.98
-"""Amplitudes: up to the knee the guard changes nothing, above it bends towards the ceiling."""
-
-
-class Source(Protocol):
-    """What a voice reads: `device.music.deck.Deck`."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether there is enough to sound, or nothing more will come."""
-        ...
-
-    @property
-    def finished(self) -> bool:
-        """Whether all was read."""
-        ...
-
-    @property
-    def error(self) -> str | None:
-        """Why it ended early, None when it did not."""
-        ...
-
-    def read(self, frames: int) -> Samples:
-        """The next samples: fewer than `frames` at the end, or when decoding lags behind."""
-        ...
-
-    def close(self) -> None:
-        """Nothing more will be read."""
-        ...
-
-
-class Voice:
-    """A track that sounds, with its place on the way of a fade."""
-
-    def __init__(self, track: Track, source: Source, start_seconds: float, faded_in: float) -> None:
-        self.id: TrackId = track.id
-        self.source = source
-        self.start_seconds = start_seconds
-        self.frames = 0  # read so far
-        self._gain = loudness_gain(track.loudness_lufs)
-        self.faded_in = self._target = faded_in  # 0 silent .. 1 full
-        self._step = 0.0  # per frame
-
-    def fade_to(self, target: float, seconds: float) -> None:
-        """Fade, so that all the way from silent to full takes `seconds`."""
-        self._target = target
-        self._step = 1.0 / (RATE * max(seconds, DECLICK_SECONDS))
-
-    def follow(self, before: Voice) -> None:
-        """Go on with the fade that the track before was in."""
-        self.faded_in, self._target, self._step = before.faded_in, before._target, before._step
-
-    def let_go(self, seconds: float) -> None:
-        """Fade out, unless it already does."""
-        if self._target != 0.0:
-            self.fade_to(0.0, seconds)
-
-    @property
-    def silent(self) -> bool:
-        """Faded out, for good or until told otherwise."""
-        return self.faded_in == self._target == 0.0
-
-    @property
-    def position_seconds(self) -> float:
-        """Where reading stands."""
-        return self.start_seconds + self.frames / RATE
-
-    def add_to(self, mix: Samples) -> int:
-        """Add the next samples; returns how many there were. Reads no further than is heard."""
-        wanted = len(mix)
-        if self._target == 0.0:
-            wanted = min(wanted, math.ceil(self.faded_in / self._step)) if self._step else 0
-        samples = self.source.read(wanted)
-        count = len(samples)
-        mix[:count] += samples * self._envelope(count)
-        self.frames += count
-        return count
-
-    def _envelope(self, frames: int) -> npt.NDArray[np.float32] | np.float32:
-        """Gain of the next frames: the sine of an even way, so that the powers of a track that
-        comes and one that goes add up to one."""
-        if self.faded_in == self._target or frames == 0:
-            return np.float32(self._gain * math.sin(self.faded_in * math.pi / 2))
-        way = glide(self.faded_in, self._target, self._step, frames)
-        self.faded_in = float(way[-1, 0])
-        gains: npt.NDArray[np.float32] = (self._gain * np.sin(way * (math.pi / 2))).astype("f4")
-        return gains
+TURN_SECONDS = 5.0
+"""Length of the ramp from a track's own gain to its album's, before the album's next track."""
 
 
 class Span(NamedTuple):
@@ -125,14 +36,26 @@ class Span(NamedTuple):
 class Mixer:
     """What sounds now, what leaves, what follows."""
 
-    def __init__(self, fade_seconds: float, volume_percent: int) -> None:
-        self._fade_seconds = fade_seconds
+    def __init__(
+        self,
+        fade_seconds: float,
+        volume_percent: float,
+        *,
+        normalising: Normalising = "track",
+        mono: bool = False,
+        balance: float = 0.0,
+    ) -> None:
+        self._fade_seconds, self._normalising = fade_seconds, normalising
+        self._mono = mono
+        self._sides = sides(balance)
         self.current: Voice | None = None
         self._next: Voice | None = None
+        self._passage = JOINED
         self._leaving: list[Voice] = []
         self._paused = False
-        self._volume = self._volume_target = volume_percent / 100.0
-        self._volume_step = 0.0
+        self._volume = Ramp(volume_percent / 100.0)
+        self._announced_volume = Ramp(volume_percent / 100.0)
+        self._announcements = Announcements()
         self.events: list[PlayerEvent] = []
         self.span: Span | None = None
 
@@ -143,27 +66,53 @@ class Mixer:
         self._dismiss(self.current)
         self.queue(None)
         self._paused = False
-        self.current = Voice(track, source, start_seconds, faded_in=0.0)
+        gain = track_gain(track, self._normalising)
+        self.current = Voice(track, source, start_seconds=start_seconds, faded_in=0.0, gain=gain)
         # A beginning out of silence keeps its attack.
         entering = self._fade_seconds if self._leaving or start_seconds > 0.0 else 0.0
         self.current.fade_to(1.0, entering)
 
-    def queue(self, track: Track | None, source: Source | None = None) -> None:
-        """What follows the current track; forgotten when there is none."""
+    def queue(
+        self, track: Track | None, source: Source | None = None, passage: Passage = JOINED
+    ) -> None:
+        """What follows the current track, and how; forgotten when there is none."""
+        current = self.current
         if self._next is not None:
             self._next.source.close()
             self._next = None
-        if track is not None and source is not None:
-            if self.current is None:
-                source.close()
-            else:
-                self._next = Voice(track, source, 0.0, faded_in=1.0)
+            if current is not None and current.gain.target != current.gain.value:
+                current.gain.send(track_gain(current.track, self._normalising), TURN_SECONDS)
+        if track is None or source is None:
+            return
+        if current is None:
+            source.close()
+            return
+        self._passage = passage
+        self._next = Voice(
+            track,
+            source,
+            start_seconds=passage.unheard_start_seconds,
+            faded_in=1.0,
+            gain=self._gain_after(current, track),
+        )
+
+    def _gain_after(self, current: Voice, track: Track) -> float:
+        """Gain of a track that follows. Within an album, and at its seams, nothing jumps."""
+        if self._normalising != "album" or not joins(current.track, track):
+            return track_gain(track, self._normalising)
+        gain = album_gain(track)
+        if gain is None:
+            return current.gain.target
+        current.gain.send(gain, TURN_SECONDS)
+        return gain
 
     def pause(self) -> None:
         """Fade out and hold."""
         if self.current is not None and not self._paused:
             self._paused = True
             self.current.fade_to(0.0, self._fade_seconds)
+            for voice in self._leaving:
+                voice.hasten(self._fade_seconds)
 
     def resume(self) -> None:
         """Fade in again."""
@@ -178,7 +127,7 @@ class Mixer:
         self.queue(None)
         self._paused = False
         for voice in self._leaving:
-            voice.fade_to(0.0, self._fade_seconds if fade_seconds is None else fade_seconds)
+            voice.hasten(self._fade_seconds if fade_seconds is None else fade_seconds)
 
     def cut(self) -> None:
         """Forget all at once: there is nothing to sound it."""
@@ -186,11 +135,16 @@ class Mixer:
         for voice in self._leaving:
             voice.source.close()
         self._leaving = []
+        self._announcements.drop()
 
-    def set_volume(self, percent: int) -> None:
-        """Ramp to a volume."""
-        self._volume_target = percent / 100.0
-        self._volume_step = abs(self._volume_target - self._volume) / (VOLUME_SECONDS * RATE)
+    def set_volume(self, percent: float, announced_percent: float) -> None:
+        """Ramp to a volume of the music, and to one of announcements."""
+        self._volume.send(percent / 100.0, VOLUME_SECONDS)
+        self._announced_volume.send(announced_percent / 100.0, VOLUME_SECONDS)
+
+    def announce(self, clip: Clip) -> None:
+        """Sound a clip over the music, after those that were asked for before."""
+        self._announcements.add(clip)
 
     @property
     def state(self) -> PlayerState:
@@ -202,6 +156,10 @@ class Mixer:
     @property
     def has_work(self) -> bool:
         """Whether rendering would bring anything now."""
+        return self._has_music or self._announcements.has_work
+
+    @property
+    def _has_music(self) -> bool:
         current = self.current
         return bool(self._leaving) or (
             current is not None and not current.silent and current.source.ready
@@ -210,24 +168,31 @@ class Mixer:
     # --- sound ------------------------------------------------------------------------------
 
     def render(self, frames: int) -> Samples:
-        """The next samples, never beyond the ceiling; events are added to `events`."""
+        """The next samples; events are added to `events`."""
         mix: Samples = np.zeros((frames, 2), np.float32)
+        musical = self._has_music
         self._drop_broken_next()
         self._render_leaving(mix)
         self.span = None
         offset = 0
         while (voice := self.current) is not None and offset < frames and voice.source.ready:
+            until = self._frames_until_passage(voice)
+            if until == 0:
+                self._pass_over(voice, mix[offset:])
+                continue
+            part = mix[offset:] if until is None else mix[offset : offset + until]
             first, start = voice.frames == 0, voice.position_seconds
-            count = voice.add_to(mix[offset:])
+            count = voice.add_to(part)
             self.span = Span(voice, offset / RATE, start, voice.position_seconds)
             offset += count
             if first and count > 0:
                 self.events.append(TrackStarted(voice.id))
-            if not voice.source.finished:
+            if voice.source.finished:
+                self._change_over(voice)
+            elif count < len(part) or until is None:
                 break
-            self._change_over(voice)
-        self._apply_volume(mix)
-        return guard(mix)
+        self._apply_volumes(mix, musical=musical)
+        return self._place(mix)
 
     def _render_leaving(self, mix: Samples) -> None:
         """Tracks that leave go on at full until the one that comes can sound."""
@@ -251,8 +216,36 @@ class Mixer:
             voice.source.close()
             return
         for earlier in self._leaving:
-            earlier.fade_to(0.0, DECLICK_SECONDS)
+            earlier.hasten(DECLICK_SECONDS)
         self._leaving.append(voice)
+
+    def _frames_until_passage(self, voice: Voice) -> int | None:
+        """Frames until the next track comes in over this one; None where that is not to be, or
+        not known yet."""
+        following = self._next
+        if following is None or self._passage.overlap_seconds == 0.0 or self._paused:
+            return None
+        if voice.frames == 0:
+            return None  # what ends is to have begun
+        left = voice.source.remaining
+        if left is None or not following.source.ready:
+            return None
+        return max(0, left - round(self._passage.lead_seconds * RATE))
+
+    def _pass_over(self, ending: Voice, mix: Samples) -> None:
+        """The next track comes in while this one goes out: the cross-fade begins here."""
+        following, self._next = self._next, None
+        left = (ending.source.remaining or 0) / RATE - self._passage.unheard_end_seconds
+        overlap = min(self._passage.overlap_seconds, max(left, DECLICK_SECONDS))
+        self.events.append(TrackEnded(ending.id, ending.source.error))
+        self._dismiss(ending)
+        ending.fade_to(0.0, overlap)
+        if ending.add_to(mix) == 0 and ending in self._leaving:
+            self._leaving.remove(ending)
+        self.current = following
+        if following is not None:
+            following.fade = Ramp(0.0)
+            following.fade_to(1.0, overlap)
 
     def _change_over(self, ended: Voice) -> None:
         """The next track goes on where this one ended, to the sample."""
@@ -262,7 +255,7 @@ class Mixer:
         if self.current is None:
             self._paused = False
         else:
-            self.current.follow(ended)
+            self.current.fade.take_over(ended.fade)
 
     def _drop_broken_next(self) -> None:
         """Tell early of a queued file that does not open, so that another can be chosen."""
@@ -271,38 +264,42 @@ class Mixer:
             self.events.append(TrackEnded(voice.id, voice.source.error))
             self.queue(None)
 
-    def _apply_volume(self, mix: Samples) -> None:
-        if self._volume == self._volume_target:
-            mix *= np.float32(volume_gain(self._volume))
-            return
-        way = glide(self._volume, self._volume_target, self._volume_step, len(mix))
-        self._volume = float(way[-1, 0])
-        mix *= (way * way * way).astype(np.float32)
+    def _apply_volumes(self, mix: Samples, *, musical: bool) -> None:
+        """Bring the music to its volume, duck it under what is announced, and add that."""
+        _amplify(mix, _volume_gains(self._volume, len(mix)))
+        spoken = self._announcements.render(len(mix), ducking=musical)
+        _amplify(mix, self._announcements.duck_gains(len(mix), ducking=musical))
+        announced = _volume_gains(self._announced_volume, len(mix))
+        if spoken is not None:
+            _amplify(spoken, announced)
+            mix += spoken
 
-
-def glide(now: float, target: float, step: float, frames: int) -> npt.NDArray[np.float64]:
-    """The even way from `now` towards `target`, `step` a frame: shape (frames, 1)."""
-    way = now + math.copysign(step, target - now) * np.arange(1, frames + 1)[:, None]
-    return np.minimum(way, target) if target > now else np.maximum(way, target)
-
-
-def volume_gain(fraction: float) -> float:
-    """Gain of a volume 0..1: its cube, as in PulseAudio's software volumes, where equal steps
-    sound about equal: 50 % is -18 dB, 10 % is -60 dB, 0 is silent."""
-    return fraction * fraction * fraction
-
-
-def loudness_gain(lufs: float | None) -> float:
-    """Gain that brings a track of such loudness (ITU-R BS.1770) to the target."""
-    decibels = TARGET_LUFS - (ASSUMED_LUFS if lufs is None else lufs)
-    return float(10.0 ** (min(decibels, MAXIMUM_BOOST_DB) / 20.0))
-
-
-def guard(mix: Samples) -> Samples:
-    """Bend peaks above the knee towards the ceiling, smoothly: no sample reaches full scale."""
-    peaks = np.abs(mix)
-    if peaks.max(initial=0.0) <= KNEE:
+    def _place(self, mix: Samples) -> Samples:
+        """One sound for both sides, if wished, and the balance between them."""
+        if self._mono:
+            mix[:] = mix.mean(axis=1, keepdims=True)
+        if self._sides is not None:
+            mix *= self._sides
         return mix
-    span = CEILING - KNEE
-    bent = KNEE + span * np.tanh((peaks - KNEE) / span)
-    return np.where(peaks > KNEE, np.copysign(bent, mix), mix)
+
+
+def sides(balance: float) -> npt.NDArray[np.float32] | None:
+    """Gains of left and right for a balance -1 (left alone) to 1 (right alone): the one that is
+    leant to stays as it is. None in the middle."""
+    if balance == 0.0:
+        return None
+    return np.array([min(1.0, 1.0 - balance), min(1.0, 1.0 + balance)], np.float32)
+
+
+def _volume_gains(volume: Ramp, frames: int) -> float | Gains:
+    way = volume.next(frames)
+    return volume_gain(way) if isinstance(way, float) else way * way * way
+
+
+def _amplify(sound: Samples, gains: float | Gains) -> None:
+    """Multiply in place; by one: leave untouched, to the bit."""
+    if isinstance(gains, float):
+        if gains != 1.0:
+            sound *= np.float32(gains)
+    else:
+        sound *= gains.astype(np.float32)

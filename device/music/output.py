@@ -87,6 +87,12 @@ class Output:
         self._closing.start()
         self._closing.join(timeout=1.0)
 
+    def release(self) -> None:
+        """Let the device go until it is needed again. Not one that writes a capture, which would
+        begin anew."""
+        if os.environ.get("SDL_AUDIODRIVER") != "disk":
+            self.close()
+
     @property
     def idle(self) -> bool:
         """Whether all that was handed over has sounded."""

@@ -15,9 +15,13 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from device.music.announce import Clip
 from device.music.deck import Deck
-from device.music.mixer import Mixer, Span, Voice
+from device.music.follow import longest_lead_seconds, passage
+from device.music.limiter import Limiter
+from device.music.mixer import Mixer, Span
 from device.music.output import CHUNK_FRAMES, CHUNK_SECONDS, Output
+from device.music.voice import Voice
 from device.ports import Clock, PartUnavailable
 from device.settings import MusicSettings, SoundSettings
 from device.types import PlayerEvent, PlayerState, Track, TrackId
@@ -31,6 +35,11 @@ POLL_SECONDS = 0.02
 """How often the output is asked whether it has room; a chunk is nine times as long."""
 LOOK_SECONDS = 1.0
 """How often a file that does not come is looked after, lest it never does."""
+SIGHT_SECONDS = 0.5
+"""A track's end is in sight so much earlier than what follows may come in."""
+RELEASE_SECONDS = 15.0
+"""An output that nothing was sounded on for so long is let go: others may want the card, and an
+amplifier may sleep. It is taken again with the next sound."""
 LEAVE_SECONDS = 0.3
 """The fade when the daemon ends."""
 LEAVE_DEADLINE_SECONDS = 3.0
@@ -50,7 +59,15 @@ class PygamePlayer:
         self._clock = clock
         self._output = Output(sound, clock)
         self._changed = threading.Condition()
-        self._mixer = Mixer(music.fade_seconds, music.volume)
+        self._crossfade_seconds = music.crossfade_seconds
+        self._mixer = Mixer(
+            music.fade_seconds,
+            music.volume,
+            normalising=music.loudness,
+            mono=sound.mono,
+            balance=sound.balance,
+        )
+        self._limiter = Limiter()
         self._leaving = False
         self._lost: PartUnavailable | None = None
         self._bug: BaseException | None = None
@@ -82,7 +99,7 @@ class PygamePlayer:
 
     def play(self, track: Track, *, start_seconds: float = 0.0) -> None:
         """Fade the current track out (if any), and `track` in from `start_seconds`."""
-        deck = Deck(track.path, start_seconds, self._wake)
+        deck = self._deck(track, start_seconds)
         with self._changed:
             self._mixer.play(track, deck, start_seconds)
             self._lost = None
@@ -90,10 +107,19 @@ class PygamePlayer:
             self._changed.notify()
 
     def queue(self, track: Track | None) -> None:
-        """What follows the current track without a gap; forgotten when there is none."""
-        deck = None if track is None else Deck(track.path, 0.0, self._wake)
+        """What follows the current track, as `device.music.follow` says; forgotten when there is
+        none."""
         with self._changed:
-            self._mixer.queue(track, deck)
+            current = self._mixer.current
+            if track is None or current is None:
+                self._mixer.queue(None)
+                return
+            way = passage(current.track, track, self._crossfade_seconds)
+            self._mixer.queue(track, self._deck(track, way.unheard_start_seconds), way)
+
+    def _deck(self, track: Track, start_seconds: float) -> Deck:
+        sight = longest_lead_seconds(track, self._crossfade_seconds) + SIGHT_SECONDS
+        return Deck(track.path, start_seconds, self._wake, sight)
 
     def pause(self) -> None:
         """Fade out and hold the position."""
@@ -112,10 +138,16 @@ class PygamePlayer:
             self._mixer.stop()
             self._mixer.events.clear()
 
-    def set_volume(self, percent: int) -> None:
-        """Ramp to a volume in percent, 0..100; see `device.music.mixer.volume_gain`."""
+    def set_volume(self, percent: float, announced_percent: float) -> None:
+        """Ramp to a volume in percent, 0..100; see `device.music.gain.volume_gain`."""
         with self._changed:
-            self._mixer.set_volume(percent)
+            self._mixer.set_volume(percent, announced_percent)
+
+    def announce(self, path: str) -> None:
+        """Sound a file over the music, or over silence."""
+        with self._changed:
+            self._mixer.announce(Clip(path, self._wake))
+            self._changed.notify()
 
     def poll(self) -> Sequence[PlayerEvent]:
         """What happened since the last call. Raises `PartUnavailable` when sound was lost."""
@@ -165,11 +197,29 @@ class PygamePlayer:
 
     def _wait_for_work(self) -> bool:
         """Sleep until there is something to mix; False when it is time to leave."""
+        if not self._wait(RELEASE_SECONDS):
+            self._output.release()
+            self._wait(None)
         with self._changed:
-            while not (self._mixer.has_work or self._leaving):
+            return self._has_work
+
+    def _wait(self, seconds: float | None) -> bool:
+        """Wait until there is work, or no more will come; False when the time is over before."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        with self._changed:
+            while not (self._has_work or self._leaving):
+                if deadline is not None and time.monotonic() >= deadline:
+                    return False
                 waits_for_file = self._mixer.state is PlayerState.PLAYING
-                self._changed.wait(LOOK_SECONDS if waits_for_file else None)
-            return self._mixer.has_work
+                self._changed.wait(LOOK_SECONDS if waits_for_file else seconds)
+        return True
+
+    @property
+    def _has_work(self) -> bool:
+        """Also the last moment of sound, unless more of it is only being waited for: a chunk
+        filled up with silence would be heard as a gap."""
+        waits_for_file = self._mixer.state is PlayerState.PLAYING
+        return self._mixer.has_work or (self._limiter.holds_sound and not waits_for_file)
 
     def _step(self) -> None:
         try:
@@ -184,11 +234,12 @@ class PygamePlayer:
                 self._mixer.cut()
                 self._mixer.events.clear()
                 self._handed.clear()
+                self._limiter = Limiter()
             self._output.close()
 
     def _hand_chunk(self) -> None:
         with self._changed:
-            mix = self._mixer.render(CHUNK_FRAMES)
+            mix = self._limiter.process(self._mixer.render(CHUNK_FRAMES))
             now = self._clock.monotonic()
             if self._output.idle:
                 self._handed.clear()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from device.music.catalogue import Catalogue, Wish, child_may_listen
+from device.music.follow import longest_lead_seconds
 from device.ports import Clock, PartUnavailable, Play, Player, Resume, Store
 from device.settings import MusicSettings
 from device.types import (
@@ -35,7 +36,7 @@ from device.types import (
 log = logging.getLogger(__name__)
 
 AHEAD_SECONDS = 10.0
-"""What follows is chosen so long before a track's end: time to open it, not to change the mood."""
+"""What follows is chosen so long before it may come in: time to open it, not to change the mood."""
 RESTART_SECONDS = 5.0
 """`previous` within so long of a track's start goes to the track before, later to its own start."""
 MOVED = 0.3
@@ -301,7 +302,9 @@ class Session:
             return  # before its start is heard of, a track that follows itself could not be told
         if self._clock.monotonic() < self._retry_at:
             return
-        if going.choice.track.duration_seconds - self._position <= AHEAD_SECONDS:
+        track = going.choice.track
+        ahead = AHEAD_SECONDS + longest_lead_seconds(track, self._settings.crossfade_seconds)
+        if track.duration_seconds - self._position <= ahead:
             self._queued = self._choose(mood)
             if self._queued is not None:
                 self._player.queue(self._queued.choice.track)

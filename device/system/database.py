@@ -48,6 +48,7 @@ MIGRATIONS = (
         confidence REAL NOT NULL, people INTEGER NOT NULL, age_years REAL, youngest_years REAL
     ) STRICT;
     """,
+    "ALTER TABLE resume ADD COLUMN sleep_minutes INTEGER;",
 )
 """The script at index n leads from `user_version` n to n + 1. Never change one: append."""
 

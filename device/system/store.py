@@ -76,12 +76,12 @@ class SqliteStore:
     def load_resume(self) -> Resume | None:
         """Where to go on, None at the very first start."""
         row = self._db.execute(
-            "SELECT track, position_seconds, playing, paused_by_hand, volume, goal, privacy"
-            " FROM resume"
+            "SELECT track, position_seconds, playing, paused_by_hand, volume, goal, privacy,"
+            " sleep_minutes FROM resume"
         ).fetchone()
         if row is None:
             return None
-        track, position, playing, paused_by_hand, volume, goal, privacy = row
+        track, position, playing, paused_by_hand, volume, goal, privacy, sleep = row
         return Resume(
             track=None if track is None else TrackId(track),
             position_seconds=position,
@@ -90,6 +90,7 @@ class SqliteStore:
             volume=volume,
             goal=None if goal is None else Goal(goal),
             privacy=bool(privacy),
+            sleep_minutes=sleep,
         )
 
     def save_resume(self, resume: Resume) -> None:
@@ -98,7 +99,9 @@ class SqliteStore:
             return
         stored = self._write(
             lambda db: db.execute(
-                "INSERT OR REPLACE INTO resume VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO resume (only, track, position_seconds, playing,"
+                " paused_by_hand, volume, goal, privacy, sleep_minutes)"
+                " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
                 resume,
             )
         )

@@ -98,12 +98,13 @@ def test_every_entity_that_was_promised() -> None:
     for key, component in COMPONENTS.items():
         platforms.setdefault(component["p"], set()).add(key)
     assert platforms["select"] == {"goal", "mood_override"}
-    assert platforms["number"] == {"volume"}
+    assert platforms["number"] == {"volume", "sleep"}
     assert platforms["switch"] == {"playing", "privacy"}
     assert platforms["button"] == {"next", "previous", "like", "dislike"}
     assert platforms["event"] == {"events"}
     assert platforms["binary_sensor"] == {"presence", "throttled", "under_voltage"}
     assert platforms["sensor"] >= {
+        "volume_cap",
         *("mood", "valence", "arousal", "confidence", "people", "age", "age_group"),
         *("now_playing", "why", "camera", "broker", "sound", "library", "temperature"),
         *("uptime", "tracks", "dropped_sightings"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from device.music.follow import JOINED, Passage, passage
 from device.ports import Clock, PartUnavailable
 from device.types import PlayerEvent, PlayerState, Track, TrackEnded, TrackId, TrackStarted
 
@@ -17,14 +18,17 @@ class FakePlayer:
     """A `device.ports.Player` that keeps the same promises as the real one.
 
     `broken` maps a track's path to why it cannot be played. `unplug` takes the output away,
-    until `plug`. Tracks last as long as they claim.
+    until `plug`. Tracks last as long as they claim, less the cross-fade into what is queued.
     """
 
     def __init__(self, clock: Clock, broken: Mapping[str, str] | None = None) -> None:
         self._clock = clock
         self.broken = dict(broken or {})
         self.played: list[tuple[Track, float]] = []
-        self.volume: int | None = None
+        self.crossfade_seconds = 0.0
+        self.volume: float | None = None
+        self.announced_volume: float | None = None
+        self.announced: list[str] = []
         self._plugged = True
         self._lost = False
         self._events: list[PlayerEvent] = []
@@ -73,8 +77,13 @@ class FakePlayer:
         self._current = self._next = None
         self._paused = False
 
-    def set_volume(self, percent: int) -> None:
-        self.volume = percent
+    def set_volume(self, percent: float, announced_percent: float) -> None:
+        self.volume, self.announced_volume = percent, announced_percent
+
+    def announce(self, path: str) -> None:
+        if not self._plugged:
+            self._lose()
+        self.announced.append(path)
 
     def poll(self) -> Sequence[PlayerEvent]:
         self._settle()
@@ -134,8 +143,14 @@ class FakePlayer:
     def _end(self, error: str | None = None) -> None:
         assert self._current is not None
         self._events.append(TrackEnded(self._current.id, error))
+        start = self._way().unheard_start_seconds
         following, self._next = self._next, None
-        self._begin(following, 0.0)
+        self._begin(following, start)
+
+    def _way(self) -> Passage:
+        if self._current is None or self._next is None:
+            return JOINED
+        return passage(self._current, self._next, self.crossfade_seconds)
 
     def _settle(self) -> None:
         """Live through the time since the last look."""
@@ -149,7 +164,8 @@ class FakePlayer:
             self._lose()
             return
         while self._current is not None:
-            left = self._current.duration_seconds - self._position
+            way = self._way()
+            left = self._current.duration_seconds - way.lead_seconds - self._position
             if passed < left:
                 self._position += passed
                 return

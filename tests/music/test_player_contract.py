@@ -276,7 +276,7 @@ def test_what_makes_no_sense_does_no_harm(world: World, tracks: Tracks) -> None:
     player.queue(tracks.long)
     player.queue(None)
     for percent in (0, 100, 50):
-        player.set_volume(percent)
+        player.set_volume(percent, percent)
     world.pass_seconds(0.2)
     assert player.state is PlayerState.STOPPED
     assert list(player.poll()) == []
@@ -297,6 +297,27 @@ def test_without_an_output_it_says_so_once_and_works_again_later(
     assert world.player.position_seconds == pytest.approx(3.0, abs=SLACK)
 
 
+@pytest.mark.parametrize("state", list(PlayerState))
+def test_an_announcement_changes_nothing_but_what_is_heard(
+    world: World, tracks: Tracks, state: PlayerState
+) -> None:
+    player = world.player
+    if state is not PlayerState.STOPPED:
+        begin(world, tracks.long)
+    if state is PlayerState.PAUSED:
+        player.pause()
+        world.pass_seconds(0.5)
+    before = player.position_seconds
+    player.announce(tracks.short.path)
+    player.announce(tracks.broken.path)
+    player.announce("/no/such/file.ogg")
+    world.pass_seconds(1.5)
+    assert player.state is state
+    moved = 1.5 if state is PlayerState.PLAYING else 0.0
+    assert player.position_seconds - before == pytest.approx(moved, abs=SLACK)
+    assert list(player.poll()) == []
+
+
 def test_the_main_thread_never_waits(world: World, tracks: Tracks) -> None:
     player = world.player
     took = []
@@ -306,7 +327,8 @@ def test_the_main_thread_never_waits(world: World, tracks: Tracks) -> None:
             lambda: player.queue(tracks.other),
             lambda: player.position_seconds,
             player.pause,
-            lambda: player.set_volume(50),
+            lambda: player.set_volume(50, 50),
+            lambda: player.announce(tracks.short.path),
             player.resume,
             player.poll,
             player.stop,

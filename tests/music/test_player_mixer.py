@@ -1,58 +1,18 @@
-"""Mixing, to the sample: fades, change-overs, volume and the guard."""
+"""Mixing, to the sample: fades, change-overs, cross-fades, volume, balance."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.music.decode import RATE, Samples
-from device.music.mixer import CEILING, KNEE, Mixer, guard, loudness_gain, volume_gain
-from device.types import Affect, PlayerState, Track, TrackEnded, TrackId, TrackStarted
+from device.music.decode import RATE
+from device.music.gain import loudness_gain, volume_gain
+from device.music.mixer import Mixer
+from device.types import PlayerState, TrackEnded, TrackId, TrackStarted
 from tests.music.capture import amplitude_at, decibels, longest_silence_seconds, rms, sharpest_bend
-
-CHUNK = 8192
-
-
-class ArraySource:
-    """A decoded track that lies in memory; `ready` may be held back."""
-
-    def __init__(self, samples: Samples, *, ready: bool = True, error: str | None = None) -> None:
-        self._samples, self.ready, self.error = samples, ready, error
-        self.closed = False
-
-    @property
-    def finished(self) -> bool:
-        return self.ready and len(self._samples) == 0
-
-    def read(self, frames: int) -> Samples:
-        samples, self._samples = self._samples[:frames], self._samples[frames:]
-        return samples
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def track(name: str, lufs: float | None = -18.0) -> Track:
-    affect = Affect(0.0, 0.0, 0.5, "unknown")
-    return Track(TrackId(name), f"/{name}", name, "", affect, 60.0, loudness_lufs=lufs)
-
-
-def sine(hertz: float, seconds: float, amplitude: float = 0.3) -> Samples:
-    wave = amplitude * np.sin(2 * np.pi * hertz * np.arange(round(seconds * RATE)) / RATE)
-    return np.repeat(wave[:, None], 2, axis=1).astype(np.float32)
-
-
-def level(seconds: float, amplitude: float = 0.3) -> Samples:
-    return np.full((round(seconds * RATE), 2), amplitude, np.float32)
-
-
-def render(mixer: Mixer, seconds: float) -> np.ndarray[Any, Any]:
-    chunks = [mixer.render(CHUNK) for _ in range(round(seconds * RATE / CHUNK))]
-    return np.concatenate(chunks)
+from tests.music.sources import CHUNK, ArraySource, level, render, sine, track
 
 
 def test_a_queued_track_follows_to_the_sample() -> None:
@@ -193,7 +153,7 @@ def test_the_volume_ramps_evenly_to_where_it_was_sent(changes: list[int]) -> Non
     mixer.play(track("a"), ArraySource(level(9)), 0.0)
     mixer.render(CHUNK)
     for percent in changes:
-        mixer.set_volume(percent)
+        mixer.set_volume(percent, 50)
         sound = render(mixer, 0.4)[:, 0]
         steps = np.diff(sound)
         assert np.all(steps <= 1e-6) or np.all(steps >= -1e-6)
@@ -207,31 +167,30 @@ def test_volumes_are_perceptual() -> None:
     assert decibels(volume_gain(0.5)) == pytest.approx(-18.06, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("balance", "mono", "left", "right"),
+    [
+        (0.0, False, 0.4, 0.2),
+        (0.5, False, 0.2, 0.2),
+        (1.0, False, 0.0, 0.2),
+        (-1.0, False, 0.4, 0.0),
+        (-0.25, False, 0.4, 0.15),
+        (0.0, True, 0.3, 0.3),
+        (0.5, True, 0.15, 0.3),
+    ],
+)
+def test_balance_and_mono(balance: float, mono: bool, left: float, right: float) -> None:
+    mixer = Mixer(0.0, 100, mono=mono, balance=balance)
+    both = np.repeat(np.array([[0.4, 0.2]], np.float32), 2 * RATE, axis=0)
+    mixer.play(track("a"), ArraySource(both), 0.0)
+    assert render(mixer, 1.0)[-1] == pytest.approx([left, right])
+
+
 def test_tracks_are_brought_to_one_loudness() -> None:
     assert decibels(loudness_gain(-10.0)) == pytest.approx(-8.0)
     assert decibels(loudness_gain(-18.0)) == pytest.approx(0.0)
     assert decibels(loudness_gain(-50.0)) == pytest.approx(6.0)
     assert loudness_gain(None) < 1.0
-
-
-@settings(deadline=None)
-@given(amplitude=st.floats(0.0, 1e6))
-def test_no_sample_reaches_full_scale(amplitude: float) -> None:
-    wave = np.linspace(-amplitude, amplitude, 1001, dtype=np.float32)[:, None].repeat(2, axis=1)
-    guarded = guard(wave)
-    assert np.abs(guarded).max() <= CEILING + 1e-6
-    assert np.all(np.diff(guarded[:, 0]) >= 0)
-    quiet = np.abs(wave) <= KNEE
-    assert np.array_equal(guarded[quiet], wave[quiet])
-
-
-def test_two_loud_tracks_over_each_other_do_not_clip() -> None:
-    mixer = Mixer(1.0, 100)
-    mixer.play(track("a", -40.0), ArraySource(sine(440, 9, 1.0)), 0.0)
-    render(mixer, 0.4)
-    mixer.play(track("b", -40.0), ArraySource(sine(450, 9, 1.0)), 0.0)
-    sound = render(mixer, 1.0)
-    assert np.abs(sound).max() <= CEILING + 1e-6
 
 
 def test_a_start_halfway_fades_in_and_a_beginning_keeps_its_attack() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import sqlite3
@@ -358,3 +359,20 @@ def test_a_migration_that_fails_changes_nothing(
             reopened(tmp_path).__enter__()
     with reopened(tmp_path) as store:
         store.save_resume(RESUME)
+
+
+def test_a_database_from_before_the_sleep_timer_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "MIGRATIONS", database.MIGRATIONS[:1])
+        with contextlib.closing(database.open_database(tmp_path, 0.0)) as old:
+            old.execute("INSERT INTO resume VALUES (1, 'x', 12.5, 1, 0, 40, 'calm', 0)")
+    with SqliteStore(tmp_path, FakeClock()) as store:
+        resume = store.load_resume()
+        assert resume is not None
+        assert (resume.volume, resume.sleep_minutes) == (40, None)
+        store.save_resume(resume._replace(sleep_minutes=12))
+        again = store.load_resume()
+    assert again is not None
+    assert again.sleep_minutes == 12

@@ -1,0 +1,203 @@
+"""Announcements: a file sounds over the music, which goes on beneath it, softer for so long."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import stat
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from device.music.decode import RATE, CannotDecode, Samples, decode
+from device.music.ffmpeg import DAMAGED, open_sound
+from device.music.gain import amplitude
+from device.music.loudness import loudness_lufs
+from device.music.voice import Gains, Ramp
+from device.ports import CannotDo
+
+log = logging.getLogger(__name__)
+
+TARGET_LUFS = -16.0
+"""Loudness of what is announced: a little over the music's -18, for speech is to be understood."""
+MAXIMUM_BOOST_DB = 15.0
+DUCK_DB = 14.0
+"""The music beneath is so much softer: speech stays clear from about 15 LU of difference."""
+DUCK_SECONDS, RETURN_SECONDS = 0.4, 1.2
+"""How long the music takes to make room, and to come back."""
+BREATH_SECONDS = 0.5
+"""Between two announcements."""
+LONGEST_SECONDS = 60.0
+LARGEST_BYTES = 20 * 1024 * 1024
+MOST_WAITING = 8
+"""Of those that were asked for, so many wait; whoever asks for more is forgotten."""
+NAME = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]{0,199}")
+"""A file's name and no path: nothing in it leads out of its folder."""
+
+
+def admit(file: str, folder: Path | None) -> Path:
+    """The file to announce: an absolute path, or a name in `folder` (None: there is none).
+
+    Reads the disk. Raises `CannotDo` with the reason and the mend.
+    """
+    path = Path(file) if file.startswith("/") else named(file, folder)
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise CannotDo(f"{path}: {error.strerror}. {_where(folder)}") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise CannotDo(f"{path} is no file")
+    if found.st_size > LARGEST_BYTES:
+        raise CannotDo(f"{path} is larger than {LARGEST_BYTES >> 20} MB; announce something short")
+    if not os.access(path, os.R_OK):
+        raise CannotDo(f"{path} may not be read by Attune. {_where(folder)}")
+    try:
+        with open_sound(str(path)) as container:
+            sounds, length = bool(container.streams.audio), (container.duration or 0) / 1e6
+    except DAMAGED as error:
+        raise CannotDo(f"{path} is no sound file ({error})") from error
+    if not sounds:
+        raise CannotDo(f"there is no sound in {path}")
+    if length > LONGEST_SECONDS:
+        raise CannotDo(f"{path} lasts {length:.0f} s; {LONGEST_SECONDS:.0f} s are the most")
+    return path
+
+
+def named(name: str, folder: Path | None) -> Path:
+    """A file of the announcements' folder. A link may lead out of it: who owns the folder made
+    it. Raises `CannotDo`."""
+    if folder is None:
+        raise CannotDo("there is no folder of announcements; set [sound] announcements")
+    if not NAME.fullmatch(name):
+        raise CannotDo(f"{name[:60]!r} is no file's name in {folder}")
+    return folder / name
+
+
+def _where(folder: Path | None) -> str:
+    """What to do about a file that the service cannot read."""
+    place = f"copy it to {folder}" if folder else "copy it to a folder that all may read"
+    return f"As a service, Attune sees no /tmp, and only what its user may read: {place}"
+
+
+class Clip:
+    """An announcement, loaded and levelled in a thread of its own; `changed` when that is done."""
+
+    def __init__(self, path: str, changed: Callable[[], None]) -> None:
+        self.path = path
+        self.sound: Samples = np.zeros((0, 2), np.float32)
+        self.ready = False
+        self._changed = changed
+
+    def load(self) -> None:
+        """Begin to load: only when its turn comes, for a minute of sound takes 21 MB."""
+        threading.Thread(target=self._load, name="announcement", daemon=True).start()
+
+    def _load(self) -> None:
+        try:
+            self.sound = levelled(self.path)
+        except CannotDecode as error:
+            log.warning("cannot announce %s: %s", self.path, error)
+        except Exception:
+            # Whatever a strange file does to the decoder is that file's trouble alone.
+            log.exception("the decoder stumbled over %s", self.path)
+        self.ready = True
+        self._changed()
+
+
+def levelled(path: str) -> Samples:
+    """The sound of a file at the loudness of announcements, cut at the longest that may be.
+
+    Raises `CannotDecode`.
+    """
+    blocks, left = [], round(LONGEST_SECONDS * RATE)
+    for block in decode(path):
+        blocks.append(block[:left])
+        left -= len(blocks[-1])
+        if left == 0:
+            break
+    sound = np.concatenate(blocks) if blocks else np.zeros((0, 2), np.float32)
+    lufs = loudness_lufs(sound)
+    if lufs == float("-inf"):
+        raise CannotDecode("it is silent")
+    sound *= np.float32(amplitude(min(TARGET_LUFS - lufs, MAXIMUM_BOOST_DB)))
+    return sound
+
+
+class Announcements:
+    """Sounds clips one after the other, and says how far the music is to step back."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Clip] = deque()
+        self._clip: Clip | None = None
+        self._place = 0
+        self._silence = 0  # frames before the clip begins
+        self._ducked = Ramp(0.0)  # 0: the music as it is, 1: all the way down
+
+    def add(self, clip: Clip) -> None:
+        """Sound a clip after those before."""
+        if len(self._waiting) >= MOST_WAITING:
+            log.warning("%s is not announced: %d others wait", clip.path, MOST_WAITING)
+            return
+        self._waiting.append(clip)
+        if self._clip is None:
+            self._take_next()
+
+    def drop(self) -> None:
+        """Forget all: there is nothing to sound them."""
+        for clip in (self._clip, *self._waiting):
+            if clip is not None:
+                log.warning("%s was not announced: the sound went away", clip.path)
+        self._waiting.clear()
+        self._clip = None
+        self._ducked = Ramp(0.0)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something is to be said now."""
+        return self._clip is not None and self._clip.ready
+
+    def render(self, frames: int, *, ducking: bool) -> Samples | None:
+        """The next samples, None when nothing is said. `ducking`: there is music, which steps
+        back before the first word."""
+        while self._clip is not None and self._clip.ready and not len(self._clip.sound):
+            self._take_next()  # it could not be loaded
+        if not self.has_work:
+            return None
+        if ducking and self._ducked.target == 0.0:
+            self._silence = max(self._silence, round(DUCK_SECONDS * RATE))
+        out: Samples = np.zeros((frames, 2), np.float32)
+        offset = 0
+        while self._clip is not None and self._clip.ready and offset < frames:
+            waiting = min(self._silence, frames - offset)
+            self._silence -= waiting
+            offset += waiting
+            part = self._clip.sound[self._place : self._place + frames - offset]
+            out[offset : offset + len(part)] = part
+            self._place += len(part)
+            offset += len(part)
+            if self._place == len(self._clip.sound):
+                self._take_next()
+        return out
+
+    def duck_gains(self, frames: int, *, ducking: bool) -> float | Gains:
+        """Gain of the music for the next frames; 1.0 where nothing is said."""
+        wanted = 1.0 if self._clip is not None and (self._clip.ready or self._ducked.value) else 0.0
+        if self._ducked.target != wanted:
+            self._ducked.pace(wanted, DUCK_SECONDS if wanted else RETURN_SECONDS)
+        if not ducking:
+            self._ducked = Ramp(wanted)
+        way = self._ducked.next(frames)
+        if isinstance(way, float):
+            return amplitude(-DUCK_DB * way)
+        return np.asarray(10.0 ** (way * (-DUCK_DB / 20)))
+
+    def _take_next(self) -> None:
+        self._silence = round(BREATH_SECONDS * RATE) if self._clip is not None else 0
+        self._clip = self._waiting.popleft() if self._waiting else None
+        self._place = 0
+        if self._clip is not None:
+            self._clip.load()

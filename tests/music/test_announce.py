@@ -1,0 +1,196 @@
+"""Announcements: over the music, which is given back to the sample; and files that are refused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from device.music import announce
+from device.music.announce import DUCK_DB, TARGET_LUFS, Clip, admit, levelled
+from device.music.decode import RATE, CannotDecode
+from device.music.loudness import loudness_lufs
+from device.music.mixer import Mixer
+from device.ports import CannotDo
+from device.types import PlayerState
+from tests.music.audio import tone
+from tests.music.capture import amplitude_at, decibels, sharpest_bend
+from tests.music.meter import measured
+from tests.music.sources import CHUNK, ArraySource, level, noise, render, sine, track
+
+
+class LoadedClip(Clip):
+    """A clip that lies in memory."""
+
+    def __init__(self, seconds: float, *, broken: bool = False) -> None:
+        super().__init__("/clip", lambda: None)
+        self._seconds, self._broken = seconds, broken
+
+    def load(self) -> None:
+        if not self._broken:
+            self.sound = sine(1000.0, self._seconds)
+        self.ready = True
+
+
+def playing() -> Mixer:
+    mixer = Mixer(0.3, 100, normalising="off")
+    mixer.play(track("a"), ArraySource(sine(440, 30)), 0.0)
+    render(mixer, 1.0)
+    return mixer
+
+
+def test_the_music_steps_back_and_is_given_back_to_the_sample() -> None:
+    mixer, plain = playing(), playing()
+    mixer.announce(LoadedClip(2.0))
+    sound, without = render(mixer, 6.0), render(plain, 6.0)
+    beneath = sound[round(1.0 * RATE) : round(2.0 * RATE)]
+    assert decibels(amplitude_at(beneath, 440) / 0.3) == pytest.approx(-DUCK_DB, abs=0.1)
+    assert amplitude_at(beneath, 1000) == pytest.approx(0.3, rel=0.01)
+    back = round(4.2 * RATE)
+    assert np.array_equal(sound[back:], without[back:])
+    assert mixer.current is not None
+    assert plain.current is not None
+    assert mixer.current.frames == plain.current.frames
+    for ramp in (sound[: round(0.39 * RATE)], sound[round(2.41 * RATE) :]):
+        assert sharpest_bend(ramp) < 0.3 * (2 * np.pi * 440 / RATE) ** 2 * 1.05
+
+
+def test_several_are_said_one_after_the_other_and_the_music_waits_below() -> None:
+    mixer = playing()
+    for _ in range(2):
+        mixer.announce(LoadedClip(1.0))
+    sound = render(mixer, 6.0)
+    spoken = [
+        amplitude_at(sound[start : start + RATE // 10], 1000) > 0.2
+        for start in range(0, len(sound) - RATE // 10, RATE // 10)
+    ]
+    changes = np.flatnonzero(np.diff(np.array(spoken, int)))
+    assert len(changes) == 4
+    between = sound[round((0.4 + 1.1) * RATE) : round((0.4 + 1.4) * RATE)]
+    assert decibels(amplitude_at(between, 440) / 0.3) == pytest.approx(-DUCK_DB, abs=0.5)
+
+
+def test_over_silence_it_begins_at_once_and_leaves_silence() -> None:
+    mixer = Mixer(0.3, 100)
+    mixer.announce(LoadedClip(0.5))
+    assert mixer.has_work
+    sound = render(mixer, 2.0)
+    assert amplitude_at(sound[: RATE // 2], 1000) > 0.25
+    assert not mixer.has_work
+    assert mixer.state is PlayerState.STOPPED
+    mixer.play(track("a", -18.0), ArraySource(level(9)), 0.0)
+    assert render(mixer, 0.5)[-1, 0] == pytest.approx(0.3)  # and ducks nothing later
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_whatever_the_music_does_meanwhile(broken: bool) -> None:
+    for act in (
+        lambda m: m.pause(),
+        lambda m: m.stop(),
+        lambda m: m.play(track("b"), ArraySource(sine(660, 30)), 0.0),
+        lambda m: m.queue(track("b"), ArraySource(sine(660, 30))),
+        lambda m: m.cut(),
+    ):
+        mixer = playing()
+        mixer.announce(LoadedClip(2.0, broken=broken))
+        render(mixer, 1.0)
+        act(mixer)
+        after = mixer.state
+        render(mixer, 5.0)
+        assert mixer.state is after
+        if after is PlayerState.PAUSED:
+            mixer.resume()
+        if after is not PlayerState.STOPPED:
+            sound = render(mixer, 1.0)[-RATE // 2 :]
+            assert max(amplitude_at(sound, 440), amplitude_at(sound, 660)) > 0.29
+        else:
+            assert not mixer.has_work
+
+
+def test_a_track_that_ends_beneath_is_followed_as_ever() -> None:
+    mixer = Mixer(0.3, 100, normalising="off")
+    whole = noise(6, 1)
+    mixer.play(track("a"), ArraySource(whole[: 2 * RATE]), 0.0)
+    mixer.queue(track("b"), ArraySource(whole[2 * RATE :]))
+    mixer.render(CHUNK)
+    mixer.announce(LoadedClip(2.0))
+    sound = render(mixer, 5.5)
+    start = len(sound) - RATE // 2
+    assert np.array_equal(sound[start:], whole[CHUNK:][start : len(sound)])
+
+
+def test_announcements_have_a_volume_of_their_own() -> None:
+    mixer = playing()
+    mixer.set_volume(0, 50)
+    mixer.announce(LoadedClip(2.0))
+    sound = render(mixer, 2.0)[RATE:]
+    assert amplitude_at(sound, 440) < 1e-3
+    assert amplitude_at(sound, 1000) == pytest.approx(0.3 / 8, rel=0.01)
+
+
+def test_no_more_wait_than_can_be_said(caplog: pytest.LogCaptureFixture) -> None:
+    mixer = Mixer(0.3, 100)
+    for _ in range(announce.MOST_WAITING + 3):
+        mixer.announce(LoadedClip(0.1))
+    assert caplog.text.count("others wait") == 2
+
+
+@pytest.mark.parametrize("amplitude", [0.05, 0.9])
+def test_a_file_is_levelled(tmp_path: Path, amplitude: float) -> None:
+    path = tone(tmp_path / "a.ogg", 3.0, 800.0, amplitude=amplitude)
+    assert measured(levelled(str(path))).lufs == pytest.approx(TARGET_LUFS, abs=0.3)
+
+
+def test_our_meter_agrees_with_ffmpegs() -> None:
+    for sound in (noise(12, 3), sine(1000, 5), np.concatenate([noise(5, 4), level(5, 0.0)])):
+        assert loudness_lufs(sound) == pytest.approx(measured(sound).lufs, abs=0.1)
+    assert loudness_lufs(level(0.1, 0.0)) == float("-inf")
+
+
+def test_a_long_file_is_cut_and_a_silent_one_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announce, "LONGEST_SECONDS", 1.0)
+    assert len(levelled(str(tone(tmp_path / "a.wav", 3.0)))) == RATE
+    with pytest.raises(CannotDecode, match="silent"):
+        levelled(str(tone(tmp_path / "b.wav", 0.5, amplitude=0.0)))
+
+
+def test_files_that_may_be_announced(tmp_path: Path) -> None:
+    bell = tone(tmp_path / "the bell.ogg", 0.5)
+    assert admit(str(bell), None) == bell
+    assert admit("the bell.ogg", tmp_path) == bell
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("none.ogg", "No such file.*copy it to"),
+        ("../bell.ogg", "no file's name"),
+        ("a/bell.ogg", "no file's name"),
+        (".hidden.ogg", "no file's name"),
+        ("", "no file's name"),
+        ("text.ogg", "no sound file"),
+        ("folder", "is no file"),
+        ("pipe", "is no file"),
+        ("long.wav", "lasts 61 s; 60 s"),
+        ("large.wav", "larger than 20 MB"),
+        ("x" * 300, "no file's name"),
+    ],
+)
+def test_files_that_may_not_say_why(tmp_path: Path, file: str, words: str) -> None:
+    (tmp_path / "text.ogg").write_text("not music")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    tone(tmp_path / "long.wav", 61.0, rate=8000)
+    with (tmp_path / "large.wav").open("wb") as large:
+        large.truncate(announce.LARGEST_BYTES + 1)
+    with pytest.raises(CannotDo, match=words):
+        admit(file, tmp_path)
+
+
+def test_without_a_folder_no_name_is_known() -> None:
+    with pytest.raises(CannotDo, match=r"set \[sound\] announcements"):
+        admit("bell.ogg", None)
