@@ -127,7 +127,7 @@ class Daemon:
         store = stack.enter_context(SqliteStore(config.state_folder(settings), clock))
         self._supervisor = Supervisor(self._inbox.post, clock, random.Random())  # noqa: S311
         self._watcher = Watcher(settings, self._inbox.post, clock)
-        self._librarian = Librarian(settings.music_folders, self._inbox.post)
+        self._librarian = Librarian(settings.music_folders, self._inbox.post, store.library())
         bus = self._bus()
         player = stack.enter_context(PygamePlayer(settings.sound, settings.music, clock))
         self._speaker = Speaker(

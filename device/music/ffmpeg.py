@@ -9,7 +9,7 @@ import av
 
 # From version 19 on, text that is not UTF-8 is kept as it is; before, it had to be asked for.
 _LENIENT: dict[str, Any] = (
-    {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
+    {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "surrogateescape"}
 )
 
 DAMAGED = (av.error.FFmpegError, OSError, ValueError, LookupError, ArithmeticError, MemoryError)
