@@ -157,7 +157,9 @@ class Daemon:
 
     def _api(self) -> ApiServer:
         app = create_app(
-            self._read_status, lambda command: ask(self._inbox.post, command, ANSWER_SECONDS)
+            self._read_status,
+            lambda command: ask(self._inbox.post, command, ANSWER_SECONDS),
+            lambda: self._speaker.library,
         )
         return ApiServer(app, config.socket_path(self._settings))
 

@@ -1,9 +1,9 @@
 """Where a track lies in valence and arousal, how sure that is, and who says so.
 
 Six sources, best first: the user's own word in `.attune.toml` or `mood.txt`, tags in the file, a
-playlist or a folder named for a mood, the genre, and nothing. Neither year nor tempo is used: over the songs of
-Spotify's "Top 2000" tempo explains 2 % of the variance of energy and the year 3 % of that of
-valence, which is not worth a rule, and tempo tags are often wrong by an octave.
+playlist or a folder named for a mood, the genre, and nothing. Neither year nor tempo is used:
+over the songs of Spotify's "Top 2000" tempo explains 2 % of the variance of energy and the year
+3 % of that of valence, which is not worth a rule, and tempo tags are often wrong by an octave.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scans the music folders in a thread of its own: at the start, when asked, when one comes or goes."""
+"""Scans the music folders in a thread of its own: at the start, when asked, when one changes."""
 
 from __future__ import annotations
 

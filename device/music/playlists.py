@@ -7,6 +7,7 @@ were found otherwise that they belong together. So it cannot lead out of the mus
 from __future__ import annotations
 
 import os
+import re
 import stat
 import xml.parsers.expat
 from collections.abc import Iterator, Sequence
@@ -84,7 +85,7 @@ def _m3u(data: bytes) -> Iterator[str]:
             text = data.decode("cp1252", "replace")
     if "\0" in text:
         raise BadPlaylist("it is not text")
-    for line in text.splitlines():
+    for line in re.split(r"[\r\n]+", text):
         entry = line.strip()
         if entry and not entry.startswith("#"):
             yield entry
@@ -153,6 +154,8 @@ def _place(folder: Path, entry: str) -> str | None:
 def _m3u_lines(path: Path, tracks: Sequence[Track]) -> Iterator[str]:
     yield "#EXTM3U"
     for track in tracks:
+        if "\n" in track.path or "\r" in track.path:
+            continue  # no line can hold it
         yield f"#EXTINF:{round(track.duration_seconds)},{_name(track)}"
         place = _relative(path, track)
         yield f"./{place}" if place.startswith("#") else place

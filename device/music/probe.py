@@ -34,6 +34,8 @@ LONGEST_SECONDS = 86_400.0
 
 HASHED_BYTES = 65_536
 """So much coded sound names a track: 4 s of a 128 kbit/s MP3, 0.5 s of a FLAC."""
+HASHED_PACKETS = 200
+"""Or so many packets: 4 s of Opus, 5 s of MP3, whose packets may be small."""
 EXACT_LENGTH = ("flac", "wav", "aiff", "ogg", "mov,mp4,m4a,3gp,3g2,mj2")
 """FFmpeg's containers that tell the length to the sample, whatever tags the file has."""
 
@@ -101,7 +103,7 @@ class _Heard(NamedTuple):
 class _Fingerprint:
     """SHA-256 (hex, first 32 digits) of the first `HASHED_BYTES` of coded sound, and its length.
 
-    Only packets' payloads count, for tags lie outside of them. Packets that came before count
+    Or of `HASHED_PACKETS`. Only packets' payloads count, for tags lie outside of them. Packets that came before count
     once: two seconds of digital silence, with which many tracks begin, do not make them one.
     The length, where the container tells it exactly, parts a short cut from the whole piece.
     """
@@ -117,7 +119,7 @@ class _Fingerprint:
             self._seen.add(payload)
             self._sha.update(payload[: self._left])
             self._left -= len(payload)
-        return self._left > 0
+        return self._left > 0 and len(self._seen) < HASHED_PACKETS
 
     def name(self, length: int | None) -> str:
         """The hash; `length` in the stream's own units."""
