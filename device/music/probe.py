@@ -31,11 +31,14 @@ MISSING_SECONDS = 2.0
 LONGEST_SECONDS = 86_400.0
 """A longer file is no music, or its header is damaged."""
 
-
+WAVE_PROBE_BYTES = 200_000
+"""Enough to tell what a WAV is."""
 HASHED_BYTES = 65_536
 """So much coded sound names a track: 4 s of a 128 kbit/s MP3, 0.5 s of a FLAC."""
 HASHED_PACKETS = 200
 """Or so many packets: 4 s of Opus, 5 s of MP3, whose packets may be small."""
+LOOKED_AT_PACKETS = 1500
+"""More are not looked at, even if they are all alike: half a minute of silence, or more."""
 EXACT_LENGTH = ("flac", "wav", "aiff", "ogg", "mov,mp4,m4a,3gp,3g2,mj2")
 """FFmpeg's containers that tell the length to the sample, whatever tags the file has."""
 
@@ -65,7 +68,9 @@ def probe(path: Path) -> Probe:
         file = None
     seconds = float(getattr(getattr(file, "info", None), "length", 0.0) or 0.0)
     try:
-        with open_sound(path) as container:
+        # In a WAV, FFmpeg searches megabytes for surround sound in disguise.
+        enough = WAVE_PROBE_BYTES if isinstance(file, WAVE) else None
+        with open_sound(path, probe_bytes=enough) as container:
             heard = _listen(container, seconds if isinstance(file, PROMISES_LENGTH) else 0)
     except Unplayable:
         raise
@@ -103,23 +108,25 @@ class _Heard(NamedTuple):
 class _Fingerprint:
     """SHA-256 (hex, first 32 digits) of the first `HASHED_BYTES` of coded sound, and its length.
 
-    Or of `HASHED_PACKETS`. Only packets' payloads count, for tags lie outside of them. Packets that came before count
-    once: two seconds of digital silence, with which many tracks begin, do not make them one.
-    The length, where the container tells it exactly, parts a short cut from the whole piece.
+    Or of `HASHED_PACKETS`. Only packets' payloads count, for tags lie outside of them. Packets
+    that came before count once: seconds of digital silence, with which many tracks begin, do not
+    make them one. The length, where the container tells it exactly, parts a short cut from the
+    whole piece.
     """
 
     def __init__(self) -> None:
         self._sha = hashlib.sha256()
-        self._left = HASHED_BYTES
+        self._left, self._looks = HASHED_BYTES, LOOKED_AT_PACKETS
         self._seen: set[bytes] = set()
 
     def take(self, payload: bytes) -> bool:
         """Add a packet; False when it is enough."""
+        self._looks -= 1
         if payload not in self._seen:
             self._seen.add(payload)
             self._sha.update(payload[: self._left])
             self._left -= len(payload)
-        return self._left > 0 and len(self._seen) < HASHED_PACKETS
+        return self._left > 0 and self._looks > 0 and len(self._seen) < HASHED_PACKETS
 
     def name(self, length: int | None) -> str:
         """The hash; `length` in the stream's own units."""

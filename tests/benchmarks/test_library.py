@@ -23,11 +23,11 @@ TAGS = {"title": "A title", "artist": "Somebody", "album": "x", "genre": "Rock",
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """400 files of half a minute, of every format."""
+    """160 files of half a minute, of every format."""
     folder = tmp_path_factory.mktemp("music")
     for kind in KINDS:
         first = tone(folder / f"0.{kind}", 30.0, tags=TAGS)
-        for number in range(1, 50):
+        for number in range(1, 20):
             shutil.copy(first, folder / f"{number}.{kind}")
     return folder
 
@@ -37,10 +37,10 @@ def test_a_first_scan_reads_200_tracks_a_second(music: Path) -> None:
     for _ in range(5):
         wall, processor = time.perf_counter(), time.process_time()
         result = scan([music])
-        walls.append(400 / (time.perf_counter() - wall))
-        processors.append(400 / (time.process_time() - processor))
+        walls.append(160 / (time.perf_counter() - wall))
+        processors.append(160 / (time.process_time() - processor))
         assert result is not None
-        assert len(result.tracks) == 400
+        assert len(result.tracks) == 160
     rate = statistics.median(processors)
     print(
         f"\nfirst scan: {statistics.median(walls):.0f} tracks/s, {rate:.0f} a second of processor "
@@ -49,13 +49,14 @@ def test_a_first_scan_reads_200_tracks_a_second(music: Path) -> None:
     assert rate >= 200  # of processor time: others may be busy on this machine, too
 
 
+@pytest.mark.timeout(600)
 def test_10000_unchanged_tracks_take_2_s_after_a_restart(music: Path, tmp_path: Path) -> None:
-    source = music / "0.opus"
+    source = music / "0.flac"
     for album in range(1000):
         folder = tmp_path / "m" / f"Artist {album // 10}" / f"Album {album % 10}"
         folder.mkdir(parents=True)
         for number in range(10):
-            shutil.copy(source, folder / f"{number}.opus")
+            shutil.copy(source, folder / f"{number}.flac")
     first = scan([tmp_path / "m"])
     assert first is not None
     with SqliteStore(tmp_path / "state", FakeClock()) as store:

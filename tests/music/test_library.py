@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import struct
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -283,6 +285,22 @@ def test_a_scan_can_be_stopped_and_says_that_it_lives(tmp_path: Path) -> None:
 
     assert scan([tmp_path], keep_going=until_three) is None
     assert told == [Progress(0), *(Progress(5, opened, 5) for opened in range(4))]
+
+
+def test_four_gigabytes_are_no_problem(tmp_path: Path) -> None:
+    size = 4_200_000_000
+    rate, header = 96_000, 44
+    sizes = struct.pack("<4sI4s", b"RIFF", size - 8, b"WAVE")
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 2, rate, rate * 4, 4, 16)
+    with (tmp_path / "huge.wav").open("wb") as file:
+        file.write(sizes + form + struct.pack("<4sI", b"data", size - header))
+        file.truncate(size)
+    tone(tmp_path / "tail.mp3", 1.0)
+    os.truncate(tmp_path / "tail.mp3", size)
+    began = time.monotonic()
+    found = by_name(look(tmp_path))
+    assert time.monotonic() - began < 20.0
+    assert found["huge.wav"].duration_seconds == pytest.approx((size - header) / rate / 4, rel=0.01)
 
 
 def test_a_damaged_header_may_not_claim_days(tmp_path: Path) -> None:
