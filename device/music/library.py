@@ -14,7 +14,7 @@ from device.music.affect import affect_of, is_genre
 from device.music.identity import Present, settle, track_id
 from device.music.labels import Label
 from device.music.playlists import BadPlaylist, read_playlist
-from device.music.probe import Unplayable, probe
+from device.music.probe import TooSlow, Unplayable, probe
 from device.music.walk import Root, SoundFile, roots, walk
 from device.music.words import place_of_folder
 from device.types import LibraryScanned, SkippedFile, Track
@@ -137,7 +137,7 @@ class _Scan:
         try:
             track = _track(file, playlists)
         except Unplayable as error:
-            self._skip(file.path, str(error), stamp)
+            self._skip(file.path, str(error), "" if isinstance(error, TooSlow) else stamp)
             return
         try:
             status = file.path.stat()

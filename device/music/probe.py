@@ -31,6 +31,8 @@ MISSING_SECONDS = 2.0
 LONGEST_SECONDS = 86_400.0
 """A longer file is no music, or its header is damaged."""
 
+TIMEOUT_SECONDS = 10.0
+"""A drive that slept wakes up in this time, and the watchdog is fed at least so often."""
 WAVE_PROBE_BYTES = 200_000
 """Enough to tell what a WAV is."""
 HASHED_BYTES = 65_536
@@ -45,6 +47,10 @@ EXACT_LENGTH = ("flac", "wav", "aiff", "ogg", "mov,mp4,m4a,3gp,3g2,mj2")
 
 class Unplayable(Exception):  # noqa: N818 - a state of the file, not a programming error
     """The file cannot be played; the message says why."""
+
+
+class TooSlow(Unplayable):
+    """Reading it took too long; that may be the drive's fault, so it is worth another try."""
 
 
 class Probe(NamedTuple):
@@ -70,10 +76,14 @@ def probe(path: Path) -> Probe:
     try:
         # In a WAV, FFmpeg searches megabytes for surround sound in disguise.
         enough = WAVE_PROBE_BYTES if isinstance(file, WAVE) else None
-        with open_sound(path, probe_bytes=enough) as container:
+        with open_sound(path, probe_bytes=enough, timeout_seconds=TIMEOUT_SECONDS) as container:
             heard = _listen(container, seconds if isinstance(file, PROMISES_LENGTH) else 0)
     except Unplayable:
         raise
+    except av.error.ExitError as error:
+        raise TooSlow(
+            f"not read within {TIMEOUT_SECONDS:.0f} s: it is damaged, or its drive is very slow"
+        ) from error
     except DAMAGED as error:
         raise Unplayable(f"not sound, or damaged ({_words(error)})") from error
     if seconds <= 0.0:

@@ -298,9 +298,11 @@ def test_four_gigabytes_are_no_problem(tmp_path: Path) -> None:
     tone(tmp_path / "tail.mp3", 1.0)
     os.truncate(tmp_path / "tail.mp3", size)
     began = time.monotonic()
-    found = by_name(look(tmp_path))
-    assert time.monotonic() - began < 20.0
+    result = look(tmp_path)
+    found = by_name(result)
+    assert time.monotonic() - began < 15.0
     assert found["huge.wav"].duration_seconds == pytest.approx((size - header) / rate / 4, rel=0.01)
+    assert "tail.mp3" in found or "not read within 10 s" in reasons(result)["tail.mp3"]
 
 
 def test_a_damaged_header_may_not_claim_days(tmp_path: Path) -> None:
