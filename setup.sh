@@ -10,6 +10,7 @@ usage: ./setup.sh COMMAND [--dry-run]
 To try it
   demo [--seconds N] [--summary FILE] [--camera SRC]
                         everything it needs, then see it work, here and now
+  music                 offer 28 pieces from Debian's packages to play (CC BY-SA 3.0)
 To work on it
   test [PYTEST OPTIONS] everything the tests need, then linters, types and tests
   test-all              the tests on each Python from 3.10 to 3.13 found here
@@ -281,6 +282,43 @@ test_service() {
     run exec .venv/bin/python -m pytest -m slow tests/service "$@"
 }
 
+# --- music to try it with --------------------------------------------------------------------
+
+readonly ALBUMS=/usr/local/share/attune/music # links, for zaz has its noises beside its music
+readonly ALBUM_PACKAGES=(hyperrogue-music:/usr/share/hyperrogue/music
+    singularity-music:/usr/share/games/singularity/music zaz-data:/usr/share/games/zaz)
+
+agreed() { # QUESTION; where nobody can be asked, who called has answered
+    local answer
+    if $DRY_RUN || [[ ! -t 0 ]]; then return; fi
+    read -r -p "    $1 [Y/n] " answer
+    [[ ${answer,,} != n* ]]
+}
+
+music() {
+    local album missing=()
+    debian_like || die "these albums are packages of Debian and Ubuntu; this is $(os PRETTY_NAME)"
+    say "Music under CC BY-SA 3.0, from games' packages"
+    note "hyperrogue-music   17 pieces, 64 MB: dark and dreamy, for a world without end"
+    note "singularity-music   7 pieces, 51 MB: calm electronic music"
+    note "zaz-data            4 pieces, 21 MB: a light arcade game"
+    for album in "${ALBUM_PACKAGES[@]}"; do
+        [[ -d ${album#*:} ]] || missing+=("${album%%:*}")
+    done
+    if [[ ${#missing[@]} -gt 0 ]]; then
+        agreed "Install ${missing[*]}?" || exit 0
+        apt_install "${missing[@]}"
+    fi
+    as_root mkdir -p "$ALBUMS/zaz"
+    as_root ln -sfn /usr/share/hyperrogue/music "$ALBUMS/hyperrogue"
+    as_root ln -sfn /usr/share/games/singularity/music "$ALBUMS/singularity"
+    as_root ln -sf /usr/share/games/zaz/mus{1,2,3,4}.ogg "$ALBUMS/zaz/"
+    say "Ready, in $ALBUMS. To play it, add that folder to your own in /etc/attune/attune.toml:"
+    note "[music]"
+    note "folders = [\"/opt/attune/music\", \"$ALBUMS\"]"
+    note "and then: sudo systemctl restart attune"
+}
+
 train_venv() {
     need python
     make_venv .venv-train train,dev
@@ -316,7 +354,7 @@ test) tests "$@" ;;
 test-all) test_all "$@" ;;
 test-service) test_service "$@" ;;
 test-training) test_training "$@" ;;
-train | install | upgrade)
+train | music | install | upgrade)
     [[ $# -eq 0 ]] || wrong_use "$SUBCOMMAND takes no arguments"
     case $SUBCOMMAND in
     install) install_service ;;

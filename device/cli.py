@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from device import __version__, config, watch
+from device import __version__, config, library, watch
 from device.client import Client, NotRunning, Refused, socket_paths
 from device.config import ConfigError
 from device.config_text import default_toml, schema, shown_toml
@@ -30,6 +30,7 @@ from device.types import (
     Dislike,
     Emotion,
     Goal,
+    Health,
     Like,
     Next,
     OverrideMood,
@@ -37,7 +38,6 @@ from device.types import (
     Play,
     Previous,
     Say,
-    Scan,
     SetGoal,
     SetPrivacy,
     SetSleep,
@@ -62,6 +62,7 @@ examples:
   attune mood happiness            pretend a mood; `attune mood auto` believes the camera again
   attune doctor                    what is wrong, and how to mend it
   attune look --json portrait.jpg  faces, emotions and ages in a picture or clip
+  attune library export a.m3u8 --mood calm   a playlist of what is calm
   attune config check              every mistake in the configuration, with its line
 
 exit codes: 0 done, 1 failed, 2 wrong use, 69 not running, 78 configuration
@@ -74,7 +75,6 @@ SIMPLE: dict[str, tuple[Command, str]] = {
     "previous": (Previous(), "start the track again, or the one before"),
     "like": (Like(), "the current track fits"),
     "dislike": (Dislike(), "the current track does not fit; skip it"),
-    "scan": (Scan(), "look through the music folders again"),
 }
 
 
@@ -190,6 +190,8 @@ def _parser() -> argparse.ArgumentParser:
         add(name, help_, _command).set_defaults(command=command)
     for name, (read, metavar, help_) in VALUED.items():
         add(name, help_, _command).add_argument("command", type=read, metavar=metavar)
+    add("scan", "look through the music folders again, and show how far it is", _scan)
+    library.add_commands(add("library", "what Attune knows of your music", _library), shared)
     doctor = add("doctor", "check camera, sound, broker, models and more; name the mend", _doctor)
     doctor.add_argument("--json", action="store_true", help="one JSON line a check")
     look = add("look", "faces, emotions and ages in pictures and clips", _look)
@@ -266,6 +268,20 @@ def _status(parsed: argparse.Namespace) -> int:
 def _watch(parsed: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave the screen as it was
     watch.watch(_client(parsed), sys.stdout)
+    return 0
+
+
+def _scan(parsed: argparse.Namespace) -> int:
+    part = library.follow_scan(_client(parsed), sys.stdout)
+    return FAILED if part.health is Health.DOWN else 0
+
+
+def _library(parsed: argparse.Namespace) -> int:
+    try:
+        told = list(parsed.tell(_client(parsed).library(), parsed))
+    except library.Unknown as error:
+        return _fail(str(error), FAILED)
+    print("\n".join(told))
     return 0
 
 

@@ -7,14 +7,16 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from device import config
 from device.config import ConfigError
-from device.types import Command, Status
+from device.types import Command, LibraryScanned, Status, Value
 
 TIMEOUT_SECONDS = 5.0
+Answer = TypeVar("Answer", bound=Value)
 
 
 class NotRunning(Exception):  # noqa: N818 - a state of the world, not a programming error
@@ -57,11 +59,17 @@ class Client:
 
     def status(self) -> Status:
         """Everything there is to show."""
-        return _decode(self.status_json())
+        return _decode(self.status_json(), Status)
 
     def command(self, command: Command) -> Status:
         """Ask for something; the status after it."""
-        return _decode(self._request("POST", "/api/v1/command", msgspec.json.encode(command)))
+        return _decode(
+            self._request("POST", "/api/v1/command", msgspec.json.encode(command)), Status
+        )
+
+    def library(self) -> LibraryScanned:
+        """The library as it was scanned last."""
+        return _decode(self._request("GET", "/api/v1/library"), LibraryScanned)
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         headers = {"Content-Type": "application/json", "Connection": "close"}
@@ -118,9 +126,9 @@ def socket_paths(
     return (own,) if settings.api.socket else (own, config.SERVICE_SOCKET)
 
 
-def _decode(content: bytes) -> Status:
+def _decode(content: bytes, kind: type[Answer]) -> Answer:
     try:
-        return msgspec.json.decode(content, type=Status)
+        return msgspec.json.decode(content, type=kind)
     except msgspec.DecodeError as error:
         raise Refused(
             f"the running Attune is of another version ({error}); "

@@ -129,7 +129,7 @@ class Daemon:
         store = stack.enter_context(SqliteStore(config.state_folder(settings), clock))
         self._supervisor = Supervisor(self._inbox.post, clock, random.Random())  # noqa: S311
         self._watcher = Watcher(settings, self._inbox.post, clock)
-        self._librarian = Librarian(settings.music_folders, self._inbox.post)
+        self._librarian = Librarian(settings.music_folders, self._inbox.post, store.library())
         bus = self._bus()
         player = stack.enter_context(PygamePlayer(settings.sound, settings.music, clock))
         self._speaker = Speaker(
@@ -165,6 +165,7 @@ class Daemon:
         app = create_app(
             self._read_status,
             lambda command: ask(self._inbox.post, self._admitted(command), ANSWER_SECONDS),
+            lambda: self._speaker.library,
         )
         return ApiServer(app, config.socket_path(self._settings))
 

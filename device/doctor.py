@@ -22,8 +22,8 @@ from device import config
 from device.client import Client, NotRunning, Refused
 from device.config import ConfigError
 from device.home.link import BrokerLink, OldBroker
-from device.music.library import ENDINGS
 from device.music.output import list_outputs
+from device.music.walk import ENDINGS
 from device.ports import PartUnavailable
 from device.settings import Settings
 from device.system.board import read_board

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Detection,
         FaceReading,
         Goal,
+        LibraryScanned,
         Mood,
         News,
         PlayerEvent,
@@ -248,7 +249,11 @@ class Store(Resource, Protocol):
         """The library as last scanned."""
         ...
 
-    def replace_tracks(self, tracks: Sequence[Track]) -> None:
+    def library(self) -> LibraryScanned:
+        """All of the last scan, missing tracks and skipped files too."""
+        ...
+
+    def replace_library(self, library: LibraryScanned) -> None:
         """The library as scanned just now."""
         ...
 

@@ -142,6 +142,8 @@ class Speaker:
         elif isinstance(command, SetPrivacy):
             self._set_privacy(command.on)
         elif isinstance(command, Scan):
+            library = self._parts["library"]
+            self._parts["library"] = Part(library.health, "a scan was asked for", progress=0.0)
             self._actions.scan()
         log.info("done: %s", type(command).__name__)
         self.tick()
@@ -242,7 +244,8 @@ class Speaker:
 
     def _wake(self) -> None:
         """Come back where an earlier run stopped."""
-        self._stock_catalogue(tuple(self._store.tracks()))
+        self.library = self._store.library()
+        self._stock_catalogue(self.library.tracks)
         resume = self._store.load_resume()
         if resume is not None:
             self._session.resume(resume)
@@ -255,7 +258,8 @@ class Speaker:
         self._actions.set_privacy(self._privacy)
 
     def _stock(self, library: LibraryScanned) -> None:
-        self._store.replace_tracks(library.tracks)
+        self._store.replace_library(library)
+        self.library = library
         self._stock_catalogue(library.tracks)
 
     def _stock_catalogue(self, tracks: tuple[Track, ...]) -> None:

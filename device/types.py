@@ -14,7 +14,8 @@ from typing import NewType
 import msgspec
 
 TrackId = NewType("TrackId", str)
-"""Stable name of a track: the SHA-256 (hex, first 16 digits) of its library-relative path."""
+"""Stable name of a track: the SHA-256 (hex, first 16 digits) of the library-relative path that it
+was first found at. It stays when the file is moved, renamed or tagged anew."""
 
 
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -167,12 +168,14 @@ class Affect(Value, frozen=True):
     valence: float
     arousal: float
     deviation: float
-    source: str  # "user tag", "file tag", "folder", "genre" or "unknown"
+    source: str  # "user tag", "file tag", "playlist", "folder", "genre" or "unknown"
 
 
 class Track(Value, frozen=True):
     """One piece of the library. `path` is absolute; None means that nothing says so.
 
+    Loudness (integrated) and peaks (of samples, or true ones) are what ReplayGain or R128 tags
+    say, of the track and of its album. `audio_hash` names the coded audio, whatever its tags.
     `lead_in_seconds` and `lead_out_seconds` are the silence before and after the music.
     """
 
@@ -188,12 +191,13 @@ class Track(Value, frozen=True):
     tempo_bpm: float | None = None
     loudness_lufs: float | None = None
     explicit: bool = False
-    peak_dbfs: float | None = None
-    album_loudness_lufs: float | None = None
-    album_peak_dbfs: float | None = None
     album_artist: str | None = None
     track_number: int | None = None
     disc_number: int | None = None
+    peak_dbfs: float | None = None
+    album_loudness_lufs: float | None = None
+    album_peak_dbfs: float | None = None
+    audio_hash: str | None = None
     lead_in_seconds: float = 0.0
     lead_out_seconds: float = 0.0
 
@@ -346,10 +350,12 @@ class Health(str, enum.Enum):
 
 
 class Part(Value, frozen=True):
-    """One worker's health, and what is wrong with it in words."""
+    """One worker's health, and what is wrong with it in words; `progress` 0..1 while it does
+    something long."""
 
     health: Health = Health.STARTING
     detail: str = ""
+    progress: float | None = None
 
 
 class PartChanged(Value, frozen=True):
@@ -359,11 +365,39 @@ class PartChanged(Value, frozen=True):
     part: Part
 
 
-class LibraryScanned(Value, frozen=True):
-    """The library as found in the music folders, and how many files were skipped."""
+class SkippedFile(Value, frozen=True):
+    """A file or folder that was left out, printably named, and why.
 
-    tracks: tuple[Track, ...]
-    skipped: int = 0
+    With a `stamp` it need not be opened again while that stays the same.
+    """
+
+    path: str
+    reason: str
+    stamp: str = ""
+
+
+class KnownFile(Value, frozen=True):
+    """How a track's file looked when it was last opened: need not be again while that is so.
+
+    `missing_since`: wall time from which it was no longer found; None while it is there.
+    """
+
+    track: TrackId
+    stamp: str
+    missing_since: float | None = None
+
+
+class LibraryScanned(Value, frozen=True):
+    """The library as found in the music folders, with what makes the next scan quick.
+
+    `missing` tracks are not there now (a drive that is unplugged, a deleted file), but not
+    forgotten yet. `files` has one entry for each track, missing or not.
+    """
+
+    tracks: tuple[Track, ...] = ()
+    missing: tuple[Track, ...] = ()
+    skipped: tuple[SkippedFile, ...] = ()
+    files: tuple[KnownFile, ...] = ()
 
 
 class Board(Value, frozen=True):

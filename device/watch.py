@@ -242,7 +242,7 @@ def _track(status: Status, paint: Paint) -> list[tuple[str, str]]:
     return [
         ("Track", paint(_title(track), BOLD)),
         ("", f"{bar} {times}, {state}"),
-        ("Because", _clean(track.because)),
+        ("Because", clean(track.because)),
     ]
 
 
@@ -258,7 +258,7 @@ def _settings(status: Status) -> str:
 
 def _part(part: Part, paint: Paint) -> str:
     word = paint(part.health.value, HEALTH_COLOURS[part.health])
-    return f"{word}, {_clean(part.detail)}" if part.detail else word
+    return f"{word}, {clean(part.detail)}" if part.detail else word
 
 
 def _board(status: Status) -> str:
@@ -277,14 +277,14 @@ def _playing(status: Status) -> str:
     if status.track is None:
         return "no track"
     state = "playing" if status.playing else "paused"
-    return f"{state}: {_title(status.track)}: {_clean(status.track.because)}"
+    return f"{state}: {_title(status.track)}: {clean(status.track.because)}"
 
 
 def _title(track: NowPlaying) -> str:
-    return _clean(f"{track.title} by {track.artist}" if track.artist else track.title)
+    return clean(f"{track.title} by {track.artist}" if track.artist else track.title)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Without control characters: a file's tags shall not steer the terminal."""
     return "".join(char if char.isprintable() else " " for char in text)
 

@@ -18,13 +18,17 @@ import pytest
 from device import __version__, cli, watch
 from device.cli import main
 from device.config_text import default_toml
+from device.library import bar
 from device.types import (
+    Command,
     Dislike,
     Emotion,
     Goal,
+    Health,
     Like,
     Next,
     OverrideMood,
+    Part,
     Pause,
     Play,
     Previous,
@@ -120,7 +124,6 @@ def test_status_for_people(speaker: TinySpeaker, environment: dict[str, str]) ->
         (["previous"], Previous()),
         (["like"], Like()),
         (["dislike"], Dislike()),
-        (["scan"], Scan()),
         (["volume", "0"], SetVolume(0)),
         (["sleep", "30"], SetSleep(30)),
         (["sleep", "off"], SetSleep(0)),
@@ -143,6 +146,24 @@ def test_each_command_arrives(
     assert main(["--socket", str(tmp_path / "attune" / "api.sock"), *arguments]) == 0
     assert speaker.asked == [command]
     assert "Morning Light" in capsys.readouterr().out
+
+
+def test_scan_shows_how_far_it_is_until_it_is_done(
+    speaker: TinySpeaker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def scanning(command: Command) -> Status:
+        speaker.asked.append(command)
+        part = Part(Health.UP, "scanning 3 of 4", 0.75)
+        return msgspec.structs.replace(speaker.now, library=part)
+
+    speaker.ask = scanning  # type: ignore[method-assign]
+    speaker.now = msgspec.structs.replace(speaker.now, library=Part(Health.DOWN, "no music"))
+    assert main(["--socket", str(tmp_path / "attune" / "api.sock"), "scan"]) == 1
+    assert speaker.asked == [Scan()]
+    assert capsys.readouterr().out == "no music\n"
+    line = bar(Part(Health.UP, "scanning 3 of 4, 1 s left", 0.75), 60)
+    assert line.startswith("━" * 22 + "─" * 8 + " scanning 3 of 4")
+    assert len(bar(Part(Health.UP, "x" * 200, 7.0), 60)) == 60
 
 
 @pytest.mark.parametrize(

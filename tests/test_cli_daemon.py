@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from device.music.playlists import read_playlist
 from tests.music.audio import tone
 
 ATTUNE = (sys.executable, "-m", "device.cli")
@@ -114,10 +115,52 @@ def test_every_command_has_its_effect(home: Home, daemon: subprocess.Popen[bytes
     home.until(lambda: not home.status()["playing"])
     assert home.attune("mood", "auto").returncode == 0
     assert home.status()["mood"]["overridden"] is False
-    assert home.attune("scan").returncode == 0
     assert stop(daemon) == 0
     assert home.attune("status").returncode == 69
     assert not (home.folder / "state" / "api.sock").exists()
+
+
+def test_the_library_is_scanned_told_and_exported(
+    home: Home, daemon: subprocess.Popen[bytes]
+) -> None:
+    home.until(lambda: home.status()["tracks"] == 3)
+    tone(home.folder / "music" / "calm" / "four.flac", 1.0, tags={"title": "vier", "date": "1984"})
+    (home.folder / "music" / "broken.mp3").write_text("no sound")
+    done = home.attune("scan")
+    assert (done.returncode, done.stdout) == (0, "4 tracks, 1 skipped (see `attune library`)\n")
+    told = home.attune("library").stdout
+    assert "4 tracks, 1 min; 1 artists, 0 albums" in told
+    assert "unknown 3, folder 1" in told
+    assert "broken.mp3: not sound, or damaged" in told
+    assert len(json.loads(home.attune("library", "--json").stdout)["tracks"]) == 4
+    shown = home.attune("library", "show", "VIER").stdout
+    assert "valence +0.45, arousal -0.70 (± 0.25), says: folder" in shown
+    assert "1984" in shown
+    assert (
+        home.attune("library", "show", str(home.folder / "music/one.ogg")).stdout.count("id") == 1
+    )
+    assert "no track is called 'fünf'" in home.attune("library", "show", "fünf").stderr
+    for name, wishes, count in (
+        ("a.m3u8", ("--mood", "calm"), 1),
+        ("b.xspf", ("--artist", "tone"), 3),
+        ("c.m3u", (), 4),
+    ):
+        done = home.attune("library", "export", str(home.folder / name), *wishes)
+        assert done.stdout.endswith(f"{name}: {count} tracks\n"), done.stderr
+        assert len(read_playlist(home.folder / name)) == count
+    assert (home.folder / "a.m3u8").read_text().splitlines()[-1] == "music/calm/four.flac"
+    for wrong in (("x.txt",), ("x.m3u8", "--mood", "xyzzy"), ("x.m3u8", "--genre", "polka")):
+        done = home.attune("library", "export", *wrong)
+        assert (done.returncode, done.stdout, "attune: " in done.stderr) == (1, "", True)
+    (home.folder / "music" / "one.ogg").rename(home.folder / "one.ogg")
+    home.until(lambda: home.status()["tracks"] == 3)  # it is seen by itself
+    assert "1 missing, not forgotten" in home.status()["library"]["detail"]
+    (home.folder / "music").rename(home.folder / "away")
+    home.until(lambda: home.status()["library"]["health"] == "down")
+    assert home.status()["tracks"] == 0
+    (home.folder / "away").rename(home.folder / "music")
+    home.until(lambda: home.status()["tracks"] == 3)
+    assert stop(daemon) == 0
 
 
 def test_what_was_set_by_hand_survives_a_kill(home: Home, daemon: subprocess.Popen[bytes]) -> None:

@@ -313,6 +313,24 @@ def test_install_needs_root(machine: Machine) -> None:
     assert "sudo ./setup.sh install" in told.stderr
 
 
+# --- music --------------------------------------------------------------------------------
+
+
+def test_music_names_packages_and_how_to_play_them(machine: Machine) -> None:
+    told = machine.setup("music", "--dry-run").stdout
+    assert "CC BY-SA" in told
+    assert "recommends hyperrogue-music singularity-music zaz-data\n" in told
+    assert "ln -sf /usr/share/games/zaz/mus1.ogg" in told
+    assert 'folders = ["/opt/attune/music", "/usr/local/share/attune/music"]' in told
+
+
+def test_music_is_of_debian(machine: Machine) -> None:
+    machine.be("fedora")
+    told = machine.setup("music")
+    assert told.returncode == 1
+    assert "this is Fedora" in told.stderr
+
+
 # --- the virtual environment --------------------------------------------------------------
 
 

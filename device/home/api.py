@@ -24,7 +24,7 @@ from waitress import wasyncore
 from werkzeug.exceptions import HTTPException
 
 from device.ports import CannotDo, PartUnavailable
-from device.types import Command, Status
+from device.types import Command, LibraryScanned, Status
 
 if TYPE_CHECKING:
     from device.ports import WorkerContext
@@ -38,9 +38,13 @@ _PERMISSIONS = 0o660
 _KINDS = ", ".join(sorted(kind.__struct_config__.tag for kind in typing.get_args(Command)))
 
 
-def create_app(status: Callable[[], Status], ask: Callable[[Command], Status]) -> flask.Flask:
-    """The app. `status` returns at once; `ask` returns the status after a command, or raises
-    `CannotDo`, and `TimeoutError` when the main thread does not answer."""
+def create_app(  # noqa: C901 - one branch a route
+    status: Callable[[], Status],
+    ask: Callable[[Command], Status],
+    library: Callable[[], LibraryScanned] = LibraryScanned,
+) -> flask.Flask:
+    """The app. `status` and `library` return at once; `ask` returns the status after a command,
+    or raises `CannotDo`, and `TimeoutError` when the main thread does not answer."""
     app = flask.Flask("attune", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAXIMUM_BODY_BYTES
 
@@ -53,6 +57,10 @@ def create_app(status: Callable[[], Status], ask: Callable[[Command], Status]) -
         now = status()
         parts = {name: getattr(now, name) for name in ("camera", "broker", "sound", "library")}
         return _json({"version": now.version, "uptime_seconds": now.uptime_seconds, "parts": parts})
+
+    @app.get("/api/v1/library")
+    def show_library() -> flask.Response:
+        return _json(library())
 
     @app.post("/api/v1/command")
     def obey() -> flask.Response:

@@ -1,9 +1,9 @@
 """Where a track lies in valence and arousal, how sure that is, and who says so.
 
-Five sources, best first: the user's own word in `.attune.toml`, tags in the file, a folder
-named for a mood, the genre, and nothing. Neither year nor tempo is used: over the songs of
-Spotify's "Top 2000" tempo explains 2 % of the variance of energy and the year 3 % of that of
-valence, which is not worth a rule, and tempo tags are often wrong by an octave.
+Six sources, best first: the user's own word in `.attune.toml` or `mood.txt`, tags in the file, a
+playlist or a folder named for a mood, the genre, and nothing. Neither year nor tempo is used:
+over the songs of Spotify's "Top 2000" tempo explains 2 % of the variance of energy and the year
+3 % of that of valence, which is not worth a rule, and tempo tags are often wrong by an octave.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import math
 import re
 from collections.abc import Sequence
 
-import msgspec
-
 from device.music.genres import FITTED, FITTED_DEVIATION, RATED, RATED_DEVIATION
+from device.music.labels import Label
 from device.music.words import fold, place_of, place_of_folder
 from device.types import Affect
 
@@ -23,41 +22,26 @@ SURE = 0.10
 SAID = 0.20
 """Deviation of a mood word: about how far apart listeners place one song."""
 FOLDER = 0.25
-"""Deviation of a folder's name: somebody's sorting, of many songs at once."""
+"""Deviation of the name of a folder or playlist: somebody's sorting, of many songs at once."""
 UNKNOWN = Affect(valence=0.0, arousal=0.0, deviation=0.5, source="unknown")
 """Nothing is known: anywhere in the circle."""
 
 
-class OwnTag(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the user says of one file in `.attune.toml`: numbers -1..1, or a word for its mood."""
-
-    valence: float | None = None
-    arousal: float | None = None
-    mood: str | None = None
-
-    def __post_init__(self) -> None:
-        for name, number in (("valence", self.valence), ("arousal", self.arousal)):
-            if number is not None and not -1.0 <= number <= 1.0:
-                msg = f"{name} must be -1..1, not {number}"
-                raise ValueError(msg)
-        if self.mood is not None and place_of(self.mood) is None:
-            msg = f"mood {self.mood!r} is not a word known here; try happy, sad, calm or angry"
-            raise ValueError(msg)
-
-
 def affect_of(
     *,
-    own: OwnTag | None = None,
+    own: Label | None = None,
     valence: float | None = None,
     arousal: float | None = None,
     moods: Sequence[str] = (),
+    playlists: Sequence[str] = (),
     folders: Sequence[str] = (),
     genre: str | None = None,
 ) -> Affect:
     """The affect of a track by the best source that speaks.
 
-    `own`: the user's tag. `valence`, `arousal`, `moods`, `genre`: the file's tags. `folders`:
-    names of the folders that it lies in, outermost first; the innermost mood counts.
+    `own`: the user's label. `valence`, `arousal`, `moods`, `genre`: the file's tags. `playlists`:
+    names of those that it is on. `folders`: names of the folders that it lies in, outermost
+    first; the innermost mood counts.
     """
     if own is not None:
         said = _said(own.valence, own.arousal, [own.mood] if own.mood else [], "user tag")
@@ -66,11 +50,20 @@ def affect_of(
     said = _said(valence, arousal, moods, "file tag")
     if said is not None:
         return said
+    places = [place for name in playlists if (place := place_of_folder(name)) is not None]
+    if places:
+        valence, arousal = (sum(axis) / len(places) for axis in zip(*places, strict=True))
+        return Affect(valence, arousal, deviation=FOLDER, source="playlist")
     for folder in reversed(folders):
         place = place_of_folder(folder)
         if place is not None:
             return Affect(*place, deviation=FOLDER, source="folder")
     return _by_genre(genre) or UNKNOWN
+
+
+def is_genre(name: str) -> bool:
+    """Whether a folder or playlist is named for a genre that is known here."""
+    return fold(name) in _KNOWN
 
 
 def _said(

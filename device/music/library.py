@@ -1,90 +1,74 @@
-"""Find the music: walk the folders, look into every sound file, leave out what cannot play."""
+"""Find the music: what is in the folders, what it says of itself, what the user says of it."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import os
-import stat
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
-from device.music.affect import OwnTag, affect_of
-from device.music.probe import Unplayable, probe
-from device.types import Track, TrackId
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from device.music.affect import affect_of, is_genre
+from device.music.identity import Present, settle, track_id
+from device.music.labels import Label
+from device.music.playlists import BadPlaylist, read_playlist
+from device.music.probe import TooSlow, Unplayable, probe
+from device.music.walk import Root, SoundFile, roots, walk
+from device.music.words import place_of_folder
+from device.types import LibraryScanned, SkippedFile, Track
 
 log = logging.getLogger(__name__)
 
-ENDINGS = (
-    ".mp3 .mp2 .flac .ogg .oga .opus .m4a .m4b .mp4 .aac .wma .asf .wav .wave .aiff .aif .aifc "
-    ".alac .ape .wv .mpc .tta .mka .webm .ac3 .dts .dsf .dff .amr .au .caf .spx .w64 .tak"
-)
-"""Files with these endings are looked into; others (covers, lists, notes) are no music."""
-_ENDINGS = frozenset(ENDINGS.split())
-_NOT_OURS = (".", "@eaDir", "$RECYCLE.BIN", "lost+found")
-"""Names that start so are hidden, or belong to a file server or file system."""
-OWN_TAGS = ".attune.toml"
-"""The user's own word on files beside it: `["song.mp3"]`, then `valence`, `arousal` or `mood`."""
+READER = 1
+"""Raised when files are read otherwise, so that all are read anew."""
+CHANGING = "it changed while it was read: it is looked at again in a minute"
 
 
-class Skipped(NamedTuple):
-    """A file or folder that was left out, printably named, and why."""
+class Progress(NamedTuple):
+    """How far a scan is: `files` seen, and of those `to_open` that are new or changed, `opened`."""
 
-    path: str
-    reason: str
-
-
-class Known(NamedTuple):
-    """A track as found by an earlier scan, good for as long as its stamp stays the same."""
-
-    stamp: tuple[int, ...]
-    track: Track
+    files: int
+    opened: int = 0
+    to_open: int | None = None
 
 
 class ScanResult(NamedTuple):
-    """What a scan found. `missing` names folders that are not there, with the mend.
+    """What a scan found. `absent` names folders that are not there, or empty, with the mend.
 
-    `known` makes the next scan fast: files that did not change are not opened again.
+    `library` makes the next scan quick: files that did not change are not opened again.
+    `restless`: a file was just being written; look again soon.
     """
 
-    tracks: tuple[Track, ...]
-    skipped: tuple[Skipped, ...]
-    missing: tuple[str, ...]
-    known: Mapping[str, Known]
+    library: LibraryScanned
+    absent: tuple[str, ...] = ()
+    restless: bool = False
 
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """What may be played."""
+        return self.library.tracks
 
-class _Root(NamedTuple):
-    """One configured folder, and what its tracks' ids start with."""
-
-    path: Path
-    namespace: str
+    @property
+    def skipped(self) -> tuple[SkippedFile, ...]:
+        """What was left out."""
+        return self.library.skipped
 
 
 def scan(
     folders: Sequence[Path],
-    known: Mapping[str, Known] | None = None,
-    keep_going: Callable[[int], bool] = lambda _: True,
+    known: LibraryScanned | None = None,
+    keep_going: Callable[[Progress], bool] = lambda _: True,
+    wall: float | None = None,
 ) -> ScanResult | None:
     """Look through folders, and those within; links are followed, each place is seen once.
 
-    `known`: the last result's. `keep_going` is called before each file and folder with the
-    number of tracks so far; once it returns False the scan ends, and the result is None.
+    `known`: the last result's library. `keep_going` is called before each file and folder; once
+    it returns False the scan ends, and the result is None. `wall`: now, in seconds since the epoch.
     """
-    return _Scan(known or {}, keep_going).run(folders)
-
-
-def track_id(namespace: str, relative: str) -> TrackId:
-    """Id of the file at a path relative to its library folder; see `TrackId`."""
-    return TrackId(hashlib.sha256(os.fsencode(namespace + relative)).hexdigest()[:16])
+    now = time.time() if wall is None else wall
+    return _Scan(known or LibraryScanned(), keep_going).run(roots(folders), now)
 
 
 class _Stopped(Exception):  # noqa: N818 - asked for, not an error
@@ -94,165 +78,151 @@ class _Stopped(Exception):  # noqa: N818 - asked for, not an error
 class _Scan:
     """The state of one scan."""
 
-    def __init__(self, known: Mapping[str, Known], keep_going: Callable[[int], bool]) -> None:
+    def __init__(self, known: LibraryScanned, keep_going: Callable[[Progress], bool]) -> None:
         self._known, self._keep_going = known, keep_going
-        self._found: dict[str, Known] = {}
-        self._skipped: list[Skipped] = []
-        self._missing: list[str] = []
-        self._seen: set[tuple[int, int]] = set()
+        stamps = {file.track: file.stamp for file in known.files}
+        self._before = {
+            track.path: Present(track, stamps.get(track.id, ""))
+            for track in (*known.missing, *known.tracks)
+        }
+        self._skipped_before = {skipped.path: skipped for skipped in known.skipped}
+        self._there: list[Present] = []
+        self._skipped: list[SkippedFile] = []
+        self._restless = False
 
-    def run(self, folders: Sequence[Path]) -> ScanResult | None:
+    def run(self, places: Sequence[Root], wall: float) -> ScanResult | None:
         try:
-            for root in _roots(folders):
-                if root.path.is_dir():
-                    self._folder(root, root.path)
-                else:
-                    self._missing.append(
-                        f"{_printable(root.path)} is not there: mount or create it, or change "
-                        "`folders` under [music] in the configuration"
-                    )
+            found = walk(places, self._skip, lambda files: self._breathe(Progress(files)))
+            lists = self._playlists(found.playlists)
+            changed = [
+                (file, stamp, names)
+                for file in found.files
+                for names in (lists.get(str(file.path), ()),)
+                for stamp in (_stamp(file, names),)
+                if not self._unchanged(file, stamp)
+            ]
+            for number, (file, stamp, names) in enumerate(changed):
+                self._breathe(Progress(len(found.files), number, len(changed)))
+                self._open(file, stamp, names)
         except _Stopped:
             return None
+        there = sorted(self._there, key=lambda present: present.track.path)
+        library = settle(self._known, there, wall)
+        skipped = {skipped.path: skipped for skipped in self._skipped}
         return ScanResult(
-            tracks=tuple(known.track for known in self._found.values()),
-            skipped=tuple(self._skipped),
-            missing=tuple(self._missing),
-            known=self._found,
+            library=LibraryScanned(
+                library.tracks, library.missing, tuple(skipped.values()), library.files
+            ),
+            absent=tuple(_absent(places, library)),
+            restless=self._restless,
         )
 
-    def _folder(self, root: _Root, top: Path) -> None:
-        """All of a folder, without recursion: a tree may be deeper than Python's stack."""
-        waiting = [top]
-        while waiting:
-            folder = waiting.pop()
-            self._breathe()
-            try:
-                if not self._first_visit(folder.stat()):
-                    continue
-                entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-            except OSError as error:
-                self._skip(folder, f"cannot be opened: {error.strerror}")
-                continue
-            own_stamp, own = self._own_tags(folder)
-            below = []
-            for path, status in self._music(entries):
-                if stat.S_ISDIR(status.st_mode):
-                    below.append(path)
-                else:
-                    self._breathe()
-                    self._file(root, path, status, own_stamp, own.get(path.name))
-            waiting += reversed(below)
-
-    def _music(self, entries: Sequence[os.DirEntry[str]]) -> Iterator[tuple[Path, os.stat_result]]:
-        """Folders and files that may be music; hidden ones and others' are passed by."""
-        for entry in entries:
-            if entry.name.startswith(_NOT_OURS):
-                continue
-            path = Path(entry.path)
-            try:
-                status = entry.stat()
-            except OSError as error:
-                if path.suffix.lower() in _ENDINGS:
-                    self._skip(path, f"cannot be opened: {error.strerror}")
-                continue
-            if stat.S_ISDIR(status.st_mode):
-                yield path, status
-            elif path.suffix.lower() in _ENDINGS:
-                if stat.S_ISREG(status.st_mode):
-                    yield path, status
-                else:
-                    self._skip(path, "not a file")
-
-    def _file(
-        self,
-        root: _Root,
-        path: Path,
-        status: os.stat_result,
-        own_stamp: tuple[int, ...],
-        own: OwnTag | None,
-    ) -> None:
-        if not self._first_visit(status):
-            return
-        stamp = (status.st_size, status.st_mtime_ns, *own_stamp)
-        before = self._known.get(str(path))
+    def _unchanged(self, file: SoundFile, stamp: str) -> bool:
+        """Take over what is known of a file, if it need not be opened."""
+        path = str(file.path)
+        if file.label.skip:
+            self._skipped.append(SkippedFile(_printable(file.path), "your label says: skip"))
+            return True
+        before = self._before.get(path)
         if before is not None and before.stamp == stamp:
-            self._found[str(path)] = before
+            self._there.append(before)
+            return True
+        skipped = self._skipped_before.get(path)
+        if skipped is not None and skipped.stamp == stamp:
+            self._skipped.append(skipped)
+            return True
+        return False
+
+    def _open(self, file: SoundFile, stamp: str, playlists: Sequence[str]) -> None:
+        try:
+            track = _track(file, playlists)
+        except Unplayable as error:
+            self._skip(file.path, str(error), "" if isinstance(error, TooSlow) else stamp)
             return
         try:
-            track = _track(root, path, status, own)
-        except Unplayable as error:
-            self._skip(path, str(error))
-        else:
-            self._found[str(path)] = Known(stamp, track)
+            status = file.path.stat()
+        except OSError as error:
+            self._skip(file.path, f"cannot be opened: {error.strerror}")
+            return
+        if (status.st_size, status.st_mtime_ns) != (file.size, file.mtime_ns):
+            self._restless = True
+            self._skip(file.path, CHANGING)
+            return
+        self._there.append(Present(track, stamp))
 
-    def _own_tags(self, folder: Path) -> tuple[tuple[int, ...], Mapping[str, OwnTag | None]]:
-        """The user's tags for the files of a folder, and a stamp of the file they stand in."""
-        path = folder / OWN_TAGS
-        try:
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):
-                self._skip(path, "not a file")
-                return (), {}
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return (), {}
-        except (OSError, ValueError) as error:
-            self._skip(path, f"not read: {error}")
-            return (), {}
-        tags = {name: self._own_tag(path, name, entry) for name, entry in table.items()}
-        return (status.st_size, status.st_mtime_ns), tags
+    def _playlists(self, paths: Sequence[Path]) -> Mapping[str, Sequence[str]]:
+        """Path of a track -> names of playlists that say something of it: of a mood or genre."""
+        names: dict[str, list[str]] = {}
+        for path in paths:
+            if place_of_folder(path.stem) is None and not is_genre(path.stem):
+                continue
+            self._breathe(Progress(0))
+            try:
+                entries = read_playlist(path)
+            except BadPlaylist as error:
+                self._skip(path, str(error))
+                continue
+            for entry in dict.fromkeys(entries):
+                names.setdefault(entry, []).append(path.stem)
+        return names
 
-    def _own_tag(self, path: Path, name: str, entry: object) -> OwnTag | None:
-        try:
-            return msgspec.convert(entry, OwnTag)
-        except msgspec.ValidationError as error:
-            self._skip(path, f"entry {name!r}: {error}")
-            return None
-
-    def _first_visit(self, status: os.stat_result) -> bool:
-        """False for what was seen already, by another way or in a circle of links."""
-        place = (status.st_dev, status.st_ino)
-        new = place not in self._seen
-        self._seen.add(place)
-        return new
-
-    def _skip(self, path: Path, reason: str) -> None:
+    def _skip(self, path: Path, reason: str, stamp: str = "") -> None:
         name = _printable(path)
+        if stamp and name != str(path):
+            stamp = ""  # by another name it would not be found again
         log.warning("skipped %s: %s", name, reason)
-        self._skipped.append(Skipped(name, reason))
+        self._skipped.append(SkippedFile(name, reason, stamp))
 
-    def _breathe(self) -> None:
-        if not self._keep_going(len(self._found)):
+    def _breathe(self, progress: Progress) -> None:
+        if not self._keep_going(progress):
             raise _Stopped
 
 
-def _roots(folders: Sequence[Path]) -> list[_Root]:
-    """Namespaces that keep equal relative paths of two folders apart.
-
-    They depend on the configuration alone, not on which folders are there just now: the first
-    folder has none, the others have their names, with a number when that name came before.
-    """
-    roots: list[_Root] = []
-    for folder in folders:
-        path = Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100 - links stay as configured
-        namespace, number = f"{path.name}\0" if roots else "", 1
-        while namespace in {root.namespace for root in roots}:
-            number += 1
-            namespace = f"{path.name}\0{number}\0"
-        roots.append(_Root(path, namespace))
-    return roots
+def _stamp(file: SoundFile, playlists: Sequence[str]) -> str:
+    """Differs once the file, or what is said of it from without, changed."""
+    said = ""
+    if playlists or file.label != _SILENT:
+        said = hashlib.sha256(repr((file.label, playlists)).encode()).hexdigest()[:8]
+    return f"{READER}:{file.size}:{file.mtime_ns}:{said}"
 
 
-def _track(root: _Root, path: Path, status: os.stat_result, own: OwnTag | None) -> Track:
+_SILENT = Label()
+
+
+def _absent(places: Sequence[Root], library: LibraryScanned) -> list[str]:
+    """Folders that are not there, or whose drive is not mounted, and the mend."""
+    messages = []
+    for root in places:
+        name, below = _printable(root.path), f"{root.path}{os.sep}"
+        if not root.path.is_dir():
+            messages.append(
+                f"{name} is not there: mount or create it, or change `folders` under [music] in "
+                "the configuration"
+            )
+        elif not any(track.path.startswith(below) for track in library.tracks):
+            gone = sum(track.path.startswith(below) for track in library.missing)
+            if gone:
+                messages.append(
+                    f"{name} holds none of its {gone} tracks any more: is its drive mounted? "
+                    "They are remembered"
+                )
+    return messages
+
+
+def _track(file: SoundFile, playlists: Sequence[str]) -> Track:
     """The track in a file. Raises `Unplayable`."""
+    path, root, own = file.path, file.root, file.label
     try:
         str(path).encode("utf-8")
     except UnicodeEncodeError:
         raise Unplayable("its name is not valid UTF-8: rename it") from None
-    if status.st_size == 0:
+    if file.size == 0:
         raise Unplayable("the file is empty")
-    tags, seconds = probe(path)
+    tags, seconds, audio_hash = probe(path)
     relative = path.relative_to(root.path)
+    folders = (root.path.name, *relative.parts[:-1])
+    sorted_as = (*reversed(folders), *playlists)
+    genre = own.genre or tags.genre or next(filter(is_genre, sorted_as), None)
     return Track(
         id=track_id(root.namespace, relative.as_posix()),
         path=str(path),
@@ -263,16 +233,24 @@ def _track(root: _Root, path: Path, status: os.stat_result, own: OwnTag | None) 
             valence=tags.valence,
             arousal=tags.arousal,
             moods=tags.moods,
-            folders=(root.path.name, *relative.parts[:-1]),
-            genre=tags.genre,
+            playlists=playlists,
+            folders=folders,
+            genre=genre,
         ),
         duration_seconds=seconds,
         album=tags.album,
-        genre=tags.genre,
-        year=tags.year,
+        genre=genre,
+        year=own.year or tags.year,
         tempo_bpm=tags.tempo_bpm,
         loudness_lufs=tags.loudness_lufs,
-        explicit=tags.explicit,
+        explicit=tags.explicit if own.explicit is None else own.explicit,
+        album_artist=tags.album_artist,
+        track_number=tags.track_number,
+        disc_number=tags.disc_number,
+        peak_dbfs=tags.peak_dbfs,
+        album_loudness_lufs=tags.album_loudness_lufs,
+        album_peak_dbfs=tags.album_peak_dbfs,
+        audio_hash=audio_hash,
     )
 
 

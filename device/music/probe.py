@@ -1,15 +1,18 @@
-"""Look into one sound file: its tags and length, and whether it can be played at all."""
+"""Look into one sound file: tags, length, a hash, and whether it can be played at all."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import mutagen
 from mutagen.aiff import AIFF
+from mutagen.apev2 import APEv2
 from mutagen.asf import ASF
 from mutagen.flac import FLAC
+from mutagen.mp3 import MP3
 from mutagen.mp4 import MP4
 from mutagen.wave import WAVE
 
@@ -28,13 +31,38 @@ MISSING_SECONDS = 2.0
 LONGEST_SECONDS = 86_400.0
 """A longer file is no music, or its header is damaged."""
 
+TIMEOUT_SECONDS = 10.0
+"""A drive that slept wakes up in this time, and the watchdog is fed at least so often."""
+WAVE_PROBE_BYTES = 200_000
+"""Enough to tell what a WAV is."""
+HASHED_BYTES = 65_536
+"""So much coded sound names a track: 4 s of a 128 kbit/s MP3, 0.5 s of a FLAC."""
+HASHED_PACKETS = 200
+"""Or so many packets: 4 s of Opus, 5 s of MP3, whose packets may be small."""
+LOOKED_AT_PACKETS = 1500
+"""More are not looked at, even if they are all alike: half a minute of silence, or more."""
+EXACT_LENGTH = ("flac", "wav", "aiff", "ogg", "mov,mp4,m4a,3gp,3g2,mj2")
+"""FFmpeg's containers that tell the length to the sample, whatever tags the file has."""
+
 
 class Unplayable(Exception):  # noqa: N818 - a state of the file, not a programming error
     """The file cannot be played; the message says why."""
 
 
-def probe(path: Path) -> tuple[Tags, float]:
-    """Tags and length in seconds of a sound file.
+class TooSlow(Unplayable):
+    """Reading it took too long; that may be the drive's fault, so it is worth another try."""
+
+
+class Probe(NamedTuple):
+    """What a sound file holds: `audio_hash` names its coded sound, see `_Fingerprint`."""
+
+    tags: Tags
+    seconds: float
+    audio_hash: str
+
+
+def probe(path: Path) -> Probe:
+    """Tags, length and hash of a sound file.
 
     Raises `Unplayable`. Content counts, not the name's ending: whatever FFmpeg can decode is
     fine. mutagen reads the tags; where it finds none (as in a WAV's INFO), FFmpeg's metadata serve.
@@ -46,38 +74,97 @@ def probe(path: Path) -> tuple[Tags, float]:
         file = None
     seconds = float(getattr(getattr(file, "info", None), "length", 0.0) or 0.0)
     try:
-        with open_sound(path) as container:
-            heard, metadata = _listen(
-                container, seconds if isinstance(file, PROMISES_LENGTH) else 0
-            )
+        # In a WAV, FFmpeg searches megabytes for surround sound in disguise.
+        enough = WAVE_PROBE_BYTES if isinstance(file, WAVE) else None
+        with open_sound(path, probe_bytes=enough, timeout_seconds=TIMEOUT_SECONDS) as container:
+            heard = _listen(container, seconds if isinstance(file, PROMISES_LENGTH) else 0)
     except Unplayable:
         raise
+    except av.error.ExitError as error:
+        raise TooSlow(
+            f"not read within {TIMEOUT_SECONDS:.0f} s: it is damaged, or its drive is very slow"
+        ) from error
     except DAMAGED as error:
         raise Unplayable(f"not sound, or damaged ({_words(error)})") from error
     if seconds <= 0.0:
-        seconds = heard
+        seconds = heard.seconds
     if seconds <= 0.0:
         raise Unplayable("it holds no sound")
     if seconds > LONGEST_SECONDS:
         raise Unplayable(f"damaged: it claims to last {seconds / 3600:.0f} hours")
-    tags = getattr(file, "tags", None)
-    return parse(flatten(tags or metadata)), seconds
+    flat = flatten(getattr(file, "tags", None) or heard.metadata)
+    if isinstance(file, MP3):
+        flat = _ape_tags(path) | flat
+    return Probe(parse(flat), seconds, heard.audio_hash)
 
 
-def _listen(container: Any, promised: float) -> tuple[float, dict[str, str]]:  # noqa: ANN401 - PyAV's classes differ by version
-    """Decode the beginning, and see that a promised end is there: length and metadata."""
+def _ape_tags(path: Path) -> dict[str, str]:
+    """Tags that mp3gain and old players put behind an MP3's sound."""
+    reader: Any = APEv2  # untyped
+    try:
+        return flatten(reader(path))
+    except Exception:  # noqa: BLE001 - mostly there are none; damaged ones are as good as none
+        return {}
+
+
+class _Heard(NamedTuple):
+    """What FFmpeg makes of a file."""
+
+    seconds: float
+    metadata: dict[str, str]
+    audio_hash: str
+
+
+class _Fingerprint:
+    """SHA-256 (hex, first 32 digits) of the first `HASHED_BYTES` of coded sound, and its length.
+
+    Or of `HASHED_PACKETS`. Only packets' payloads count, for tags lie outside of them. Packets
+    that came before count once: seconds of digital silence, with which many tracks begin, do not
+    make them one. The length, where the container tells it exactly, parts a short cut from the
+    whole piece.
+    """
+
+    def __init__(self) -> None:
+        self._sha = hashlib.sha256()
+        self._left, self._looks = HASHED_BYTES, LOOKED_AT_PACKETS
+        self._seen: set[bytes] = set()
+
+    def take(self, payload: bytes) -> bool:
+        """Add a packet; False when it is enough."""
+        self._looks -= 1
+        if payload not in self._seen:
+            self._seen.add(payload)
+            self._sha.update(payload[: self._left])
+            self._left -= len(payload)
+        return self._left > 0 and self._looks > 0 and len(self._seen) < HASHED_PACKETS
+
+    def name(self, length: int | None) -> str:
+        """The hash; `length` in the stream's own units."""
+        self._sha.update(f"/{length}".encode())
+        return self._sha.hexdigest()[:32]
+
+
+def _listen(container: Any, promised: float) -> _Heard:  # noqa: ANN401 - PyAV's classes differ by version
+    """Decode the beginning, and see that a promised end is there."""
     if not container.streams.audio:
         raise Unplayable("it holds no sound")
     stream = container.streams.audio[0]
-    if next(container.decode(stream), None) is None:
+    fingerprint, decoded = _Fingerprint(), False
+    for packet in container.demux(stream):
+        decoded = decoded or bool(packet.decode())
+        if not fingerprint.take(bytes(packet)) and decoded:
+            break
+    if not decoded:
         raise Unplayable("it holds no sound")
+    exact = container.format.name in EXACT_LENGTH
+    audio_hash = fingerprint.name(stream.duration if exact else None)
     metadata = {**container.metadata, **stream.metadata}
     length = container.duration / av.time_base if container.duration else 0.0
     if promised > MISSING_SECONDS:
         end = _end(container, stream, promised)
         if promised - end > max(MISSING_SECONDS, 0.05 * promised):
             raise Unplayable(f"cut off: not all of its {promised:.0f} seconds are there")
-    return length, metadata
+    return _Heard(length, metadata, audio_hash)
 
 
 def _end(container: Any, stream: Any, promised: float) -> float:  # noqa: ANN401 - as above

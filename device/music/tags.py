@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mutagen.asf import ASFTags
@@ -35,6 +35,8 @@ ALIASES = {
     "tyer": "date",
     "tbpm": "bpm",
     "tmoo": "mood",
+    "trck": "tracknumber",
+    "tpos": "discnumber",
     # MP4
     "©nam": "title",
     "©art": "artist",
@@ -44,6 +46,8 @@ ALIASES = {
     "©day": "date",
     "tmpo": "bpm",
     "rtng": "itunesadvisory",
+    "trkn": "tracknumber",
+    "disk": "discnumber",
     # ASF
     "author": "artist",
     "wm/albumtitle": "album",
@@ -53,6 +57,8 @@ ALIASES = {
     "wm/originalreleaseyear": "originaldate",
     "wm/beatsperminute": "bpm",
     "wm/mood": "mood",
+    "wm/tracknumber": "tracknumber",
+    "wm/partofset": "discnumber",
     # APEv2 and loose spellings
     "year": "date",
     "originalyear": "originaldate",
@@ -60,6 +66,8 @@ ALIASES = {
     "tempo": "bpm",
     "album artist": "albumartist",
     "album_artist": "albumartist",
+    "track": "tracknumber",
+    "disc": "discnumber",
 }
 """Names that formats have for a tag -> the Vorbis comment of that meaning."""
 
@@ -78,6 +86,12 @@ class Tags(NamedTuple):
     moods: tuple[str, ...] = ()
     valence: float | None = None
     arousal: float | None = None
+    album_artist: str | None = None
+    track_number: int | None = None
+    disc_number: int | None = None
+    peak_dbfs: float | None = None
+    album_loudness_lufs: float | None = None
+    album_peak_dbfs: float | None = None
 
 
 def flatten(tags: Any) -> dict[str, str]:  # noqa: ANN401 - mutagen has no common type
@@ -96,8 +110,12 @@ def flatten(tags: Any) -> dict[str, str]:  # noqa: ANN401 - mutagen has no commo
         )
         if "TCON" in tags:
             pairs = (*pairs, ("TCON", values["TCON"].genres))  # "(17)" is spelled out there
+        pairs = (*_relative_volume(values), *pairs)
     elif isinstance(tags, MP4Tags):
-        pairs = ((name.rpartition(":")[2], value) for name, value in values.items())
+        pairs = (
+            (name.rpartition(":")[2], value[0] if name in ("trkn", "disk") and value else value)
+            for name, value in values.items()
+        )
     elif isinstance(tags, ASFTags):
         pairs = ((name, value) for name, value in values.as_dict().items())
     else:
@@ -122,7 +140,7 @@ def parse(flat: Mapping[str, str]) -> Tags:
         genre=flat.get("genre"),
         year=_year(flat.get("originaldate")) or _year(flat.get("date")),
         tempo_bpm=_number(flat.get("bpm"), 20.0, 400.0),
-        loudness_lufs=_loudness(flat),
+        loudness_lufs=_loudness(flat, "track"),
         explicit=flat.get("itunesadvisory") in ("1", "4")
         or any(
             re.search(r"[(\[]explicit\b", text, re.IGNORECASE) for text in (title, album) if text
@@ -132,7 +150,22 @@ def parse(flat: Mapping[str, str]) -> Tags:
         ),
         valence=_number(flat.get("valence"), -1.0, 1.0),
         arousal=_number(flat.get("arousal"), -1.0, 1.0),
+        album_artist=flat.get("albumartist"),
+        track_number=_count(flat.get("tracknumber")),
+        disc_number=_count(flat.get("discnumber")),
+        peak_dbfs=_peak(flat, "track"),
+        album_loudness_lufs=_loudness(flat, "album"),
+        album_peak_dbfs=_peak(flat, "album"),
     )
+
+
+def _relative_volume(tags: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - mutagen's ID3
+    """ReplayGain as ID3v2.4's own frame, RVA2, has it: gain in dB and peak of full scale."""
+    for frame in tags.getall("RVA2"):
+        scope = frame.desc.casefold()
+        if scope in ("track", "album"):
+            yield f"replaygain_{scope}_gain", str(frame.gain)
+            yield f"replaygain_{scope}_peak", str(frame.peak)
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - whatever a tag may hold
@@ -142,11 +175,29 @@ def _text(value: Any) -> str:  # noqa: ANN401 - whatever a tag may hold
     if isinstance(value, (bytes, bytearray)):
         # MP4's freeform tags; pictures are bytes, too, but not text.
         value = bytes(value).decode("utf-8", "ignore") if len(value) <= LONGEST_TEXT else ""
-    text = str(value).encode("utf-8", "replace").decode()
-    words = "".join(
-        sign if sign.isprintable() else " " for sign in text[: 4 * LONGEST_TEXT]
-    ).split()
+    text = _readable(str(value)[: 4 * LONGEST_TEXT])
+    words = "".join(sign if sign.isprintable() else " " for sign in text).split()
     return " ".join(words)[:LONGEST_TEXT]
+
+
+def _readable(text: str) -> str:
+    """What was meant by text whose encoding was not told, or told wrong.
+
+    Taggers wrote UTF-8 and Windows-1252 where ID3 and INFO promise Latin-1: "Ã¼" is "ü". FFmpeg
+    passes bytes that are no UTF-8 on as surrogates.
+    """
+    if text.isascii():
+        return text
+    try:
+        data = text.encode("latin-1", "surrogateescape")
+    except UnicodeEncodeError:  # other letters are among it: it was told right
+        return text.encode("utf-8", "replace").decode()
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1")
 
 
 def _number(text: str | None, low: float, high: float) -> float | None:
@@ -164,13 +215,22 @@ def _year(text: str | None) -> int | None:
     return int(match[1]) if match else None
 
 
-def _loudness(flat: Mapping[str, str]) -> float | None:
-    """Loudness in LUFS that ReplayGain or R128 tags stand for; of the track, else the album."""
-    for scope in ("track", "album"):
-        gain = _number(flat.get(f"replaygain_{scope}_gain"), -50.0, 50.0)
-        if gain is not None:
-            return REPLAYGAIN_LUFS - gain
-        steps = _number(flat.get(f"r128_{scope}_gain"), -32768.0, 32767.0)
-        if steps is not None and math.isfinite(steps):
-            return R128_LUFS - steps / 256
-    return None
+def _count(text: str | None) -> int | None:
+    """The 3 of "3/12"."""
+    number = _number(text, 1.0, 9999.0)
+    return None if number is None else int(number)
+
+
+def _loudness(flat: Mapping[str, str], scope: str) -> float | None:
+    """Loudness in LUFS that ReplayGain or R128 tags stand for, of the track or the album."""
+    gain = _number(flat.get(f"replaygain_{scope}_gain"), -50.0, 50.0)
+    if gain is not None:
+        return REPLAYGAIN_LUFS - gain
+    steps = _number(flat.get(f"r128_{scope}_gain"), -32768.0, 32767.0)
+    return None if steps is None else R128_LUFS - steps / 256
+
+
+def _peak(flat: Mapping[str, str], scope: str) -> float | None:
+    """Peak in dB re full scale; ReplayGain has it as a share of full scale, true ones above 1."""
+    share = _number(flat.get(f"replaygain_{scope}_peak"), 1e-5, 16.0)
+    return None if share is None else 20.0 * math.log10(share)

@@ -49,6 +49,21 @@ MIGRATIONS = (
     ) STRICT;
     """,
     "ALTER TABLE resume ADD COLUMN sleep_minutes INTEGER;",
+    """
+    ALTER TABLE tracks ADD COLUMN album_artist TEXT;
+    ALTER TABLE tracks ADD COLUMN track_number INTEGER;
+    ALTER TABLE tracks ADD COLUMN disc_number INTEGER;
+    ALTER TABLE tracks ADD COLUMN peak_dbfs REAL;
+    ALTER TABLE tracks ADD COLUMN album_loudness_lufs REAL;
+    ALTER TABLE tracks ADD COLUMN album_peak_dbfs REAL;
+    ALTER TABLE tracks ADD COLUMN audio_hash TEXT;
+    CREATE TABLE known_files (
+        track TEXT PRIMARY KEY, stamp TEXT NOT NULL, missing_since REAL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE skipped_files (
+        path TEXT PRIMARY KEY, reason TEXT NOT NULL, stamp TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 """The script at index n leads from `user_version` n to n + 1. Never change one: append."""
 

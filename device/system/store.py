@@ -8,14 +8,26 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from device.ports import Clock, Play, Resume
 from device.system.database import lock, open_database
-from device.types import Affect, Goal, Mood, Track, TrackId
+from device.types import (
+    Affect,
+    Goal,
+    KnownFile,
+    LibraryScanned,
+    Mood,
+    SkippedFile,
+    Track,
+    TrackId,
+    Value,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -27,8 +39,11 @@ Result = TypeVar("Result")
 
 TRACK_COLUMNS = (
     "id, path, title, artist, valence, arousal, deviation, affect_source, duration_seconds,"
-    " album, genre, year, tempo_bpm, loudness_lufs, explicit"
+    " album, genre, year, tempo_bpm, loudness_lufs, explicit, album_artist, track_number,"
+    " disc_number, peak_dbfs, album_loudness_lufs, album_peak_dbfs, audio_hash"
 )
+FILE_COLUMNS = "track, stamp, missing_since"
+SKIP_COLUMNS = "path, reason, stamp"
 MOOD_COLUMNS = "label, valence, arousal, confidence, people, age_years, youngest_years"
 
 REFUSALS = (
@@ -54,6 +69,7 @@ class SqliteStore:
         self._resources = ExitStack()
         self._refused = False
         self._saved: Resume | None = None
+        self._library: LibraryScanned | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -111,25 +127,51 @@ class SqliteStore:
 
     def tracks(self) -> Sequence[Track]:
         """The library as last scanned, ordered by path."""
-        rows = self._db.execute(f"SELECT {TRACK_COLUMNS} FROM tracks ORDER BY path")  # noqa: S608 - a constant
-        return [_track(row) for row in rows]
+        return sorted(self.library().tracks, key=lambda track: track.path)
 
-    def replace_tracks(self, tracks: Sequence[Track]) -> None:
+    def library(self) -> LibraryScanned:
+        """All of the last scan, missing tracks and skipped files too, ordered by path."""
+        if self._library is None:
+            self._library = self._load_library()
+        return self._library
+
+    def _load_library(self) -> LibraryScanned:
+        # Columns are named, for ALTER TABLE puts new ones at the end.
+        rows = self._db.execute(f"SELECT {TRACK_COLUMNS} FROM tracks ORDER BY path")  # noqa: S608 - a constant
+        tracks = [_track(row) for row in rows]
+        files = tuple(
+            KnownFile(TrackId(track), stamp, missing_since)
+            for track, stamp, missing_since in self._db.execute(
+                "SELECT track, stamp, missing_since FROM known_files"
+            )
+        )
+        skipped = self._db.execute("SELECT path, reason, stamp FROM skipped_files ORDER BY path")
+        missing = {file.track for file in files if file.missing_since is not None}
+        return LibraryScanned(
+            tracks=tuple(track for track in tracks if track.id not in missing),
+            missing=tuple(track for track in tracks if track.id in missing),
+            skipped=tuple(SkippedFile(*row) for row in skipped),
+            files=files,
+        )
+
+    def replace_library(self, library: LibraryScanned) -> None:
         """The library as scanned just now; only what differs is written, all or nothing."""
-        known = {track.id: track for track in self.tracks()}
-        changed = [_track_row(track) for track in tracks if known.get(track.id) != track]
-        gone = known.keys() - {track.id for track in tracks}
-        if not changed and not gone:
+        before = self.library()
+        changes = (
+            _Changes("tracks", "id", TRACK_COLUMNS, _tracks_of(before), _tracks_of(library)),
+            _Changes("known_files", "track", FILE_COLUMNS, _files_of(before), _files_of(library)),
+            _Changes("skipped_files", "path", SKIP_COLUMNS, _skips_of(before), _skips_of(library)),
+        )
+        if not any(change.any for change in changes):
             return
 
-        def replace(db: sqlite3.Connection) -> None:
-            db.executemany("DELETE FROM tracks WHERE id = ?", ((track,) for track in gone))
-            db.executemany(
-                f"INSERT OR REPLACE INTO tracks VALUES ({_marks(15)})",  # noqa: S608 - marks alone
-                changed,
-            )
+        def replace(db: sqlite3.Connection) -> bool:
+            for change in changes:
+                change.write(db)
+            return True
 
-        self._write(replace)
+        # What the disk refused is compared with what is there the next time.
+        self._library = library if self._write(replace) else None
 
     # --- the diary ---
 
@@ -231,6 +273,60 @@ def _mood_row(mood: Mood) -> tuple[str | float | None, ...]:
     )
 
 
+class _Changes:
+    """What became of the rows of a table, by primary key."""
+
+    def __init__(
+        self,
+        table: str,
+        key: str,
+        columns: str,
+        before: Mapping[str, Value],
+        after: Mapping[str, Value],
+    ) -> None:
+        self._table, self._key, self._columns = table, key, columns
+        self._gone = [key for key in before if key not in after]
+        # Most values are the same objects as before, and need no comparing.
+        self._new = [
+            value
+            for key, value in after.items()
+            if before.get(key) is not value and before.get(key) != value
+        ]
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to write."""
+        return bool(self._gone or self._new)
+
+    def write(self, db: sqlite3.Connection) -> None:
+        """Bring the table to what it shall be."""
+        db.executemany(
+            f"DELETE FROM {self._table} WHERE {self._key} = ?",  # noqa: S608 - names from this file
+            ((key,) for key in self._gone),
+        )
+        marks = _marks(self._columns.count(",") + 1)
+        db.executemany(
+            f"INSERT OR REPLACE INTO {self._table} ({self._columns}) VALUES ({marks})",  # noqa: S608 - likewise
+            map(_row, self._new),
+        )
+
+
+def _tracks_of(library: LibraryScanned) -> dict[str, Track]:
+    return {track.id: track for track in (*library.tracks, *library.missing)}
+
+
+def _files_of(library: LibraryScanned) -> dict[str, KnownFile]:
+    return {file.track: file for file in library.files}
+
+
+def _skips_of(library: LibraryScanned) -> dict[str, SkippedFile]:
+    return {skipped.path: skipped for skipped in library.skipped}
+
+
+def _row(value: Value) -> tuple[object, ...]:
+    return _track_row(value) if isinstance(value, Track) else msgspec.structs.astuple(value)
+
+
 def _track_row(track: Track) -> tuple[str | float | None, ...]:
     return (
         track.id,
@@ -248,13 +344,21 @@ def _track_row(track: Track) -> tuple[str | float | None, ...]:
         track.tempo_bpm,
         track.loudness_lufs,
         track.explicit,
+        track.album_artist,
+        track.track_number,
+        track.disc_number,
+        track.peak_dbfs,
+        track.album_loudness_lufs,
+        track.album_peak_dbfs,
+        track.audio_hash,
     )
 
 
 def _track(row: tuple[Any, ...]) -> Track:
     """The inverse of `_track_row`."""
     track, path, title, artist, valence, arousal, deviation, source, duration, *rest = row
-    album, genre, year, tempo, loudness, explicit = rest
+    album, genre, year, tempo, loudness, explicit, *rest = rest
+    album_artist, number, disc, peak, album_loudness, album_peak, audio_hash = rest
     return Track(
         id=TrackId(track),
         path=path,
@@ -268,4 +372,11 @@ def _track(row: tuple[Any, ...]) -> Track:
         tempo_bpm=tempo,
         loudness_lufs=loudness,
         explicit=bool(explicit),
+        album_artist=album_artist,
+        track_number=number,
+        disc_number=disc,
+        peak_dbfs=peak,
+        album_loudness_lufs=album_loudness,
+        album_peak_dbfs=album_peak,
+        audio_hash=audio_hash,
     )

@@ -62,7 +62,11 @@ def test_status_is_the_whole_status(client: flask.testing.FlaskClient) -> None:
 def test_health_names_each_part(client: flask.testing.FlaskClient) -> None:
     answer = client.get("/api/v1/health").json
     assert answer is not None
-    assert answer["parts"]["broker"] == {"health": "down", "detail": "connection refused"}
+    assert answer["parts"]["broker"] == {
+        "health": "down",
+        "detail": "connection refused",
+        "progress": None,
+    }
     assert answer["version"] == "0.1.0"
 
 

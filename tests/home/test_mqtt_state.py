@@ -52,7 +52,7 @@ def test_the_whole_status_is_there_rounded() -> None:
     assert state["mood"]["since_seconds"] == 12
     assert state["age_interval"] == [28.12, 41.99]
     assert state["track"]["position_seconds"] == 3
-    assert state["camera"] == {"health": "up", "detail": ""}
+    assert state["camera"] == {"health": "up", "detail": "", "progress": None}
     assert msgspec.json.decode(msgspec.json.encode(state)) == state
 
 

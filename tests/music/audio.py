@@ -26,7 +26,12 @@ SOUNDFILE = {
 }
 """Format -> libsndfile's container and encoding."""
 
-PYAV = {"m4a": ("ipod", "aac"), "aac": ("adts", "aac"), "wma": ("asf", "wmav2")}
+PYAV = {
+    "m4a": ("ipod", "aac"),
+    "aac": ("adts", "aac"),
+    "wma": ("asf", "wmav2"),
+    "alac.m4a": ("ipod", "alac"),
+}
 """Format -> FFmpeg's container and encoder, for what libsndfile does not write."""
 
 FORMATS = (*SOUNDFILE, *PYAV)
@@ -42,8 +47,13 @@ ID3 = {
     "originaldate": mutagen.id3.TDOR,
     "bpm": mutagen.id3.TBPM,
     "mood": mutagen.id3.TMOO,
+    "albumartist": mutagen.id3.TPE2,
+    "tracknumber": mutagen.id3.TRCK,
+    "discnumber": mutagen.id3.TPOS,
 }
-MP4 = {"title": "©nam", "artist": "©ART", "album": "©alb", "genre": "©gen", "date": "©day"}
+MP4 = {"title": "©nam", "artist": "©ART", "album": "©alb", "genre": "©gen", "date": "©day"} | {
+    "albumartist": "aART"
+}
 ASF = {
     "title": "Title",
     "artist": "Author",
@@ -53,6 +63,9 @@ ASF = {
     "originaldate": "WM/OriginalReleaseYear",
     "bpm": "WM/BeatsPerMinute",
     "mood": "WM/Mood",
+    "albumartist": "WM/AlbumArtist",
+    "tracknumber": "WM/TrackNumber",
+    "discnumber": "WM/PartOfSet",
 }
 
 
@@ -124,6 +137,9 @@ def _tag_mp4(file: mutagen.mp4.MP4, key: str, name: str, text: str) -> None:
         file["tmpo"] = [int(text)]
     elif key == "itunesadvisory":
         file["rtng"] = [int(text)]
+    elif key in ("tracknumber", "discnumber"):
+        number, _, total = text.partition("/")
+        file["trkn" if key == "tracknumber" else "disk"] = [(int(number), int(total or 0))]
     elif key in MP4:
         file[MP4[key]] = text
     else:
@@ -144,6 +160,9 @@ def _encode(
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(samples.T), format="fltp", layout="stereo"
         )
+        if encoder == "alac":
+            pcm = np.ascontiguousarray((samples.T * 32767).astype(np.int16))
+            frame = av.AudioFrame.from_ndarray(pcm, format="s16p", layout="stereo")
         frame.sample_rate = rate
         fifo.write(frame)
         size = stream.codec_context.frame_size or 1024

@@ -10,15 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.mood.circumplex import COORDINATES
-from device.music.affect import UNKNOWN, OwnTag, affect_of
+from device.music.affect import UNKNOWN, affect_of
 from device.music.genres import FITTED, RATED
+from device.music.labels import Label
 from device.music.words import PLACES, fold, place_of, place_of_folder
 from device.types import Affect, Emotion
 
 
 def test_the_best_source_speaks() -> None:
     everything = {
-        "own": OwnTag(mood="calm"),
+        "own": Label(mood="calm"),
         "valence": 0.5,
         "arousal": 0.5,
         "moods": ("sad",),
@@ -36,7 +37,7 @@ def test_the_best_source_speaks() -> None:
 
 def test_the_less_is_known_the_wider_it_is() -> None:
     deviations = [
-        affect_of(own=OwnTag(valence=0.1, arousal=0.2)).deviation,
+        affect_of(own=Label(valence=0.1, arousal=0.2)).deviation,
         affect_of(moods=["happy"]).deviation,
         affect_of(folders=["happy"]).deviation,
         affect_of(genre="rock").deviation,
@@ -148,7 +149,7 @@ def test_no_genre_is_no_knowledge(genre: str) -> None:
 )
 def test_own_tags_are_checked(entry: object, says: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=says):
-        msgspec.convert(entry, OwnTag)
+        msgspec.convert(entry, Label)
 
 
 @settings(deadline=None)

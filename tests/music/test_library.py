@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import struct
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,13 +14,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from device.music.library import OWN_TAGS, ScanResult, scan
+from device.music.labels import OWN_TAGS
+from device.music.library import Progress, ScanResult, scan
 from device.types import Track
 from tests.music.audio import FORMATS, tag, tone
 
 
 def look(*folders: Path, known: ScanResult | None = None) -> ScanResult:
-    result = scan(folders, known.known if known else None)
+    result = scan(folders, known.library if known else None)
     assert result is not None
     return result
 
@@ -29,16 +31,18 @@ def by_name(result: ScanResult) -> dict[str, Track]:
 
 
 def reasons(result: ScanResult) -> dict[str, str]:
-    return {Path(path).name: reason for path, reason in result.skipped}
+    return {
+        Path(path).name: reason for path, reason in ((s.path, s.reason) for s in result.skipped)
+    }
 
 
 def test_finds_every_format(tmp_path: Path) -> None:
     for kind in FORMATS:
-        tone(tmp_path / f"a.{kind}", 0.3)
+        tone(tmp_path / f"{kind[:4]}.{kind}", 0.3, format=kind)
     (tmp_path / "cover.jpg").write_bytes(b"\xff\xd8")
     (tmp_path / "notes.txt").write_text("no music")
     result = look(tmp_path)
-    assert {Path(track.path).suffix[1:] for track in result.tracks} == set(FORMATS)
+    assert len(result.tracks) == len(FORMATS)
     assert result.skipped == ()
     assert all(track.duration_seconds > 0.2 for track in result.tracks)
 
@@ -168,7 +172,7 @@ def test_a_missing_folder_is_named_with_the_mend_and_the_others_are_scanned(
     tone(tmp_path / "here" / "a.wav", 0.1)
     result = look(tmp_path / "usb", tmp_path / "here")
     assert len(result.tracks) == 1
-    (message,) = result.missing
+    (message,) = result.absent
     assert str(tmp_path / "usb") in message
     assert "mount or create it" in message
     assert "folders" in message
@@ -273,14 +277,32 @@ def test_a_second_scan_sees_what_changed(tmp_path: Path) -> None:
 def test_a_scan_can_be_stopped_and_says_that_it_lives(tmp_path: Path) -> None:
     for number in range(5):
         tone(tmp_path / f"{number}.wav", 0.1)
-    counts: list[int] = []
+    told: list[Progress] = []
 
-    def until_three(found: int) -> bool:
-        counts.append(found)
-        return found < 3
+    def until_three(progress: Progress) -> bool:
+        told.append(progress)
+        return progress.opened < 3
 
     assert scan([tmp_path], keep_going=until_three) is None
-    assert counts == [0, 0, 1, 2, 3]
+    assert told == [Progress(0), *(Progress(5, opened, 5) for opened in range(4))]
+
+
+def test_four_gigabytes_are_no_problem(tmp_path: Path) -> None:
+    size = 4_200_000_000
+    rate, header = 96_000, 44
+    sizes = struct.pack("<4sI4s", b"RIFF", size - 8, b"WAVE")
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 2, rate, rate * 4, 4, 16)
+    with (tmp_path / "huge.wav").open("wb") as file:
+        file.write(sizes + form + struct.pack("<4sI", b"data", size - header))
+        file.truncate(size)
+    tone(tmp_path / "tail.mp3", 1.0)
+    os.truncate(tmp_path / "tail.mp3", size)
+    began = time.monotonic()
+    result = look(tmp_path)
+    found = by_name(result)
+    assert time.monotonic() - began < 15.0
+    assert found["huge.wav"].duration_seconds == pytest.approx((size - header) / rate / 4, rel=0.01)
+    assert "tail.mp3" in found or "not read within 10 s" in reasons(result)["tail.mp3"]
 
 
 def test_a_damaged_header_may_not_claim_days(tmp_path: Path) -> None:
@@ -291,19 +313,3 @@ def test_a_damaged_header_may_not_claim_days(tmp_path: Path) -> None:
     result = look(tmp_path)
     assert result.tracks == ()
     assert "claims to last" in reasons(result)["a.mp3"]
-
-
-@pytest.mark.benchmark
-def test_scanning_is_fast(tmp_path: Path) -> None:
-    first = {
-        kind: tone(tmp_path / f"0.{kind}", 30.0, tags={"title": "x", "genre": "Rock"})
-        for kind in ("mp3", "flac", "ogg", "m4a")
-    }
-    for kind, path in first.items():
-        for number in range(1, 50):
-            shutil.copy(path, tmp_path / f"{number}.{kind}")
-    start = time.process_time()  # processor time: others may be busy on this machine, too
-    result = look(tmp_path)
-    rate = len(result.tracks) / (time.process_time() - start)
-    assert len(result.tracks) == 200
-    assert rate > 200, f"{rate:.0f} tracks a second"

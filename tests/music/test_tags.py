@@ -5,14 +5,17 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mutagen.id3 import ID3, TCON, TXXX
+from mutagen.apev2 import APEv2
+from mutagen.id3 import ID3, RVA2, TCON, TXXX
 
 from device.music.probe import Unplayable, probe
 from device.music.tags import LONGEST_TEXT, Tags, flatten, parse
-from tests.music.audio import FORMATS, tone
+from tests.music.audio import FORMATS, RATE, SOUNDFILE, sine, tag, tone
 
 FULL = {
     "title": "Über\tden  Wolken\n",
@@ -25,6 +28,12 @@ FULL = {
     "mood": "Happy",
     "ITUNESADVISORY": "1",
     "REPLAYGAIN_TRACK_GAIN": "-6.50 dB",
+    "REPLAYGAIN_TRACK_PEAK": "0.5",
+    "REPLAYGAIN_ALBUM_GAIN": "-5 dB",
+    "REPLAYGAIN_ALBUM_PEAK": "1.000000",
+    "albumartist": "Various",
+    "tracknumber": "3/12",
+    "discnumber": "2",
     "VALENCE": "0.6",
     "AROUSAL": "-0.25",
 }
@@ -32,9 +41,9 @@ FULL = {
 
 @pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != "aac"])
 def test_every_format_is_read_alike(tmp_path: Path, kind: str) -> None:
-    tags, seconds = probe(tone(tmp_path / f"a.{kind}", 0.5, tags=FULL))
-    assert seconds == pytest.approx(0.5, abs=0.1)
-    assert tags == Tags(
+    found = probe(tone(tmp_path / f"a.{kind}", 0.5, tags=FULL, format=kind))
+    assert found.seconds == pytest.approx(0.5, abs=0.1)
+    assert found.tags == Tags(
         title="Über den Wolken",
         artist="Someone",
         album="Something",
@@ -46,11 +55,17 @@ def test_every_format_is_read_alike(tmp_path: Path, kind: str) -> None:
         moods=("Happy",),
         valence=0.6,
         arousal=-0.25,
+        album_artist="Various",
+        track_number=3,
+        disc_number=2,
+        peak_dbfs=pytest.approx(-6.02, abs=0.01),
+        album_loudness_lufs=-13.0,
+        album_peak_dbfs=0.0,
     )
 
 
 def test_a_file_without_tags_says_nothing(tmp_path: Path) -> None:
-    tags, seconds = probe(tone(tmp_path / "a.aac", 0.5))
+    tags, seconds, _ = probe(tone(tmp_path / "a.aac", 0.5))
     assert tags == Tags()
     assert seconds > 0.3
 
@@ -70,13 +85,18 @@ def test_a_file_without_tags_says_nothing(tmp_path: Path) -> None:
         ({"replaygain_track_gain": "+3.0 dB"}, Tags(loudness_lufs=-21.0)),
         ({"replaygain_track_gain": "loud"}, Tags()),
         ({"replaygain_track_gain": "-900 dB", "replaygain_album_gain": "1"},
-         Tags(loudness_lufs=-19.0)),
+         Tags(album_loudness_lufs=-19.0)),
+        ({"replaygain_track_peak": "0"}, Tags()),
+        ({"replaygain_track_peak": "1.258925"}, Tags(peak_dbfs=pytest.approx(2.0, abs=1e-4))),
+        ({"r128_album_gain": "256"}, Tags(album_loudness_lufs=-24.0)),
+        ({"tracknumber": "07 of 12", "discnumber": "0"}, Tags(track_number=7)),
+        ({"tracknumber": "A1"}, Tags()),
         ({"r128_track_gain": "-512"}, Tags(loudness_lufs=-21.0)),
         ({"itunesadvisory": "2"}, Tags()),
         ({"itunesadvisory": "4"}, Tags(explicit=True)),
         ({"title": "Hit (Explicit Version)"}, Tags(title="Hit (Explicit Version)", explicit=True)),
         ({"title": "Explicit"}, Tags(title="Explicit")),
-        ({"albumartist": "Band"}, Tags(artist="Band")),
+        ({"albumartist": "Band"}, Tags(artist="Band", album_artist="Band")),
         ({"mood": "Sad; slow/dark"}, Tags(moods=("Sad", "slow", "dark"))),
         ({"valence": "5", "arousal": "nan"}, Tags()),
     ],
@@ -129,9 +149,71 @@ def test_text_that_is_not_utf8_does_not_make_a_file_unplayable(tmp_path: Path) -
     content = content[12:36] + b"LIST" + struct.pack("<I", len(info)) + info + content[36:]
     content = b"RIFF" + struct.pack("<I", len(content) + 4) + b"WAVE" + content
     (tmp_path / "a.wav").write_bytes(content)
-    tags, seconds = probe(tmp_path / "a.wav")
-    assert tags.title in ("M?glic", "M\ufffdglic")
+    tags, seconds, _ = probe(tmp_path / "a.wav")
+    assert tags.title == "Möglic"
     assert seconds == pytest.approx(0.3, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("stored", "meant"),
+    [
+        ("Ã¼ber", "über"),  # UTF-8 in a frame that promises Latin-1
+        ("It\x92s", "It\u2019s"),  # Windows-1252 likewise
+        ("Bj\xf6rk", "Björk"),
+        ("M\udcf6glich", "Möglich"),
+        ("Дождь", "Дождь"),
+        ("Дождь \xe9", "Дождь é"),
+        ("夢\udcff", "夢?"),
+    ],
+)
+def test_text_is_what_was_meant(stored: str, meant: str) -> None:
+    assert flatten({"title": [stored]}) == {"title": meant}
+
+
+def test_gains_stand_where_old_programs_put_them(tmp_path: Path) -> None:
+    path = tone(tmp_path / "a.mp3", 0.5, tags={"title": "x"})
+    ape = APEv2()
+    ape["REPLAYGAIN_TRACK_GAIN"] = "+2.0 dB"
+    ape["Title"] = "shadowed by ID3"
+    ape.save(path)
+    tags = probe(path).tags
+    assert (tags.loudness_lufs, tags.title) == (-20.0, "x")
+    relative = ID3()
+    relative.add(RVA2(desc="track", channel=1, gain=-4.0, peak=0.5))
+    tags = parse(flatten(relative))
+    assert tags.loudness_lufs == -14.0
+    assert tags.peak_dbfs == pytest.approx(-6.02, abs=0.01)
+
+
+@pytest.mark.parametrize("seconds", [0.2, 3.0])
+@pytest.mark.parametrize("kind", FORMATS)
+def test_the_audio_hash_is_of_the_sound_alone(tmp_path: Path, kind: str, seconds: float) -> None:
+    path = tone(tmp_path / f"a.{kind}", seconds, format=kind)
+    before = probe(path).audio_hash
+    if kind != "aac":
+        for text in ("short", "a long one " * 2000):
+            tag(path, {"title": "x", "COMMENT": text})
+            assert probe(path).audio_hash == before
+    else:  # ADTS has no tags of its own; ID3 is put before
+        tags = ID3()
+        tags.add(TXXX(encoding=3, desc="x", text=["y" * 5000]))
+        tags.save(path)
+        assert probe(path).audio_hash == before
+    other = tone(tmp_path / f"b.{kind}", seconds, 441.0, format=kind)
+    assert probe(other).audio_hash != before
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "mp3"])
+def test_silence_at_the_start_does_not_make_two_tracks_one(tmp_path: Path, kind: str) -> None:
+    silence = np.zeros((RATE * 4, 2), np.float32)
+    hashes = set()
+    for hertz in (440.0, 441.0):
+        path = tmp_path / f"{hertz}.{kind}"
+        container, encoding = SOUNDFILE[kind]
+        with soundfile.SoundFile(path, "w", RATE, 2, encoding, format=container) as output:
+            output.write(np.concatenate([silence, sine(1.0, hertz)]))
+        hashes.add(probe(path).audio_hash)
+    assert len(hashes) == 2
 
 
 def test_no_sound_is_unplayable(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from device.ports import Play, Resume
 from device.system.store import SqliteStore
-from device.types import Affect, Choice, Goal, Mood, Track, TrackId
+from device.types import Affect, Choice, Goal, LibraryScanned, Mood, Track, TrackId
 from tests.fakes import FakeClock
 
 
@@ -36,7 +36,7 @@ def main(folder: Path) -> None:
             choice = Choice(library(0)[0], 0.5, "why")
             store.add_play(Play(track, float(count), Goal.LIFT, Mood(), choice))
             tell("play", count)
-            store.replace_tracks(library(count))
+            store.replace_library(LibraryScanned(tuple(library(count))))
             tell("tracks", count)
 
 

@@ -18,7 +18,7 @@ from device.ports import Play, Resume
 from device.system import database
 from device.system.database import FILE, StateError, StateInUse, StateTooNew
 from device.system.store import SqliteStore
-from device.types import Affect, Choice, Goal, Mood, MoodLabel, Track, TrackId
+from device.types import Affect, Choice, Goal, LibraryScanned, Mood, MoodLabel, Track, TrackId
 from tests.fakes import FakeClock
 
 HERE = Path(__file__).resolve().parent
@@ -129,29 +129,29 @@ def test_the_library_is_always_the_last_one(
             Track(TrackId(str(number)), *(getattr(t, f) for f in t.__struct_fields__[1:]))
             for number, t in library.items()
         ]
-        store.replace_tracks(tracks)
+        store.replace_library(LibraryScanned(tuple(tracks)))
         assert {t.id: t for t in store.tracks()} == {t.id: t for t in tracks}
 
 
 def test_tracks_come_ordered_by_path(store: SqliteStore) -> None:
-    store.replace_tracks([a_track(n) for n in (3, 1, 2)])
+    store.replace_library(LibraryScanned(tuple([a_track(n) for n in (3, 1, 2)])))
     assert [track.path for track in store.tracks()] == [f"/music/0000{n}.ogg" for n in (1, 2, 3)]
 
 
 def test_an_unchanged_library_writes_nothing(store: SqliteStore, tmp_path: Path) -> None:
     tracks = [a_track(n) for n in range(100)]
-    store.replace_tracks(tracks)
+    store.replace_library(LibraryScanned(tuple(tracks)))
     size = (tmp_path / f"{FILE}-wal").stat().st_size
-    store.replace_tracks(tracks)
+    store.replace_library(LibraryScanned(tuple(tracks)))
     assert (tmp_path / f"{FILE}-wal").stat().st_size == size
-    store.replace_tracks([*tracks[:-1], a_track(99, title="renamed")])
+    store.replace_library(LibraryScanned((*tracks[:-1], a_track(99, title="renamed"))))
     assert 0 < (tmp_path / f"{FILE}-wal").stat().st_size - size < 10_000
 
 
 def test_ten_thousand_tracks_in_a_second(store: SqliteStore) -> None:
     tracks = [a_track(n, album="An album", genre="Jazz", year=1959) for n in range(10_000)]
     started = time.perf_counter()
-    store.replace_tracks(tracks)
+    store.replace_library(LibraryScanned(tuple(tracks)))
     assert len(store.tracks()) == 10_000
     assert time.perf_counter() - started < 1.0
 
@@ -274,7 +274,7 @@ def test_a_damaged_file_is_set_aside(
     tmp_path: Path, part: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with reopened(tmp_path) as store:
-        store.replace_tracks([a_track(n) for n in range(200)])
+        store.replace_library(LibraryScanned(tuple([a_track(n) for n in range(200)])))
     path = tmp_path / FILE
     content = bytearray(path.read_bytes())
     if part == "header":
@@ -308,7 +308,7 @@ def test_a_full_disk_is_logged_once_and_nothing_stops(
     (pages,) = store._db.execute("PRAGMA page_count").fetchone()
     store._db.execute(f"PRAGMA max_page_count = {pages}")
     for _ in range(3):
-        store.replace_tracks([a_track(n) for n in range(1000)])
+        store.replace_library(LibraryScanned(tuple([a_track(n) for n in range(1000)])))
     assert store.tracks() == []
     (message,) = caplog.messages
     assert "database or disk is full; make room" in message
@@ -317,7 +317,7 @@ def test_a_full_disk_is_logged_once_and_nothing_stops(
     store.end_play(row, heard_seconds=1.0, finished=False)
     store._db.execute("PRAGMA max_page_count = 1000000")
     caplog.clear()
-    store.replace_tracks([a_track(1)])
+    store.replace_library(LibraryScanned((a_track(1),)))
     assert store.tracks() == [a_track(1)]
     assert caplog.messages == [f"{tmp_path} can be written again"]
 

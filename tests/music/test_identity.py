@@ -1,0 +1,236 @@
+"""Which track is which: moved, copied, tagged anew, replaced, gone and back again."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device.music.identity import CLOCK_SET, FORGET_SECONDS, Present, settle, track_id
+from device.music.library import CHANGING, ScanResult, scan
+from device.system.database import FILE, MIGRATIONS
+from device.system.store import SqliteStore
+from device.types import Affect, LibraryScanned, Track, TrackId
+from tests.fakes import FakeClock
+from tests.music.audio import tag, tone
+
+NOW = CLOCK_SET + 1e7
+DAY = 86_400.0
+
+
+def look(
+    folder: Path, known: ScanResult | None = None, wall: float = NOW, *more: Path
+) -> ScanResult:
+    result = scan([folder, *more], known.library if known else None, wall=wall)
+    assert result is not None
+    return result
+
+
+def ids(result: ScanResult) -> dict[str, TrackId]:
+    return {Path(track.path).name: track.id for track in result.tracks}
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    for number, name in enumerate(("a", "b", "c")):
+        tone(tmp_path / "m" / f"{name}.flac", 0.3, 300.0 + 50 * number, tags={"title": name})
+    return tmp_path / "m"
+
+
+def test_a_moved_file_keeps_its_id(music: Path) -> None:
+    first = look(music)
+    (music / "new").mkdir()
+    (music / "a.flac").rename(music / "new" / "z.flac")
+    second = look(music, first)
+    assert ids(second) == {
+        "z.flac": ids(first)["a.flac"],
+        "b.flac": ids(first)["b.flac"],
+        "c.flac": ids(first)["c.flac"],
+    }
+    assert second.library.missing == ()
+    assert look(music, second).library == second.library
+
+
+def test_swapped_files_keep_their_ids(music: Path) -> None:
+    first = look(music)
+    (music / "a.flac").rename(music / "x")
+    (music / "b.flac").rename(music / "a.flac")
+    (music / "x").rename(music / "b.flac")
+    second = look(music, first)
+    # Size and time may be alike: then nothing shows from outside, and nothing is lost either.
+    if second.library.files != first.library.files:
+        assert ids(second)["a.flac"] == ids(first)["b.flac"]
+        assert ids(second)["b.flac"] == ids(first)["a.flac"]
+
+
+def test_a_file_tagged_anew_or_replaced_keeps_its_id(music: Path) -> None:
+    first = look(music)
+    tag(music / "a.flac", {"title": "quite another" * 400})
+    tone(music / "b.flac", 0.5, 999.0)
+    second = look(music, first)
+    assert ids(second) == ids(first)
+    assert {track.title[:5] for track in second.tracks} == {"quite", "b", "c"}
+
+
+def test_copies_do_not_fight_over_an_id(music: Path) -> None:
+    first = look(music)
+    shutil.copy(music / "a.flac", music / "0.flac")
+    second = look(music, first)
+    assert ids(second)["a.flac"] == ids(first)["a.flac"]
+    assert len(set(ids(second).values())) == 4
+    assert ids(look(music, second)) == ids(second)
+    (music / "a.flac").unlink()
+    third = look(music, second)
+    assert ids(third) == {name: ids(second)[name] for name in ("0.flac", "b.flac", "c.flac")}
+
+
+def test_a_moved_file_and_another_in_its_place(music: Path) -> None:
+    first = look(music)
+    (music / "a.flac").rename(music / "old.flac")
+    tone(music / "a.flac", 0.4, 777.0)
+    second = look(music, first)
+    assert ids(second)["old.flac"] == ids(first)["a.flac"]
+    assert len(set(ids(second).values())) == 4
+
+
+def test_a_drive_that_is_back_brings_ids_and_all(music: Path, tmp_path: Path) -> None:
+    drive = tmp_path / "usb"
+    tone(drive / "d.flac", 0.3, 600.0)
+    first = look(music, None, NOW, drive)
+    drive.rename(tmp_path / "away")
+    gone = look(music, first, NOW + DAY, drive)
+    assert len(gone.tracks) == 3
+    assert [track.path for track in gone.library.missing] == [str(drive / "d.flac")]
+    assert "is not there" in gone.absent[0]
+    drive.mkdir()  # a mount point without its drive
+    empty = look(music, gone, NOW + 300 * DAY, drive)
+    assert "is its drive mounted" in empty.absent[0]
+    drive.rmdir()
+    (tmp_path / "away").rename(drive)
+    back = look(music, empty, NOW + 301 * DAY, drive)
+    assert {t.id: t for t in back.tracks} == {t.id: t for t in first.tracks}
+    assert sorted(back.library.files, key=repr) == sorted(first.library.files, key=repr)
+
+
+def test_what_is_gone_for_too_long_is_forgotten(music: Path) -> None:
+    first = look(music)
+    (music / "a.flac").unlink()
+    gone = look(music, first, NOW)
+    still = look(music, gone, NOW + FORGET_SECONDS - 1)
+    assert len(still.library.missing) == 1
+    assert look(music, still, NOW + FORGET_SECONDS + 1).library.missing == ()
+
+
+def test_a_clock_that_was_never_set_forgets_nothing(music: Path) -> None:
+    first = look(music)
+    (music / "a.flac").unlink()
+    gone = look(music, first, 1000.0)
+    later = look(music, gone, NOW)
+    assert later.library.files[-1].missing_since == NOW
+    assert len(look(music, later, NOW + FORGET_SECONDS - 1).library.missing) == 1
+
+
+def test_a_folder_that_lies_elsewhere_now_keeps_its_ids(music: Path) -> None:
+    first = look(music)
+    elsewhere = music.rename(music.with_name("n"))
+    assert ids(look(elsewhere, first)) == ids(first)
+
+
+def test_a_file_that_is_being_written_is_left_for_later(music: Path) -> None:
+    def grows(progress: object) -> bool:
+        if getattr(progress, "opened", 0) == 1:
+            with (music / "b.flac").open("ab") as file:
+                file.write(b"x")
+        return True
+
+    result = scan([music], None, grows, NOW)
+    assert result is not None
+    assert result.restless
+    assert set(ids(result)) == {"a.flac", "c.flac"}
+    assert [skipped.reason for skipped in result.skipped] == [CHANGING]
+
+
+def test_the_memory_survives_a_restart(music: Path, tmp_path: Path) -> None:
+    (music / "broken.mp3").write_text("no sound")
+    first = look(music)
+    with SqliteStore(tmp_path / "s", FakeClock()) as store:
+        store.replace_library(first.library)
+    (music / "c.flac").unlink()
+    with SqliteStore(tmp_path / "s", FakeClock()) as store:
+        known = store.library()
+        assert {t.id: t for t in known.tracks} == {t.id: t for t in first.tracks}
+        second = scan([music], known, _opens_nothing, NOW)
+        assert second is not None
+        assert second.skipped == first.skipped
+        store.replace_library(second.library)
+    with SqliteStore(tmp_path / "s", FakeClock()) as store:
+        assert [t.title for t in store.tracks()] == ["a", "b"]
+        assert [t.title for t in store.library().missing] == ["c"]
+        assert store.library().files != ()
+
+
+def _opens_nothing(progress: object) -> bool:
+    assert not getattr(progress, "to_open", None)
+    return True
+
+
+def test_a_library_of_an_older_attune_is_read_anew_and_keeps_its_ids(
+    music: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "s").mkdir()
+    db = sqlite3.connect(tmp_path / "s" / FILE)
+    db.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
+    rows = [
+        ("old", str(music / "a.flac")),
+        (track_id("", "b.flac"), "/somewhere/else/b.flac"),
+        ("x", "/gone/c"),
+    ]
+    for old, path in rows:
+        db.execute(
+            "INSERT INTO tracks VALUES (?, ?, 't', '', 0, 0, 0.5, 'unknown', 1, NULL, NULL,"
+            " NULL, NULL, NULL, 0)",
+            (old, path),
+        )
+    db.commit()
+    db.close()
+    with SqliteStore(tmp_path / "s", FakeClock()) as store:
+        assert len(store.tracks()) == 3
+        result = scan([music], store.library(), wall=NOW)
+        assert result is not None
+        store.replace_library(result.library)
+        assert ids(result)["a.flac"] == "old"
+        assert ids(result)["b.flac"] == track_id("", "b.flac")
+        assert all(track.audio_hash for track in store.tracks())
+        assert [track.id for track in store.library().missing] == ["x"]
+
+
+def _track(path: str, audio_hash: str | None) -> Track:
+    affect = Affect(0.0, 0.0, 0.5, "unknown")
+    return Track(track_id("", path), path, path, "", affect, 1.0, audio_hash=audio_hash)
+
+
+files = st.dictionaries(
+    st.sampled_from([f"/m/{name}" for name in "abcdef"]), st.sampled_from([*"uvw", None])
+)
+
+
+@given(st.lists(files, max_size=6))
+def test_no_two_tracks_ever_share_an_id_and_nothing_is_lost(
+    history: list[dict[str, str | None]],
+) -> None:
+    library = LibraryScanned()
+    for there in history:
+        before = {track.id for track in (*library.tracks, *library.missing)}
+        present = [Present(_track(path, sound), f"{sound}") for path, sound in there.items()]
+        library = settle(library, present, NOW)
+        after = [track.id for track in (*library.tracks, *library.missing)]
+        assert len(set(after)) == len(after)
+        assert before <= set(after)
+        assert {track.path for track in library.tracks} == set(there)
+        assert sorted(file.track for file in library.files) == sorted(after)
+        again = settle(library, [Present(t, f"{t.audio_hash}") for t in library.tracks], NOW)
+        assert again.tracks == library.tracks
