@@ -181,6 +181,7 @@ class Speaker:
             age_interval_years=mood.age_interval_years,
             age_group=mood.age_group,
             youngest_years=mood.youngest_years,
+            oldest_years=mood.oldest_years,
         )
 
     def status(self) -> Status:

@@ -156,6 +156,7 @@ class Mood(Value, frozen=True):
     age_interval_years: tuple[float, float] | None = None
     age_group: AgeGroup | None = None
     youngest_years: float | None = None
+    oldest_years: float | None = None
 
 
 # --- music --------------------------------------------------------------------------------
@@ -185,14 +186,22 @@ class Track(Value, frozen=True):
     tempo_bpm: float | None = None
     loudness_lufs: float | None = None
     explicit: bool = False
+    album_artist: str | None = None
+    track_number: int | None = None
+    disc_number: int | None = None
+    voice: float | None = None  # probability of singing
 
 
 class Choice(Value, frozen=True):
-    """A track picked for a mood, with the probability it was picked with, and why, in words."""
+    """A track picked for a mood, with the probability it was picked with, and why, in words.
+
+    `fit`: how near it lies to the goal's aim, 0 as near as any to -1.
+    """
 
     track: Track
     probability: float
     because: str
+    fit: float = 0.0
 
 
 class PlayerState(str, enum.Enum):
