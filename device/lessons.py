@@ -9,12 +9,10 @@ from __future__ import annotations
 import enum
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
 from device.types import AgeGroup, Goal, MoodLabel, TrackId, Value
 
-FILE_VERSION = 1
 LONGEST_EXPORT = 20_000
 """Lessons in one file: years of listening, and about 8 MB of JSON."""
 
@@ -98,21 +96,21 @@ class TasteFile(Value, frozen=True):
 # --- what may be asked about it ----------------------------------------------------------------
 
 
-class ShowTaste(Value, frozen=True):
+class ShowTaste(Value, frozen=True, tag="show"):
     """What was learned."""
 
 
-class ExportTaste(Value, frozen=True):
+class ExportTaste(Value, frozen=True, tag="export"):
     """All that it was learned from."""
 
 
-class ImportTaste(Value, frozen=True):
+class ImportTaste(Value, frozen=True, tag="import"):
     """Learn from these, too; those already known are left out."""
 
-    lessons: tuple[Lesson, ...]
+    lessons: Annotated[tuple[Lesson, ...], Meta(max_length=LONGEST_EXPORT)]
 
 
-class ForgetTaste(Value, frozen=True):
+class ForgetTaste(Value, frozen=True, tag="forget"):
     """Erase what was noted from a wall time on (seconds since the epoch); None: everything."""
 
     since: Annotated[float, Meta(ge=0.0, le=1e11)] | None = None
@@ -151,7 +149,6 @@ class TasteReport(Value, frozen=True):
     """What was learned, for people. `rewards`: the mean of each stretch of `stretch` plays."""
 
     learning: bool
-    plays: int
     lessons: int
     liked: int
     disliked: int

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from device import __version__
+from device.lessons import Ended
 from device.mood.circumplex import COORDINATES
 from device.mood.room import Room
 from device.music.catalogue import Catalogue
@@ -127,7 +128,7 @@ class Speaker:
             session.rate(liked=True, mood=self.mood)
         elif isinstance(command, Dislike):
             if session.rate(liked=False, mood=self.mood):
-                session.leave()
+                session.leave(Ended.DISLIKED)
         elif isinstance(command, SetPrivacy):
             self._set_privacy(command.on)
         elif isinstance(command, Scan):

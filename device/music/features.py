@@ -59,19 +59,19 @@ class Spread(NamedTuple):
     Few things are strong in everybody; what tells people apart most is genre and artist.
     """
 
-    constant: float = 0.15
-    fit: float = 0.5
-    place: float = 0.22
-    number: float = 0.12
-    era: float = 0.3
-    genre: float = 0.4
-    artist: float = 0.4
-    by_mood: float = 0.5
-    by_hour: float = 0.15
-    by_goal: float = 0.1
-    place_by_group: float = 0.12
-    era_by_group: float = 0.25
-    genre_by_group: float = 0.35
+    constant: float = 0.12
+    fit: float = 0.4
+    place: float = 0.18
+    number: float = 0.1
+    era: float = 0.24
+    genre: float = 0.32
+    artist: float = 0.32
+    by_mood: float = 0.4
+    by_hour: float = 0.12
+    by_goal: float = 0.08
+    place_by_group: float = 0.1
+    era_by_group: float = 0.2
+    genre_by_group: float = 0.28
 
 
 class Circumstances(NamedTuple):
@@ -177,9 +177,7 @@ def x_of(lessons: Sequence[Lesson]) -> Floats:
 def circumstances_of(lesson: Lesson) -> Circumstances:
     """When and for whom a lesson's track was chosen."""
     moment = lesson.moment
-    return Circumstances(
-        lesson.valence, lesson.arousal, lesson.goal, moment.age_group, moment.hour
-    )
+    return Circumstances(lesson.valence, lesson.arousal, lesson.goal, moment.age_group, moment.hour)
 
 
 def deviations(prior: Spread) -> Floats:

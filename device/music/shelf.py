@@ -49,7 +49,9 @@ class Shelf:
         """
         dense = self._dense
         worth = dense @ mean[NUMBER].astype(np.float32)
-        variance = np.einsum("ij,ij->i", dense @ covariance[NUMBER, NUMBER].astype(np.float32), dense)
+        variance = np.einsum(
+            "ij,ij->i", dense @ covariance[NUMBER, NUMBER].astype(np.float32), dense
+        )
         for codes, table, part in (
             (self._genre, self._genres, GENRES),
             (self._artist, self._artists, ARTISTS),

@@ -54,6 +54,8 @@ NOISE = 0.5
 """Standard deviation of a reward around what taste explains."""
 FIT_MEANS = 0.75
 """Reward that a track at the far end of fitting (`FURTHEST`) is believed to lose."""
+REMEMBERED = 2000
+"""Plays that are read again at a start: what lies before has faded to a thousandth."""
 KEEP, KEEP_EVERY = 0.96, 10
 """After so many plays, so much of what they taught is kept: half is forgotten after 170 plays,
 so that a taste that drifts is followed."""
@@ -99,9 +101,8 @@ def _share_heard(lesson: Lesson) -> float:
 class Belief:
     """A normal distribution over the weights, taught by plays. Few hundred numbers wide."""
 
-    def __init__(self, prior: Spread | None = None, noise: float | None = None) -> None:
-        self._noise = NOISE if noise is None else noise
-        self._prior = 1.0 / deviations(prior or Spread()) ** 2
+    def __init__(self) -> None:
+        self._prior = 1.0 / deviations(Spread()) ** 2
         self._start = np.zeros(WEIGHTS)
         self._start[CONSTANT], self._start[FIT] = USUAL, FIT_MEANS
         self._precision = np.diag(self._prior)
@@ -120,7 +121,7 @@ class Belief:
             self._fade(KEEP)
         self.count += 1
         x = x_of([lesson])[0]
-        trust = weight(lesson) / self._noise**2
+        trust = weight(lesson) / NOISE**2
         self._precision += trust * np.outer(x, x)
         self._shift += trust * (verdict - x @ self._start) * x
         along = self.covariance @ x
@@ -133,13 +134,11 @@ class Belief:
         self.count = len(pairs)
         if not pairs:
             return
-        taught, rewards = zip(*pairs, strict=True)
-        number = np.arange(self.count)
+        taught, rewards = zip(*pairs[-REMEMBERED:], strict=True)
+        number = np.arange(self.count - len(taught), self.count)
         fades = (self.count - 1) // KEEP_EVERY - number // KEEP_EVERY
-        trust = np.array([weight(lesson) for lesson in taught]) * KEEP**fades / self._noise**2
-        worth = trust > KEEP**200  # what is fainter than that is forgotten
-        x = x_of([lesson for lesson, kept in zip(taught, worth, strict=True) if kept])
-        trust, verdicts = trust[worth], np.array(rewards)[worth]
+        trust = np.array([weight(lesson) for lesson in taught]) * KEEP**fades / NOISE**2
+        x, verdicts = x_of(taught), np.array(rewards)
         self._precision += x.T @ (x * trust[:, None])
         self._shift += x.T @ (trust * (verdicts - x @ self._start))
         self._solve()

@@ -48,6 +48,12 @@ MIGRATIONS = (
         confidence REAL NOT NULL, people INTEGER NOT NULL, age_years REAL, youngest_years REAL
     ) STRICT;
     """,
+    """
+    ALTER TABLE plays ADD COLUMN moment TEXT;
+    ALTER TABLE plays ADD COLUMN ended TEXT;
+    ALTER TABLE plays ADD COLUMN moved REAL;
+    ALTER TABLE feedback ADD COLUMN play INTEGER;
+    """,
 )
 """The script at index n leads from `user_version` n to n + 1. Never change one: append."""
 
@@ -127,6 +133,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # heeded by a new file alone
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
         _check(db)
         _migrate(db, path)
     except BaseException:
