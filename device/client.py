@@ -7,14 +7,17 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from device import config
 from device.config import ConfigError
+from device.lessons import TasteRequest
 from device.types import Command, Status
 
 TIMEOUT_SECONDS = 5.0
+Answer = TypeVar("Answer")
 
 
 class NotRunning(Exception):  # noqa: N818 - a state of the world, not a programming error
@@ -57,11 +60,18 @@ class Client:
 
     def status(self) -> Status:
         """Everything there is to show."""
-        return _decode(self.status_json())
+        return _decode(self.status_json(), Status)
 
     def command(self, command: Command) -> Status:
         """Ask for something; the status after it."""
-        return _decode(self._request("POST", "/api/v1/command", msgspec.json.encode(command)))
+        return _decode(
+            self._request("POST", "/api/v1/command", msgspec.json.encode(command)), Status
+        )
+
+    def taste(self, request: TasteRequest, kind: type[Answer]) -> Answer:
+        """Ask about what was learned; the answer to that request."""
+        answer = self._request("POST", "/api/v1/taste", msgspec.json.encode(request))
+        return _decode(answer, kind)
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         headers = {"Content-Type": "application/json", "Connection": "close"}
@@ -118,9 +128,9 @@ def socket_paths(
     return (own,) if settings.api.socket else (own, config.SERVICE_SOCKET)
 
 
-def _decode(content: bytes) -> Status:
+def _decode(content: bytes, kind: type[Answer]) -> Answer:
     try:
-        return msgspec.json.decode(content, type=Status)
+        return msgspec.json.decode(content, type=kind)
     except msgspec.DecodeError as error:
         raise Refused(
             f"the running Attune is of another version ({error}); "

@@ -86,7 +86,7 @@ class Lesson(Value, frozen=True):
     liked: bool | None = None
 
 
-class TasteFile(Value, frozen=True):
+class TasteFile(Value, frozen=True, tag="file"):
     """What `attune taste export` writes and `import` reads."""
 
     attune_taste: Literal[1]
@@ -145,7 +145,7 @@ class MoodMap(Value, frozen=True):
     effect: tuple[tuple[float, ...], ...]
 
 
-class TasteReport(Value, frozen=True):
+class TasteReport(Value, frozen=True, tag="report"):
     """What was learned, for people. `rewards`: the mean of each stretch of `stretch` plays."""
 
     learning: bool
@@ -162,7 +162,7 @@ class TasteReport(Value, frozen=True):
     rewards: tuple[float, ...]
 
 
-class TasteChanged(Value, frozen=True):
+class TasteChanged(Value, frozen=True, tag="changed"):
     """How many lessons came or went."""
 
     count: int

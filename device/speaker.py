@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from device import __version__
-from device.lessons import Ended
+from device.lessons import Ended, TasteAnswer, TasteRequest
 from device.mood.circumplex import COORDINATES
 from device.mood.room import Room
 from device.music.catalogue import Catalogue
@@ -137,6 +137,10 @@ class Speaker:
         self.tick()
         self._save()
         return self.status()
+
+    def taste(self, request: TasteRequest) -> TasteAnswer:
+        """Tell, give out, take in or erase what was learned of taste."""
+        return self._session.taste(request)
 
     def configure(self, settings: Settings) -> None:
         """Take changed settings over; what was changed by hand stays."""

@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "device.music": BASE | {"device.music"},
     "device.home": BASE | {"device.home"},
     "device.system": BASE | {"device.system"},
-    "device.inbox": {"device.types"},
+    "device.inbox": {"device.types", "device.lessons"},
     "device.speaker": BASE - {"device.config"} | {"device.mood", "device.music"},
     # The composition root and the command line know every room, but not each other.
     "device.daemon": BASE

@@ -23,6 +23,7 @@ import waitress
 from waitress import wasyncore
 from werkzeug.exceptions import HTTPException
 
+from device.lessons import TasteAnswer, TasteRequest
 from device.ports import PartUnavailable
 from device.types import Command, Status
 
@@ -32,17 +33,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAXIMUM_BODY_BYTES = 4096
+MAXIMUM_TASTE_BYTES = 16 * 1024 * 1024
+"""Of a taste that is imported: `device.lessons.LONGEST_EXPORT` plays."""
 _LOOP_SECONDS = 0.5
 _THREADS = 2
 _PERMISSIONS = 0o660
 _KINDS = ", ".join(sorted(kind.__struct_config__.tag for kind in typing.get_args(Command)))
 
 
-def create_app(status: Callable[[], Status], ask: Callable[[Command], Status]) -> flask.Flask:
-    """The app. `status` returns at once; `ask` returns the status after a command, or raises
-    `TimeoutError` when the main thread does not answer."""
+def create_app(
+    status: Callable[[], Status],
+    ask: Callable[[Command], Status],
+    ask_taste: Callable[[TasteRequest], TasteAnswer],
+) -> flask.Flask:
+    """The app. `status` returns at once; `ask` returns the status after a command, `ask_taste` the
+    answer; both raise `TimeoutError` when the main thread does not answer."""
     app = flask.Flask("attune", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAXIMUM_BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = MAXIMUM_TASTE_BYTES
 
     @app.get("/api/v1/status")
     def show_status() -> flask.Response:
@@ -56,6 +63,8 @@ def create_app(status: Callable[[], Status], ask: Callable[[Command], Status]) -
 
     @app.post("/api/v1/command")
     def obey() -> flask.Response:
+        if (flask.request.content_length or 0) > MAXIMUM_BODY_BYTES:
+            return _problem(413, f"a command has at most {MAXIMUM_BODY_BYTES} bytes")
         # A page of another site can post forms, but not JSON, without being asked first.
         if flask.request.mimetype != "application/json":
             return _problem(415, "send the command as Content-Type: application/json")
@@ -79,7 +88,25 @@ def create_app(status: Callable[[], Status], ask: Callable[[Command], Status]) -
         log.error("%s %s failed", flask.request.method, flask.request.path, exc_info=error)
         return _problem(500, "a bug in Attune; its log tells more: journalctl -u attune")
 
+    _serve_taste(app, ask_taste)
     return app
+
+
+def _serve_taste(app: flask.Flask, ask_taste: Callable[[TasteRequest], TasteAnswer]) -> None:
+    @app.post("/api/v1/taste")
+    def answer() -> flask.Response:
+        if flask.request.mimetype != "application/json":
+            return _problem(415, "send the request as Content-Type: application/json")
+        try:
+            request = msgspec.json.decode(flask.request.get_data(), type=TasteRequest)
+        except msgspec.ValidationError as error:
+            return _problem(422, str(error))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return _problem(400, f"the body is not JSON: {error}")
+        try:
+            return _json(ask_taste(request))
+        except TimeoutError:
+            return _problem(503, "Attune is busy and did not answer in time; try again")
 
 
 def _json(value: object) -> flask.Response:
@@ -120,7 +147,7 @@ class ApiServer:
                 threads=_THREADS,
                 ident="attune",
                 connection_limit=50,
-                max_request_body_size=64 * 1024,
+                max_request_body_size=MAXIMUM_TASTE_BYTES,
                 max_request_header_size=16 * 1024,
             )
             try:

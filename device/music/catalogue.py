@@ -168,7 +168,7 @@ class Catalogue:
             return None
         return following
 
-    def _by_belief(
+    def _by_belief(  # noqa: PLR0917 - one choice, in two parts
         self,
         candidates: Indices,
         near: Floats,

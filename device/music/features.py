@@ -135,10 +135,11 @@ def artist_vector(artist: str) -> tuple[float, ...]:
     return tuple(_hashed(name, ARTIST_BUCKETS)) if name else (0.0,) * ARTIST_BUCKETS
 
 
-def genres_in(tag: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def genres_in(tag: str) -> tuple[str, ...]:
     """The genres that a tag names, in lower case, three at most."""
     names = (name.strip() for name in re.split(r"[;,/|]", tag.casefold()))
-    return list(dict.fromkeys(filter(None, names)))[:GENRES_OF_A_TRACK]
+    return tuple(dict.fromkeys(filter(None, names)))[:GENRES_OF_A_TRACK]
 
 
 def z_of(traits: Traits, fit: float) -> Floats:

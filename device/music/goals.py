@@ -8,9 +8,9 @@ from typing import NamedTuple
 from device.types import Goal, Mood, MoodLabel
 
 STEP = 0.25
-"""Most that the aim moves with each track, until configured. Music that starts where the listener is and leads
-away in small steps changes moods better than a jump (the iso principle; Altshuler, 1948;
-Starcke et al., Int. J. Environ. Res. Public Health 18, 2021)."""
+"""Most that the aim moves with each track, where nothing else is configured. Music that starts
+where the listener is and leads away in small steps changes moods better than a jump (the iso
+principle; Altshuler, 1948; Starcke et al., Int. J. Environ. Res. Public Health 18, 2021)."""
 DESTINATIONS = {Goal.LIFT: (0.7, 0.5), Goal.CALM: (0.3, -0.6)}
 FOCUS = (0.2, -0.1)
 """Pleasant and unobtrusive: slightly positive, slightly below the middle in arousal."""

@@ -16,10 +16,23 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from device.lessons import Ended, Lesson, Moment
+from device.lessons import (
+    LONGEST_EXPORT,
+    Ended,
+    ExportTaste,
+    ForgetTaste,
+    ImportTaste,
+    Lesson,
+    Moment,
+    TasteAnswer,
+    TasteChanged,
+    TasteFile,
+    TasteRequest,
+)
 from device.music.catalogue import Catalogue, Wish, child_may_listen, local_hour
 from device.music.features import traits_of
 from device.music.goals import Pace, distance_to_go
+from device.music.report import reason, report
 from device.music.taste import LISTENED_SECONDS, REMEMBERED, Belief
 from device.ports import Clock, PartUnavailable, Play, Player, Resume, Store
 from device.settings import MusicSettings
@@ -54,6 +67,8 @@ FAILURES_IN_A_ROW = 8
 WELL_SECONDS = 5.0
 """A track that sounded for so long shows that the music folder is well."""
 RECENT_PLAYS = 1000
+LATELY = 300
+"""Plays that a learned reason is borne out by."""
 
 
 class _Going(NamedTuple):
@@ -90,8 +105,9 @@ class Session:
             store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS
         )
         self._feedback: Mapping[TrackId, int] = store.feedback()
+        self._lessons: deque[Lesson] = deque(store.lessons(REMEMBERED), maxlen=REMEMBERED)
         self._belief = Belief()
-        self._belief.teach_all(store.lessons(REMEMBERED))
+        self._belief.teach_all(self._lessons)
         self._mood = Mood()
         self._path_from: float | None = None
         self._past: deque[Choice] = deque(maxlen=50)
@@ -167,10 +183,27 @@ class Session:
             self._going = going._replace(lesson=replace(going.lesson, liked=liked))
         return True
 
-    def learn_anew(self) -> None:
+    def taste(self, request: TasteRequest) -> TasteAnswer:
+        """Tell, give out, take in or erase what was learned of taste."""
+        if isinstance(request, ForgetTaste):
+            count = self._store.forget(request.since or 0.0)
+            self._learn_anew()
+            log.info("forgot %d plays", count)
+            return TasteChanged(count)
+        if isinstance(request, ImportTaste):
+            count = self._store.add_lessons(request.lessons)
+            self._learn_anew()
+            log.info("learned from %d imported plays", count)
+            return TasteChanged(count)
+        if isinstance(request, ExportTaste):
+            return TasteFile(1, tuple(self._store.lessons(LONGEST_EXPORT)))
+        return report(self._lessons, self._belief, learning=self._settings.learn)
+
+    def _learn_anew(self) -> None:
         """What is remembered was changed by hand: believe what it says now, and nothing else."""
+        self._lessons = deque(self._store.lessons(REMEMBERED), maxlen=REMEMBERED)
         self._belief = Belief()
-        self._belief.teach_all(self._store.lessons(REMEMBERED))
+        self._belief.teach_all(self._lessons)
         self._feedback = self._store.feedback()
         self._recent = deque(self._store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS)
         if self._going is not None:
@@ -303,7 +336,13 @@ class Session:
         )
         belief = self._belief if self._settings.learn else None
         choice = self._catalogue.choose(wish, self._random, belief)
-        return None if choice is None else _Going(choice, mood, drawn=True)
+        if choice is None:
+            return None
+        if belief is not None:
+            learned = reason(traits_of(choice.track), list(self._lessons)[-LATELY:], belief)
+            if learned:
+                choice = replace(choice, because=f"{choice.because}; {learned}")
+        return _Going(choice, mood, drawn=True)
 
     def _choose_after(self, going: _Going, mood: Mood) -> _Going | None:
         """What follows a track that plays to its end: the next of its album, where wished."""
@@ -465,10 +504,10 @@ class Session:
             self._store.end_play(
                 going.row, heard_seconds=heard, finished=finished, ended=ended, moved=moved
             )
-            if going.lesson is not None and self._settings.learn:
-                self._belief.teach(
-                    replace(going.lesson, heard_seconds=heard, ended=ended, moved=moved)
-                )
+            if going.lesson is not None:
+                lesson = replace(going.lesson, heard_seconds=heard, ended=ended, moved=moved)
+                self._lessons.append(lesson)
+                self._belief.teach(lesson)
             self._going = going._replace(row=None, lesson=None)
 
     # --- sound comes and goes -------------------------------------------------------------

@@ -8,7 +8,7 @@ music before: near the goal's aim is good; all else is 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -128,7 +128,7 @@ class Belief:
         self.covariance -= np.outer(along, along) * (trust / (1.0 + trust * (x @ along)))
         self.mean = self._start + self.covariance @ self._shift
 
-    def teach_all(self, lessons: Sequence[Lesson]) -> None:
+    def teach_all(self, lessons: Iterable[Lesson]) -> None:
         """Take in a whole diary, oldest first, into a belief that was taught nothing yet."""
         pairs = [(lesson, r) for lesson in lessons if (r := reward(lesson)) is not None]
         self.count = len(pairs)
