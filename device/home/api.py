@@ -51,6 +51,8 @@ def create_app(
     app = flask.Flask("attune", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAXIMUM_TASTE_BYTES
 
+    app.before_request(_refuse_long_commands)
+
     @app.get("/api/v1/status")
     def show_status() -> flask.Response:
         return _json(status())
@@ -63,8 +65,6 @@ def create_app(
 
     @app.post("/api/v1/command")
     def obey() -> flask.Response:
-        if (flask.request.content_length or 0) > MAXIMUM_BODY_BYTES:
-            return _problem(413, f"a command has at most {MAXIMUM_BODY_BYTES} bytes")
         # A page of another site can post forms, but not JSON, without being asked first.
         if flask.request.mimetype != "application/json":
             return _problem(415, "send the command as Content-Type: application/json")
@@ -90,6 +90,14 @@ def create_app(
 
     _serve_taste(app, ask_taste)
     return app
+
+
+def _refuse_long_commands() -> flask.Response | None:
+    """Only a taste may be long."""
+    length = flask.request.content_length or 0
+    if length > MAXIMUM_BODY_BYTES and flask.request.path != "/api/v1/taste":
+        return _problem(413, f"the body may have {MAXIMUM_BODY_BYTES} bytes at most")
+    return None
 
 
 def _serve_taste(app: flask.Flask, ask_taste: Callable[[TasteRequest], TasteAnswer]) -> None:

@@ -31,7 +31,18 @@ from device.music.features import (
 from device.music.report import reason, report
 from device.music.taste import Belief, reward
 from device.types import AgeGroup, Goal, MoodLabel, TrackId
-from tests.music.listeners import KINDS, START, Taste, drifts, live, moods, synthetic_library
+from tests.music.listeners import (
+    KINDS,
+    START,
+    Taste,
+    answer,
+    drifts,
+    expected_reward,
+    lesson_of,
+    live,
+    moods,
+    synthetic_library,
+)
 
 TRAITS = Traits(0.5, -0.2, 120.0, -12.0, 0.9, False, 1985, "Rock; Pop", "Somebody")
 LESSON = Lesson(
@@ -315,17 +326,10 @@ def test_the_diary_tells_what_another_way_of_choosing_is_worth() -> None:
     catalogue = Catalogue(synthetic_library(60, 4))
     belief, dice, person = Belief(), random.Random(2), random.Random(3)
     wish = Wish(moods(1, [AgeGroup.ADULT], 1)[0], wall=START)
-    from tests.music.listeners import answer, expected_reward, lesson_of  # noqa: PLC0415
-
     # The other way: always one of the five tracks that Attune likes best without learning.
-    best = [
-        name
-        for name, _ in Counter(
-            choice.track.id
-            for _ in range(500)
-            if (choice := catalogue.choose(wish, dice)) is not None
-        ).most_common(5)
-    ]
+    unlearned = [catalogue.choose(wish, dice) for _ in range(500)]
+    counts = Counter(choice.track.id for choice in unlearned if choice is not None)
+    best = [name for name, _ in counts.most_common(5)]
     truth = statistics.fmean(
         expected_reward(KINDS["agrees with the priors"](track, wish.mood, 0))
         for name in best
