@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import sqlite3
 from pathlib import Path
@@ -197,7 +198,7 @@ def test_albums_stay_together_on_wish(tmp_path: Path) -> None:
     house.speaker.handle(LibraryScanned(album))
     house.pass_time(200.0, Emotion.HAPPINESS)
     titles = [row[0] for row in house.store._db.execute("SELECT track FROM plays ORDER BY id")]
-    for before, after in zip(titles, titles[1:], strict=False):
+    for before, after in itertools.pairwise(titles):
         if before[1] != "4":
             assert after == f"{before[0]}{int(before[1]) + 1}"
 

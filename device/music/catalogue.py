@@ -55,6 +55,9 @@ BOLDNESS = 0.4
 """Tastes are drawn with so much of the believed deviation. Whole, as in plain Thompson sampling,
 it explores for a long life of plays; a person judges by the first dozens (Chapelle & Li, An
 empirical evaluation of Thompson sampling, NeurIPS 2011, who find the same)."""
+EVEN = 0.03
+"""Share of choices that fall evenly on the list: no probability is so small that a single play of
+the diary would outweigh all others when another way of choosing is judged by it."""
 HOPE = 1.0
 """Standard deviations by which a track may be better than believed, and be listed for that."""
 LIKE, DISLIKE = 0.6, 1.5
@@ -197,7 +200,8 @@ class Catalogue:
         )
         scores = others[listed][:, None] + GAIN * tastes
         weights = np.exp(scores - scores.max(axis=0))
-        return listed, (weights / weights.sum(axis=0)).mean(axis=1)
+        drawn = (weights / weights.sum(axis=0)).mean(axis=1)
+        return listed, (1.0 - EVEN) * drawn + EVEN / len(listed)
 
     def _heard(self, wish: Wish) -> dict[int, float]:
         """Index -> hours since a track was last played, newest first.

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import sys
 
+import matplotlib as mpl
 import numpy as np
+from matplotlib import pyplot as plt
 
 from device.types import AgeGroup
 from tests.music.listeners import KINDS, live, synthetic_library
@@ -14,14 +16,11 @@ PLAYS, TRACKS = 200, 600
 
 
 def main(seeds: int) -> None:
-    import matplotlib as mpl
-
     mpl.use("svg")
-    from matplotlib import pyplot as plt
-
     figure, axes = plt.subplots(2, 4, figsize=(14, 6), sharex=True)
     print(
-        "| listener | without learning | with, plays 81 to 120 | all-knowing | share of the gain | worst against none |"
+        "| listener | without learning | with, plays 81 to 120 | all-knowing "
+        "| share of the gain | worst against none |"
     )
     print("|---|---|---|---|---|---|")
     for (kind, taste), axis in zip(KINDS.items(), axes.flat, strict=True):
