@@ -10,6 +10,8 @@ from device.lessons import Leaning, MoodMap, TasteReport
 FEW = 20
 """With fewer plays than this nothing can be told."""
 SIGNS = " ·░▒▓█"
+LEAN = 0.5
+"""So many deviations from nothing are a leaning."""
 SHOWN = 6
 """Names shown of each kind, at each end."""
 
@@ -52,8 +54,8 @@ def _mood_words(report: TasteReport) -> str:
 
 
 def _names(title: str, leanings: list[Leaning]) -> Iterator[str]:
-    """The best and the worst of a kind, where the model is fairly sure."""
-    sure = [each for each in leanings if abs(each.effect) > each.deviation]
+    """The best and the worst of a kind, where the model leans to a side; its doubt is beside."""
+    sure = [each for each in leanings if abs(each.effect) > LEAN * each.deviation]
     shown = sure if len(sure) <= 2 * SHOWN else [*sure[:SHOWN], *sure[-SHOWN:]]
     if shown:
         yield f"{title}:"

@@ -55,7 +55,7 @@ BOLDNESS = 0.4
 """Tastes are drawn with so much of the believed deviation. Whole, as in plain Thompson sampling,
 it explores for a long life of plays; a person judges by the first dozens (Chapelle & Li, An
 empirical evaluation of Thompson sampling, NeurIPS 2011, who find the same)."""
-EVEN = 0.03
+EVEN = 0.01
 """Share of choices that fall evenly on the list: no probability is so small that a single play of
 the diary would outweigh all others when another way of choosing is judged by it."""
 HOPE = 1.0
@@ -184,13 +184,16 @@ class Catalogue:
 
         Their mean is what is drawn from, so that each track's probability is known. In the list are
         the best by what is believed, and the best by what may be hoped: what the first impression
-        speaks against, and nobody has tried, gets in there.
+        speaks against, and nobody has tried, gets in there. And the best without learning, so that
+        the diary can always tell what choosing without it would have been worth.
         """
         mean, covariance = belief.in_(circumstances_of(wish))
         worth, doubt = self._shelf.judge(near, mean, covariance)
         expected = others + GAIN * worth
         hoped = expected + GAIN * HOPE * doubt
-        listed = np.union1d(_short_list(candidates, expected)[0], _short_list(candidates, hoped)[0])
+        unlearned = others + FURTHEST * near
+        lists = [_short_list(candidates, some)[0] for some in (expected, hoped, unlearned)]
+        listed = np.unique(np.concatenate(lists))
         z = self._shelf.z(listed, near)
         spread = z @ covariance @ z.T
         spread[np.diag_indices(len(listed))] += 1e-9
