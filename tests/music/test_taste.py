@@ -323,10 +323,10 @@ def test_a_taste_that_drifts_is_followed() -> None:
 def test_the_diary_tells_what_another_way_of_choosing_is_worth() -> None:
     """What choosing without learning is worth, from a diary of choosing with it, by inverse
     propensity scoring, plain and self-normalised, against the simulator's truth."""
-    catalogue = Catalogue(synthetic_library(20, 4))
+    catalogue = Catalogue(synthetic_library(60, 4))
     belief, dice, person = Belief(), random.Random(2), random.Random(3)
     wish, kind = Wish(moods(1, [AgeGroup.ADULT], 1)[0], wall=START), KINDS["loves genres"]
-    belief.teach_all(live(kind, catalogue.tracks, 25, 5, way="learning").diary)
+    belief.teach_all(live(kind, catalogue.tracks, 15, 5, way="learning").diary)
     other: dict[TrackId, float] = {}
     for _ in range(800):
         choice = catalogue.choose(wish, dice)
