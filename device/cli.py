@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 69 the daemon is not running, 78 conf
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import difflib
 import io
 import logging
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from device import __version__, config, library, watch
+from device import __version__, config, lessons, library, watch
 from device.client import Client, NotRunning, Refused, socket_paths
 from device.config import ConfigError
 from device.config_text import default_toml, schema, shown_toml
@@ -50,8 +51,11 @@ if TYPE_CHECKING:
 Handler = Callable[[argparse.Namespace], int]
 
 FAILED = 1
+WRONG_USE = 2
 NOT_RUNNING = 69  # EX_UNAVAILABLE of sysexits.h
 BAD_CONFIG = 78  # EX_CONFIG of sysexits.h; the unit does not restart after it
+LARGEST_IMPORT_BYTES = 24 * 1024 * 1024  # as it is indented; it is sent without
+YES = ("y", "yes")
 INTERRUPTED = 130  # as a shell says it of SIGINT
 
 EXAMPLES = """\
@@ -192,6 +196,7 @@ def _parser() -> argparse.ArgumentParser:
         add(name, help_, _command).add_argument("command", type=read, metavar=metavar)
     add("scan", "look through the music folders again, and show how far it is", _scan)
     library.add_commands(add("library", "what Attune knows of your music", _library), shared)
+    _add_taste(add("taste", "tell what was learned of taste here", _taste), shared)
     doctor = add("doctor", "check camera, sound, broker, models and more; name the mend", _doctor)
     doctor.add_argument("--json", action="store_true", help="one JSON line a check")
     look = add("look", "faces, emotions and ages in pictures and clips", _look)
@@ -218,6 +223,36 @@ def _parser() -> argparse.ArgumentParser:
         if name == "check":
             topic.add_argument("file", nargs="?", type=Path, metavar="FILE")
     return parser
+
+
+def _add_taste(taste: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    taste.add_argument("--json", action="store_true", help="as JSON, for scripts")
+    taste.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw it, too")
+    topics = taste.add_subparsers(metavar="forget|export|import")
+
+    def add(name: str, help_: str, run: Handler) -> argparse.ArgumentParser:
+        topic = topics.add_parser(name, help=help_, description=help_, parents=[shared])
+        topic.set_defaults(run=run)
+        return topic
+
+    forget = add("forget", "erase plays, likes and moods, and what was learned of them", _forget)
+    which = forget.add_mutually_exclusive_group(required=True)
+    which.add_argument("--since", type=_day, metavar="DAY", help="from a day on, as 2026-05-31")
+    which.add_argument("--all", action="store_true", help="everything")
+    forget.add_argument("--yes", action="store_true", help="do not ask")
+    add("export", "write all that taste was learned from, as JSON", _export).add_argument(
+        "file", type=Path, metavar="FILE.json"
+    )
+    add("import", "learn from an exported file, too", _import).add_argument(
+        "file", type=Path, metavar="FILE.json"
+    )
+
+
+def _day(text: str) -> float:
+    try:
+        return max(0.0, dt.datetime.fromisoformat(text).timestamp())
+    except (ValueError, OverflowError, OSError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no day; write it as 2026-05-31") from None
 
 
 def _shared_options() -> argparse.ArgumentParser:
@@ -287,6 +322,58 @@ def _library(parsed: argparse.Namespace) -> int:
 
 def _command(parsed: argparse.Namespace) -> int:
     print(watch.summary(_client(parsed).command(parsed.command)))
+    return 0
+
+
+def _taste(parsed: argparse.Namespace) -> int:
+    from device import taste_view
+
+    report = _client(parsed).taste(lessons.ShowTaste(), lessons.TasteReport)
+    if parsed.plot is not None:
+        try:
+            parsed.plot.write_text(taste_view.svg(report), encoding="utf-8")
+        except OSError as error:
+            return _fail(f"{parsed.plot}: {error.strerror}", FAILED)
+    if parsed.json:
+        print(msgspec.json.encode(report).decode())
+    else:
+        print("\n".join(taste_view.words(report)))
+    return 0
+
+
+def _forget(parsed: argparse.Namespace) -> int:
+    if not parsed.yes:
+        if not sys.stdin.isatty():
+            return _fail("this cannot be undone: add --yes", WRONG_USE)
+        what = "everything" if parsed.all else "all of that time"
+        if input(f"Forget {what}? This cannot be undone. [y/N] ").strip().lower() not in YES:
+            return _fail("nothing was forgotten", FAILED)
+    answer = _client(parsed).taste(lessons.ForgetTaste(parsed.since), lessons.TasteChanged)
+    print(f"forgot {answer.count} plays, and likes, dislikes and moods of that time")
+    return 0
+
+
+def _export(parsed: argparse.Namespace) -> int:
+    answer = _client(parsed).taste(lessons.ExportTaste(), lessons.TasteFile)
+    try:
+        parsed.file.write_bytes(msgspec.json.format(msgspec.json.encode(answer)) + b"\n")
+    except OSError as error:
+        return _fail(f"{parsed.file}: {error.strerror}", FAILED)
+    print(f"{parsed.file}: {len(answer.lessons)} plays")
+    return 0
+
+
+def _import(parsed: argparse.Namespace) -> int:
+    try:
+        if parsed.file.stat().st_size > LARGEST_IMPORT_BYTES:
+            return _fail(f"{parsed.file}: too large for an exported taste", FAILED)
+        taste = msgspec.json.decode(parsed.file.read_bytes(), type=lessons.TasteFile)
+    except OSError as error:
+        return _fail(f"{parsed.file}: {error.strerror}", FAILED)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _fail(f"{parsed.file} is no taste that `attune taste export` wrote: {error}", FAILED)
+    answer = _client(parsed).taste(lessons.ImportTaste(taste.lessons), lessons.TasteChanged)
+    print(f"learned from {answer.count} plays; {len(taste.lessons) - answer.count} known before")
     return 0
 
 

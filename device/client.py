@@ -13,10 +13,11 @@ import msgspec
 
 from device import config
 from device.config import ConfigError
-from device.types import Command, LibraryScanned, Status, Value
+from device.lessons import TasteRequest
+from device.types import Command, LibraryScanned, Status
 
 TIMEOUT_SECONDS = 5.0
-Answer = TypeVar("Answer", bound=Value)
+Answer = TypeVar("Answer")
 
 
 class NotRunning(Exception):  # noqa: N818 - a state of the world, not a programming error
@@ -70,6 +71,11 @@ class Client:
     def library(self) -> LibraryScanned:
         """The library as it was scanned last."""
         return _decode(self._request("GET", "/api/v1/library"), LibraryScanned)
+
+    def taste(self, request: TasteRequest, kind: type[Answer]) -> Answer:
+        """Ask about what was learned; the answer to that request."""
+        answer = self._request("POST", "/api/v1/taste", msgspec.json.encode(request))
+        return _decode(answer, kind)
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         headers = {"Content-Type": "application/json", "Connection": "close"}

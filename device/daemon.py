@@ -14,7 +14,7 @@ from types import FrameType
 from device import __version__, config
 from device.home.api import ApiServer, create_app
 from device.home.mqtt import MqttBridge
-from device.inbox import Asked, Inbox, ask
+from device.inbox import Asked, AskedTaste, Inbox, ask, ask_taste
 from device.music.announce import admit
 from device.music.librarian import Librarian
 from device.music.player import PygamePlayer
@@ -47,10 +47,14 @@ BOARD_SECONDS = 10.0
 WATCHDOG_SECONDS = 20.0
 """Where systemd sets none, workers are looked after all the same."""
 ANSWER_SECONDS = 2.0
+TASTE_SECONDS = 4.0
+"""An export of years may take a second on a small board."""
 STOP_SECONDS = 2.0
 """For the workers; with the fade, and a camera that hangs, the end comes within 5 s."""
 
-Event = Sighting | PartChanged | LibraryScanned | Board | Asked | Command | WorkerFailed
+Event = (
+    Sighting | PartChanged | LibraryScanned | Board | Asked | AskedTaste | Command | WorkerFailed
+)
 
 
 class SystemClock:
@@ -165,6 +169,7 @@ class Daemon:
         app = create_app(
             self._read_status,
             lambda command: ask(self._inbox.post, self._admitted(command), ANSWER_SECONDS),
+            lambda request: ask_taste(self._inbox.post, request, TASTE_SECONDS),
             lambda: self._speaker.library,
         )
         return ApiServer(app, config.socket_path(self._settings))
@@ -219,6 +224,12 @@ class Daemon:
         if isinstance(event, Asked):
             try:
                 event.reply.set_result(self._obey(event.command))
+            except BaseException as error:
+                event.reply.set_exception(error)
+                raise
+        elif isinstance(event, AskedTaste):
+            try:
+                event.reply.set_result(speaker.taste(event.request))
             except BaseException as error:
                 event.reply.set_exception(error)
                 raise

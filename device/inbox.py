@@ -9,9 +9,11 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Generic, NamedTuple, TypeVar
 
+from device.lessons import TasteAnswer, TasteRequest
 from device.types import Command, Sighting, Status
 
 Event = TypeVar("Event")
+Result = TypeVar("Result")
 
 
 class Asked(NamedTuple):
@@ -19,6 +21,13 @@ class Asked(NamedTuple):
 
     command: Command
     reply: Future[Status]
+
+
+class AskedTaste(NamedTuple):
+    """A request about taste from somebody who waits for its answer."""
+
+    request: TasteRequest
+    reply: Future[TasteAnswer]
 
 
 class Inbox(Generic[Event]):
@@ -64,6 +73,19 @@ def ask(post: Callable[[Asked], None], command: Command, timeout_seconds: float)
     """Post a command and wait for the status after it. Raises TimeoutError."""
     reply: Future[Status] = Future()
     post(Asked(command, reply))
+    return _wait(reply, timeout_seconds)
+
+
+def ask_taste(
+    post: Callable[[AskedTaste], None], request: TasteRequest, timeout_seconds: float
+) -> TasteAnswer:
+    """Post a request about taste and wait for its answer. Raises TimeoutError."""
+    reply: Future[TasteAnswer] = Future()
+    post(AskedTaste(request, reply))
+    return _wait(reply, timeout_seconds)
+
+
+def _wait(reply: Future[Result], timeout_seconds: float) -> Result:
     try:
         return reply.result(timeout_seconds)
     except FutureTimeoutError as error:  # an alias of TimeoutError only from Python 3.11 on

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from typing_extensions import Self
 
+    from device.lessons import Ended, Lesson, Moment
     from device.types import (
         Choice,
         Detection,
@@ -215,6 +216,7 @@ class Play(NamedTuple):
     goal: Goal
     mood: Mood
     choice: Choice
+    moment: Moment | None = None
 
 
 class Resume(NamedTuple):
@@ -261,12 +263,34 @@ class Store(Resource, Protocol):
         """A track was started; returns the row to end it by."""
         ...
 
-    def end_play(self, row: int, *, heard_seconds: float, finished: bool) -> None:
-        """A started track ended: how much was heard, and whether to its end."""
+    def end_play(
+        self,
+        row: int,
+        *,
+        heard_seconds: float,
+        finished: bool,
+        ended: Ended | None = None,
+        moved: float | None = None,
+    ) -> None:
+        """A started track ended: how much was heard, whether to its end, and see `Lesson`."""
         ...
 
-    def add_feedback(self, track: TrackId, wall: float, *, liked: bool, mood: Mood) -> None:
-        """A like or dislike in such a mood."""
+    def add_feedback(
+        self, track: TrackId, wall: float, *, liked: bool, mood: Mood, play: int | None = None
+    ) -> None:
+        """A like or dislike in such a mood, of the play of that row."""
+        ...
+
+    def lessons(self, count: int) -> Sequence[Lesson]:
+        """The newest plays that taste is learned from, oldest first."""
+        ...
+
+    def add_lessons(self, lessons: Sequence[Lesson]) -> int:
+        """Plays of elsewhere, taken for older than all others; how many were not known yet."""
+        ...
+
+    def forget(self, since: float) -> int:
+        """Erase plays, feedback and moods from a wall time on; how many plays there were."""
         ...
 
     def add_mood(self, wall: float, mood: Mood) -> None:

@@ -218,6 +218,33 @@ class MusicSettings(Group, frozen=True, kw_only=True):
             "unless more than half of the library would be out",
         ),
     ] = 2.0
+    learn: Annotated[
+        bool,
+        Meta(
+            description="let what is liked, skipped and heard out here weigh in the choice; "
+            "`attune taste` shows what was learned"
+        ),
+    ] = True
+    path_step: Annotated[
+        float,
+        Meta(
+            ge=0.05,
+            le=2.0,
+            description="how fast lift and calm lead: valence and arousal, each -1 to 1, a track",
+        ),
+    ] = 0.25
+    path_reach: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=1.0,
+            description="how far lift and calm lead: the share of the way from the mood to the "
+            "brightest, or the quietest",
+        ),
+    ] = 1.0
+    albums_together: Annotated[
+        bool, Meta(description="after a track of an album, play the next one on it")
+    ] = False
     random_seed: Annotated[
         int | None, Meta(description="makes choices repeatable; for tests and demonstrations")
     ] = None

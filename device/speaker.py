@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from device import __version__
+from device.lessons import Ended, TasteAnswer, TasteRequest
 from device.mood.circumplex import COORDINATES
 from device.mood.room import Room
 from device.music.catalogue import Catalogue, child_may_listen
@@ -138,7 +139,7 @@ class Speaker:
             session.rate(liked=True, mood=self.mood)
         elif isinstance(command, Dislike):
             if session.rate(liked=False, mood=self.mood):
-                session.leave()
+                session.leave(Ended.DISLIKED)
         elif isinstance(command, SetPrivacy):
             self._set_privacy(command.on)
         elif isinstance(command, Scan):
@@ -149,6 +150,10 @@ class Speaker:
         self.tick()
         self._save()
         return self.status()
+
+    def taste(self, request: TasteRequest) -> TasteAnswer:
+        """Tell, give out, take in or erase what was learned of taste."""
+        return self._session.taste(request)
 
     def configure(self, settings: Settings) -> None:
         """Take changed settings over; what was changed by hand stays."""
@@ -196,6 +201,7 @@ class Speaker:
             age_interval_years=mood.age_interval_years,
             age_group=mood.age_group,
             youngest_years=mood.youngest_years,
+            oldest_years=mood.oldest_years,
         )
 
     def status(self) -> Status:

@@ -157,6 +157,7 @@ class Mood(Value, frozen=True):
     age_interval_years: tuple[float, float] | None = None
     age_group: AgeGroup | None = None
     youngest_years: float | None = None
+    oldest_years: float | None = None
 
 
 # --- music --------------------------------------------------------------------------------
@@ -200,14 +201,19 @@ class Track(Value, frozen=True):
     audio_hash: str | None = None
     lead_in_seconds: float = 0.0
     lead_out_seconds: float = 0.0
+    voice: float | None = None  # probability of singing
 
 
 class Choice(Value, frozen=True):
-    """A track picked for a mood, with the probability it was picked with, and why, in words."""
+    """A track picked for a mood, with the probability it was picked with, and why, in words.
+
+    `fit`: how near it lies to the goal's aim, 0 as near as any to -1.
+    """
 
     track: Track
     probability: float
     because: str
+    fit: float = 0.0
 
 
 class PlayerState(str, enum.Enum):

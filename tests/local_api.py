@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from device.home.api import ApiServer, create_app
+from device.lessons import TasteAnswer, TasteChanged, TasteRequest
 from device.system.supervise import Supervisor, WorkerFailed
 from device.types import (
     Board,
@@ -70,9 +71,16 @@ class TinySpeaker:
         self.now = make_status()
         self.asked: list[Command] = []
         self.busy = False
+        self.taste_asked: list[TasteRequest] = []
 
     def status(self) -> Status:
         return self.now
+
+    def ask_taste(self, request: TasteRequest) -> TasteAnswer:
+        if self.busy:
+            raise TimeoutError
+        self.taste_asked.append(request)
+        return TasteChanged(3)
 
     def ask(self, command: Command) -> Status:
         if self.busy:
@@ -124,7 +132,9 @@ def serve(speaker: TinySpeaker, path: Path, *, up: bool = True) -> Iterator[Serv
     """The real server, supervised, on a UNIX socket; asserts that it stops within a second."""
     served = Served()
     supervisor = Supervisor(served.told.append, SystemClock(), random.Random(0))
-    supervisor.start("api", ApiServer(create_app(speaker.status, speaker.ask), path).run)
+    supervisor.start(
+        "api", ApiServer(create_app(speaker.status, speaker.ask, speaker.ask_taste), path).run
+    )
     try:
         if up:
             served.part(Health.UP)

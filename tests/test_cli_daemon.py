@@ -205,3 +205,32 @@ def test_doctor_asks_the_running_daemon(home: Home, daemon: subprocess.Popen[byt
     assert found["music"]["detail"].startswith("3 tracks")
     assert found["broker"]["verdict"] == "ok"
     assert daemon.poll() is None
+
+
+def test_taste_is_told_given_out_and_forgotten(
+    home: Home, daemon: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    home.until(lambda: home.status()["tracks"] == 3)
+    home.attune("play")
+    home.until(lambda: home.status()["playing"])
+    time.sleep(0.5)
+    assert home.attune("like").returncode == 0
+    assert home.attune("next").returncode == 0
+    plot, file = tmp_path / "taste.svg", tmp_path / "taste.json"
+    told = home.attune("taste", "--plot", str(plot))
+    assert "Learned from 1 plays" in told.stdout, told.stderr
+    assert plot.read_text().startswith("<svg")
+    assert home.attune("taste", "export", str(file)).returncode == 0
+    assert json.loads(file.read_text())["lessons"][0]["liked"] is True
+    refused = home.attune("taste", "forget", "--all")
+    assert refused.returncode == 2
+    assert "--yes" in refused.stderr
+    assert "forgot 2 plays" in home.attune("taste", "forget", "--all", "--yes").stdout
+    assert "Learned from 0 plays" in home.attune("taste").stdout
+    assert "learned from 2 plays" in home.attune("taste", "import", str(file)).stdout
+    file.write_text(file.read_text().replace('"probability"', '"chance"'))
+    hostile = home.attune("taste", "import", str(file))
+    assert hostile.returncode == 1
+    assert "chance" in hostile.stderr
+    assert home.attune("taste", "forget", "--since", "soon").returncode == 2
+    assert daemon.poll() is None

@@ -23,6 +23,7 @@ import waitress
 from waitress import wasyncore
 from werkzeug.exceptions import HTTPException
 
+from device.lessons import TasteAnswer, TasteRequest
 from device.ports import CannotDo, PartUnavailable
 from device.types import Command, LibraryScanned, Status
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAXIMUM_BODY_BYTES = 4096
+MAXIMUM_TASTE_BYTES = 16 * 1024 * 1024
+"""Of a taste that is imported: `device.lessons.LONGEST_EXPORT` plays."""
 _LOOP_SECONDS = 0.5
 _THREADS = 2
 _PERMISSIONS = 0o660
@@ -41,12 +44,16 @@ _KINDS = ", ".join(sorted(kind.__struct_config__.tag for kind in typing.get_args
 def create_app(  # noqa: C901 - one branch a route
     status: Callable[[], Status],
     ask: Callable[[Command], Status],
+    ask_taste: Callable[[TasteRequest], TasteAnswer],
     library: Callable[[], LibraryScanned] = LibraryScanned,
 ) -> flask.Flask:
-    """The app. `status` and `library` return at once; `ask` returns the status after a command,
-    or raises `CannotDo`, and `TimeoutError` when the main thread does not answer."""
+    """The app. `status` and `library` return at once; `ask` returns the status after a command, or
+    raises `CannotDo`; `ask_taste` returns the answer; both raise `TimeoutError` when the main
+    thread does not answer."""
     app = flask.Flask("attune", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAXIMUM_BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = MAXIMUM_TASTE_BYTES
+
+    app.before_request(_refuse_long_commands)
 
     @app.get("/api/v1/status")
     def show_status() -> flask.Response:
@@ -89,7 +96,33 @@ def create_app(  # noqa: C901 - one branch a route
         log.error("%s %s failed", flask.request.method, flask.request.path, exc_info=error)
         return _problem(500, "a bug in Attune; its log tells more: journalctl -u attune")
 
+    _serve_taste(app, ask_taste)
     return app
+
+
+def _refuse_long_commands() -> flask.Response | None:
+    """Only a taste may be long."""
+    length = flask.request.content_length or 0
+    if length > MAXIMUM_BODY_BYTES and flask.request.path != "/api/v1/taste":
+        return _problem(413, f"the body may have {MAXIMUM_BODY_BYTES} bytes at most")
+    return None
+
+
+def _serve_taste(app: flask.Flask, ask_taste: Callable[[TasteRequest], TasteAnswer]) -> None:
+    @app.post("/api/v1/taste")
+    def answer() -> flask.Response:
+        if flask.request.mimetype != "application/json":
+            return _problem(415, "send the request as Content-Type: application/json")
+        try:
+            request = msgspec.json.decode(flask.request.get_data(), type=TasteRequest)
+        except msgspec.ValidationError as error:
+            return _problem(422, str(error))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return _problem(400, f"the body is not JSON: {error}")
+        try:
+            return _json(ask_taste(request))
+        except TimeoutError:
+            return _problem(503, "Attune is busy and did not answer in time; try again")
 
 
 def _json(value: object) -> flask.Response:
@@ -130,7 +163,7 @@ class ApiServer:
                 threads=_THREADS,
                 ident="attune",
                 connection_limit=50,
-                max_request_body_size=64 * 1024,
+                max_request_body_size=MAXIMUM_TASTE_BYTES,
                 max_request_header_size=16 * 1024,
             )
             try:

@@ -180,6 +180,7 @@ class Room:
             age_interval_years=(weighted_median(lows, weights), weighted_median(highs, weights)),
             age_group=self._group.value,
             youngest_years=self._youngest_of(ages, now),
+            oldest_years=max(ages),
         )
 
     def _youngest_of(self, ages: Sequence[float], now: float) -> float:

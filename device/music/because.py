@@ -35,7 +35,7 @@ _LOOKS = {
 }
 
 
-class Circumstances(NamedTuple):
+class Spoke(NamedTuple):
     """What besides the mood spoke for a track. `age_then`: the listener's when it came out."""
 
     age_then: float | None = None
@@ -43,15 +43,15 @@ class Circumstances(NamedTuple):
     again: bool = False
 
 
-def because(track: Track, goal: Goal, mood: Mood, aim: Aim, circumstances: Circumstances) -> str:
+def because(track: Track, goal: Goal, mood: Mood, aim: Aim, spoke: Spoke) -> str:
     """One sentence without its full stop."""
     said = [f"{character(track)}, {_purpose(track.affect, goal, mood, aim)}"]
-    if circumstances.age_then is not None:
+    if spoke.age_then is not None:
         who = "people here" if mood.people > 1 else "you"
-        said.append(f"from {track.year}, when {who} were about {circumstances.age_then:.0f}")
-    if circumstances.liked:
+        said.append(f"from {track.year}, when {who} were about {spoke.age_then:.0f}")
+    if spoke.liked:
         said.append("liked here before")
-    if circumstances.again:
+    if spoke.again:
         said.append("again so soon because there is little to choose from")
     return "; ".join(said)
 

@@ -15,12 +15,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from device.music.because import Circumstances, because
-from device.music.goals import Aim, aim_of
+from device.music import features
+from device.music.because import Spoke, because
+from device.music.goals import Aim, Pace, aim_of
+from device.music.shelf import Shelf
+from device.music.taste import FIT_MEANS, Belief
 from device.types import Choice, Goal, Mood, Track, TrackId
 
 Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.intp]
 
 SHORT_LIST = 24
 """About so many tracks are drawn from; all that tie with the last one are in."""
@@ -38,6 +41,25 @@ BUMP_WEIGHT = 0.7
 """Most that an era speaks for a track: twice as likely, for taste differs more than age does."""
 NO_YEAR = 0.4
 """Share of that for a track whose year nobody knows."""
+SINGING = 1.5
+"""What singing takes from a track while focusing: words in the ear disturb words in the head
+(the irrelevant speech effect; Salamé & Baddeley, Q. J. Experimental Psychology 41A, 1989)."""
+FURTHEST = 6.0
+"""A track that fits worse than the best one by this fits not at all: `Moment.fit` is -1."""
+GAIN = 2.0 * FURTHEST / FIT_MEANS
+"""Score of a unit of expected reward: what is believed is followed twice as decidedly as a first
+impression is without learning, which pays for what trying costs."""
+DRAWS = 32
+"""So many tastes are drawn from what is believed, for each choice."""
+BOLDNESS = 0.4
+"""Tastes are drawn with so much of the believed deviation. Whole, as in plain Thompson sampling,
+it explores for a long life of plays; a person judges by the first dozens (Chapelle & Li, An
+empirical evaluation of Thompson sampling, NeurIPS 2011, who find the same)."""
+EVEN = 0.01
+"""Share of choices that fall evenly on the list: no probability is so small that a single play of
+the diary would outweigh all others when another way of choosing is judged by it."""
+HOPE = 1.0
+"""Standard deviations by which a track may be better than believed, and be listed for that."""
 LIKE, DISLIKE = 0.6, 1.5
 """What each like adds and each dislike takes, three at most."""
 ARTIST_AGAIN = (2.5, 1.5, 0.8)
@@ -64,6 +86,7 @@ class Wish(NamedTuple):
     feedback: Mapping[TrackId, int] = MappingProxyType({})
     repeat_hours: float = 2.0
     exclude: TrackId | None = None
+    pace: Pace = Pace()
 
 
 class Catalogue:
@@ -81,6 +104,8 @@ class Catalogue:
         self._artist = np.array(
             [names[track.artist] if track.artist else -1 for track in self.tracks], int
         )
+        self._voice = np.array([0.5 if t.voice is None else t.voice for t in self.tracks], float)
+        self._shelf = Shelf(self.tracks)
 
     def __len__(self) -> int:
         return len(self.tracks)
@@ -90,36 +115,96 @@ class Catalogue:
         index = self._index.get(track)
         return None if index is None else self.tracks[index]
 
-    def choose(self, wish: Wish, rng: random.Random) -> Choice | None:
-        """Draw a track; None when the library holds nothing that may be played now."""
+    def choose(self, wish: Wish, rng: random.Random, belief: Belief | None = None) -> Choice | None:
+        """Draw a track; None when the library holds nothing that may be played now.
+
+        Without a belief nothing that was learned counts. The choice's probability is exactly the
+        one that it was drawn with.
+        """
         allowed = ~self._explicit if child_may_listen(wish.mood) else np.ones(len(self), bool)
         if not allowed.any():
             return None
         heard = self._heard(wish)
         resting = self._resting(wish, allowed, heard)
         allowed[resting] = False
-        aim = aim_of(wish.goal, wish.mood, wish.steps)
-        age_then = self._ages_then(wish)
-        scores = (
-            self._fit(aim)
-            + self._era(wish.mood, age_then)
-            + self._taste(wish.feedback)
-            - self._staleness(wish, heard)
-        )
-        listed, probabilities = _short_list(np.flatnonzero(allowed), scores)
+        aim = aim_of(wish.goal, wish.mood, wish.steps, wish.pace)
+        candidates = np.flatnonzero(allowed)
+        fit = self._fit(aim, wish.goal)
+        fit -= fit[candidates].max()
+        others = self._era(wish) + self._taste(wish.feedback) - self._staleness(wish, heard)
+        if belief is None:
+            listed, probabilities = _short_list(candidates, fit + others)
+        else:
+            near = np.maximum(fit, -FURTHEST) / FURTHEST
+            listed, probabilities = self._by_belief(candidates, near, others, wish, belief, rng)
         drawn = _draw(probabilities, rng)
         index = int(listed[drawn])
         track = self.tracks[index]
-        circumstances = Circumstances(
-            age_then=_in_bump(age_then, index),
+        spoke = Spoke(
+            age_then=self._age_then(wish, index),
             liked=wish.feedback.get(track.id, 0) > 0,
             again=heard.get(index, np.inf) < wish.repeat_hours,
         )
         return Choice(
             track=track,
             probability=float(probabilities[drawn]),
-            because=because(track, wish.goal, wish.mood, aim, circumstances),
+            because=because(track, wish.goal, wish.mood, aim, spoke),
+            fit=float(max(fit[index], -FURTHEST) / FURTHEST),
         )
+
+    def following(self, track: TrackId, mood: Mood) -> Track | None:
+        """What comes next on a track's album; None at its end, or where none may be played."""
+        here = self.get(track)
+        if here is None or not here.album or here.track_number is None:
+            return None
+        place = _place_on_album(here)
+        later = [
+            each
+            for each in self.tracks
+            if each.album == here.album
+            and (each.album_artist or each.artist) == (here.album_artist or here.artist)
+            and each.track_number is not None
+            and _place_on_album(each) > place
+        ]
+        following = min(later, key=_place_on_album, default=None)
+        if following is not None and following.explicit and child_may_listen(mood):
+            return None
+        return following
+
+    def _by_belief(  # noqa: PLR0917 - one choice, in two parts
+        self,
+        candidates: Indices,
+        near: Floats,
+        others: Floats,
+        wish: Wish,
+        belief: Belief,
+        rng: random.Random,
+    ) -> tuple[Indices, Floats]:
+        """Thompson sampling in a short list, softened: of each of `DRAWS` tastes the softmax.
+
+        Their mean is what is drawn from, so that each track's probability is known. In the list are
+        the best by what is believed, and the best by what may be hoped: what the first impression
+        speaks against, and nobody has tried, gets in there. And the best without learning, so that
+        the diary can always tell what choosing without it would have been worth.
+        """
+        mean, covariance = belief.in_(circumstances_of(wish))
+        worth, doubt = self._shelf.judge(near, mean, covariance)
+        expected = others + GAIN * worth
+        hoped = expected + GAIN * HOPE * doubt
+        unlearned = others + FURTHEST * near
+        lists = [_short_list(candidates, some)[0] for some in (expected, hoped, unlearned)]
+        listed = np.unique(np.concatenate(lists))
+        z = self._shelf.z(listed, near)
+        spread = z @ covariance @ z.T
+        spread[np.diag_indices(len(listed))] += 1e-9
+        dice = np.random.default_rng(rng.getrandbits(64))
+        tastes = (z @ mean)[:, None] + BOLDNESS * (
+            np.linalg.cholesky(spread) @ dice.standard_normal((len(listed), DRAWS))
+        )
+        scores = others[listed][:, None] + GAIN * tastes
+        weights = np.exp(scores - scores.max(axis=0))
+        drawn = (weights / weights.sum(axis=0)).mean(axis=1)
+        return listed, (1.0 - EVEN) * drawn + EVEN / len(listed)
 
     def _heard(self, wish: Wish) -> dict[int, float]:
         """Index -> hours since a track was last played, newest first.
@@ -133,7 +218,9 @@ class Catalogue:
                 heard.setdefault(index, max(0.0, wish.wall - wall) / 3600.0)
         return heard
 
-    def _resting(self, wish: Wish, allowed: Mask, heard: Mapping[int, float]) -> list[int]:
+    def _resting(
+        self, wish: Wish, allowed: npt.NDArray[np.bool_], heard: Mapping[int, float]
+    ) -> list[int]:
         """What may not be played yet: the newest first, and at most half of what may be heard."""
         half = int(allowed.sum()) // 2
         out = [] if wish.exclude is None else [self._index.get(wish.exclude)]
@@ -141,12 +228,12 @@ class Catalogue:
         resting = dict.fromkeys(index for index in out if index is not None and allowed[index])
         return list(resting)[:half]
 
-    def _fit(self, aim: Aim) -> Floats:
+    def _fit(self, aim: Aim, goal: Goal) -> Floats:
         """Log-density of the aim under what is believed of each track.
 
         A track whose place is unsure loses where it would fit and gains where it would not.
         """
-        score = np.zeros(len(self))
+        score = -SINGING * self._voice if goal is Goal.FOCUS else np.zeros(len(self))
         for places, point, tolerance in (
             (self._valence, aim.valence, aim.valence_tolerance),
             (self._arousal, aim.arousal, aim.arousal_tolerance),
@@ -155,21 +242,27 @@ class Catalogue:
             score -= 0.5 * ((places - point) ** 2 / variance + np.log(variance))
         return score
 
-    def _ages_then(self, wish: Wish) -> Floats | None:
-        """The listener's age when each track came out; None where age or date are not known."""
-        if wish.mood.age_years is None or wish.wall < CLOCK_SET:
-            return None
-        return wish.mood.age_years - (time.gmtime(wish.wall).tm_year - self._year)
-
-    def _era(self, mood: Mood, ages_then: Floats | None) -> Floats:
-        """A wide, weak preference for the music of one's youth."""
-        if ages_then is None:
+    def _era(self, wish: Wish) -> Floats:
+        """A wide, weak preference for the music of the youth of anybody between the youngest and
+        the oldest who are seen; none where age or date are not known."""
+        mood = wish.mood
+        if mood.age_years is None or wish.wall < CLOCK_SET:
             return np.zeros(len(self))
+        passed = time.gmtime(wish.wall).tm_year - self._year
+        youngest, oldest = _ages(mood)
         low, high = BUMP_YEARS
-        outside = np.maximum(np.maximum(low - ages_then, ages_then - high), 0.0)
+        outside = np.maximum(np.maximum(low - (oldest - passed), youngest - passed - high), 0.0)
         variance = BUMP_EDGE_YEARS**2 + _age_deviation(mood) ** 2
         bump = np.exp(-0.5 * outside**2 / variance)
         return BUMP_WEIGHT * np.where(np.isnan(bump), NO_YEAR, bump)
+
+    def _age_then(self, wish: Wish, index: int) -> float | None:
+        """The listener's age when a track came out, where that spoke for it."""
+        year, age = self.tracks[index].year, wish.mood.age_years
+        if age is None or not year or wish.wall < CLOCK_SET:
+            return None
+        then = age - (time.gmtime(wish.wall).tm_year - year)
+        return then if BUMP_YEARS[0] <= then <= BUMP_YEARS[1] else None
 
     def _taste(self, feedback: Mapping[TrackId, int]) -> Floats:
         score = np.zeros(len(self))
@@ -192,6 +285,10 @@ class Catalogue:
         return loss
 
 
+def _place_on_album(track: Track) -> tuple[int, int]:
+    return track.disc_number or 1, track.track_number or 0
+
+
 def child_may_listen(mood: Mood) -> bool:
     """Whether the youngest may be a child: the low end of the age interval decides."""
     if mood.youngest_years is None:
@@ -210,16 +307,29 @@ def _age_deviation(mood: Mood) -> float:
     return max(0.0, high - low) / (2 * 1.2816)
 
 
-def _in_bump(ages_then: Floats | None, index: int) -> float | None:
-    """The listener's age at a track's release, where that spoke for it."""
-    if ages_then is None or not BUMP_YEARS[0] <= ages_then[index] <= BUMP_YEARS[1]:
+def _ages(mood: Mood) -> tuple[float, float]:
+    """Age of the youngest and of the oldest who are seen."""
+    ages = [a for a in (mood.age_years, mood.youngest_years, mood.oldest_years) if a is not None]
+    return min(ages), max(ages)
+
+
+def local_hour(wall: float) -> float | None:
+    """Hour of the day, 0 to 24, by the local clock; None where that was not set."""
+    if wall < CLOCK_SET:
         return None
-    return float(ages_then[index])
+    local = time.localtime(wall)
+    return local.tm_hour + local.tm_min / 60.0
 
 
-def _short_list(
-    allowed: npt.NDArray[np.intp], scores: Floats
-) -> tuple[npt.NDArray[np.intp], Floats]:
+def circumstances_of(wish: Wish) -> features.Circumstances:
+    """When and for whom a wish is."""
+    mood = wish.mood
+    return features.Circumstances(
+        mood.valence, mood.arousal, wish.goal, mood.age_group, local_hour(wish.wall)
+    )
+
+
+def _short_list(allowed: Indices, scores: Floats) -> tuple[Indices, Floats]:
     """The best of the allowed tracks, and the probability of each: a softmax over scores."""
     score = scores[allowed]
     worst = score.max() - WORST

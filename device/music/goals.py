@@ -8,9 +8,9 @@ from typing import NamedTuple
 from device.types import Goal, Mood, MoodLabel
 
 STEP = 0.25
-"""Most that the aim moves with each track. Music that starts where the listener is and leads
-away in small steps changes moods better than a jump (the iso principle; Altshuler, 1948;
-Starcke et al., Int. J. Environ. Res. Public Health 18, 2021)."""
+"""Most that the aim moves with each track, where nothing else is configured. Music that starts
+where the listener is and leads away in small steps changes moods better than a jump (the iso
+principle; Altshuler, 1948; Starcke et al., Int. J. Environ. Res. Public Health 18, 2021)."""
 DESTINATIONS = {Goal.LIFT: (0.7, 0.5), Goal.CALM: (0.3, -0.6)}
 FOCUS = (0.2, -0.1)
 """Pleasant and unobtrusive: slightly positive, slightly below the middle in arousal."""
@@ -23,6 +23,13 @@ BROAD = 0.5
 AT_EASE = 0.2
 """Valence added where a face tells no emotion: people at rest feel mildly well (the positivity
 offset; Cacioppo & Berntson, Psychological Bulletin 115, 1994); sad music would surprise them."""
+
+
+class Pace(NamedTuple):
+    """How *lift* and *calm* go: valence and arousal a track, and which share of the whole way."""
+
+    step: float = STEP
+    reach: float = 1.0
 
 
 class Aim(NamedTuple):
@@ -39,8 +46,8 @@ class Aim(NamedTuple):
     arrived: bool = True
 
 
-def aim_of(goal: Goal, mood: Mood, steps: int) -> Aim:
-    """Where the next track should lie, `steps` tracks after the goal was set.
+def aim_of(goal: Goal, mood: Mood, steps: int, pace: Pace = Pace()) -> Aim:  # noqa: B008 - frozen
+    """Where the next track should lie, `steps` tracks after the path began.
 
     Already the first track goes a step: who asks to be lifted should hear it.
     """
@@ -56,10 +63,18 @@ def aim_of(goal: Goal, mood: Mood, steps: int) -> Aim:
         return Aim(*start, tolerance, tolerance)
     end = DESTINATIONS[goal]
     distance = math.dist(start, end)
-    share = 1.0 if distance == 0.0 else min(1.0, (steps + 1) * STEP / distance)
+    share = 1.0 if distance == 0.0 else min(pace.reach, (steps + 1) * pace.step / distance)
     return Aim(
         start[0] + share * (end[0] - start[0]),
         start[1] + share * (end[1] - start[1]),
         to_go=distance,
-        arrived=share >= 1.0,
+        arrived=distance == 0.0 or share >= pace.reach,
     )
+
+
+def distance_to_go(goal: Goal, mood: Mood) -> float | None:
+    """How far a mood is from where a goal leads; None without a way, or where no mood is seen."""
+    end = DESTINATIONS.get(goal)
+    if end is None or mood.label in (MoodLabel.NOBODY, MoodLabel.UNCERTAIN):
+        return None
+    return math.dist((mood.valence, mood.arousal), end)

@@ -14,8 +14,27 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from device.music.catalogue import Catalogue, Wish, child_may_listen
+from msgspec.structs import replace
+
+from device.lessons import (
+    LONGEST_EXPORT,
+    Ended,
+    ExportTaste,
+    ForgetTaste,
+    ImportTaste,
+    Lesson,
+    Moment,
+    TasteAnswer,
+    TasteChanged,
+    TasteFile,
+    TasteRequest,
+)
+from device.music.catalogue import Catalogue, Wish, child_may_listen, local_hour
+from device.music.features import traits_of
 from device.music.follow import longest_lead_seconds
+from device.music.goals import Pace, distance_to_go
+from device.music.report import reason, report
+from device.music.taste import LISTENED_SECONDS, REMEMBERED, Belief
 from device.ports import Clock, PartUnavailable, Play, Player, Resume, Store
 from device.settings import MusicSettings
 from device.types import (
@@ -49,18 +68,23 @@ FAILURES_IN_A_ROW = 8
 WELL_SECONDS = 5.0
 """A track that sounded for so long shows that the music folder is well."""
 RECENT_PLAYS = 1000
+LATELY = 300
+"""Plays that a learned reason is borne out by."""
 
 
 class _Going(NamedTuple):
     """The choice that sounds, the mood it was made for, and its row in the diary.
 
     The mood is None for a choice of an earlier run: the first certain one is taken for it.
+    `drawn`: Attune chose it just now, so that how it is taken teaches; `lesson`: what, so far.
     """
 
     choice: Choice
     mood: Mood | None
     start_seconds: float = 0.0
     row: int | None = None
+    lesson: Lesson | None = None
+    drawn: bool = False
 
 
 class Session:
@@ -82,6 +106,11 @@ class Session:
             store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS
         )
         self._feedback: Mapping[TrackId, int] = store.feedback()
+        self._lessons: deque[Lesson] = deque(store.lessons(REMEMBERED), maxlen=REMEMBERED)
+        self._belief = Belief()
+        self._belief.teach_all(self._lessons)
+        self._mood = Mood()
+        self._path_from: float | None = None
         self._past: deque[Choice] = deque(maxlen=50)
         self._going: _Going | None = None
         self._queued: _Going | None = None
@@ -131,7 +160,7 @@ class Session:
     def next(self, mood: Mood) -> None:
         """Go over to another track."""
         self.play()
-        self._safely(lambda: self._start(self._choose(mood)))
+        self._safely(lambda: self._start(self._choose(mood), ended=Ended.SKIPPED))
 
     def previous(self, mood: Mood) -> None:
         """Start the track again, or the one before within its first seconds."""
@@ -149,15 +178,43 @@ class Session:
         if going is None:
             return False
         track = going.choice.track.id
-        self._store.add_feedback(track, self._clock.wall(), liked=liked, mood=mood)
+        self._store.add_feedback(track, self._clock.wall(), liked=liked, mood=mood, play=going.row)
         self._feedback = self._store.feedback()
+        if going.lesson is not None and going is self._going:
+            self._going = going._replace(lesson=replace(going.lesson, liked=liked))
         return True
 
-    def leave(self) -> None:
+    def taste(self, request: TasteRequest) -> TasteAnswer:
+        """Tell, give out, take in or erase what was learned of taste."""
+        if isinstance(request, ForgetTaste):
+            count = self._store.forget(request.since or 0.0)
+            self._learn_anew()
+            log.info("forgot %d plays", count)
+            return TasteChanged(count)
+        if isinstance(request, ImportTaste):
+            count = self._store.add_lessons(request.lessons)
+            self._learn_anew()
+            log.info("learned from %d imported plays", count)
+            return TasteChanged(count)
+        if isinstance(request, ExportTaste):
+            return TasteFile(1, tuple(self._store.lessons(LONGEST_EXPORT)))
+        return report(self._lessons, self._belief, learning=self._settings.learn)
+
+    def _learn_anew(self) -> None:
+        """What is remembered was changed by hand: believe what it says now, and nothing else."""
+        self._lessons = deque(self._store.lessons(REMEMBERED), maxlen=REMEMBERED)
+        self._belief = Belief()
+        self._belief.teach_all(self._lessons)
+        self._feedback = self._store.feedback()
+        self._recent = deque(self._store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS)
+        if self._going is not None:
+            self._going = self._going._replace(row=0, lesson=None, drawn=False)
+
+    def leave(self, ended: Ended) -> None:
         """End the current track; another one follows as soon as music is wished."""
         if self._going is not None:
             self._past.append(self._going.choice)
-        self._end_row(finished=False)
+        self._end_row(ended)
         self._going = self._queued = self._pending = None
         self._player.stop()
 
@@ -165,6 +222,7 @@ class Session:
 
     def tick(self, mood: Mood) -> None:
         """Bring the player to what is wished, and choose what follows. Several times a second."""
+        self._mood = mood
         self._safely(self._hear_player)
         if child_may_listen(mood):
             self._drop_explicit()
@@ -175,7 +233,7 @@ class Session:
 
     def close(self) -> None:
         """Write down how the current track went."""
-        self._end_row(finished=False)
+        self._end_row(Ended.STOPPED)
 
     @property
     def goal(self) -> Goal:
@@ -235,7 +293,7 @@ class Session:
             if self._clock.monotonic() >= self._retry_at:
                 self._start(self._pending or self._choose(mood))
         elif self._is_astray or self._moved_on(mood):
-            self._start(self._choose(mood))
+            self._start(self._choose(mood), ended=Ended.MOOD)
         elif state is PlayerState.PAUSED:
             self._player.resume()
         else:
@@ -264,6 +322,7 @@ class Session:
         )
 
     def _choose(self, mood: Mood) -> _Going | None:
+        self._mind_path(mood)
         left = self._going.choice if self._going else self._past[-1] if self._past else None
         wish = Wish(
             mood=mood,
@@ -274,16 +333,45 @@ class Session:
             feedback=self._feedback,
             repeat_hours=self._settings.repeat_hours,
             exclude=left.track.id if left else None,
+            pace=Pace(self._settings.path_step, self._settings.path_reach),
         )
-        choice = self._catalogue.choose(wish, self._random)
-        return None if choice is None else _Going(choice, mood)
+        belief = self._belief if self._settings.learn else None
+        choice = self._catalogue.choose(wish, self._random, belief)
+        if choice is None:
+            return None
+        if belief is not None:
+            learned = reason(traits_of(choice.track), list(self._lessons)[-LATELY:], belief)
+            if learned:
+                choice = replace(choice, because=f"{choice.because}; {learned}")
+        return _Going(choice, mood, drawn=True)
 
-    def _start(self, going: _Going | None, *, remember: bool = True) -> None:
+    def _choose_after(self, going: _Going, mood: Mood) -> _Going | None:
+        """What follows a track that plays to its end: the next of its album, where wished."""
+        if self._settings.albums_together and going.mood and going.mood.label is mood.label:
+            track = self._catalogue.following(going.choice.track.id, mood)
+            if track is not None:
+                choice = Choice(track, 1.0, f"the next on {track.album}")
+                return _Going(choice, mood)
+        return self._choose(mood)
+
+    def _mind_path(self, mood: Mood) -> None:
+        """A path begins where the person is, and again where the mood has fallen behind that."""
+        to_go = distance_to_go(self.goal, mood)
+        if to_go is None:
+            return
+        if self._path_from is None:
+            self._path_from = to_go
+        elif to_go > self._path_from + MOVED:
+            self._path_from, self._steps = to_go, 0
+
+    def _start(
+        self, going: _Going | None, *, remember: bool = True, ended: Ended = Ended.FAILED
+    ) -> None:
         if going is None:
             return
         if remember and self._going is not None:
             self._past.append(self._going.choice)
-        self._end_row(finished=False)
+        self._end_row(ended)
         self._going, self._queued, self._pending = None, None, going
         self._position = going.start_seconds
         self._player.play(going.choice.track, start_seconds=going.start_seconds)
@@ -292,9 +380,10 @@ class Session:
     def _step_back(self, mood: Mood) -> None:
         going = self._going or self._pending
         if self._past and (going is None or self._position < RESTART_SECONDS):
-            self._start(_Going(self._past.pop(), mood), remember=False)
+            back = _Going(self._past.pop(), mood)
+            self._start(back, remember=False, ended=Ended.RETURNED)
         elif going is not None:
-            self._start(_Going(going.choice, mood), remember=False)
+            self._start(_Going(going.choice, mood), remember=False, ended=Ended.REPLAYED)
 
     def _queue_ahead(self, mood: Mood) -> None:
         going = self._going
@@ -305,20 +394,20 @@ class Session:
         track = going.choice.track
         ahead = AHEAD_SECONDS + longest_lead_seconds(track, self._settings.crossfade_seconds)
         if track.duration_seconds - self._position <= ahead:
-            self._queued = self._choose(mood)
+            self._queued = self._choose_after(going, mood)
             if self._queued is not None:
                 self._player.queue(self._queued.choice.track)
 
     def _turn_from(self, before: Goal) -> None:
         if self.goal is not before:
-            self._steps = 0
+            self._steps, self._path_from = 0, None
             self._forget_queued()
 
     def _drop_explicit(self) -> None:
         """A child is there, who may have come after the choice."""
         current = self._going or self._pending
         if current is not None and current.choice.track.explicit:
-            self.leave()
+            self.leave(Ended.CHILD)
         elif self._queued is not None and self._queued.choice.track.explicit:
             self._forget_queued()
 
@@ -331,7 +420,7 @@ class Session:
         if self._queued is not None and event.track == self._queued.choice.track.id:
             if self._going is not None:
                 self._past.append(self._going.choice)
-                self._end_row(finished=True)
+                self._end_row(Ended.FINISHED)
             self._going, self._queued, self._position = self._queued, None, 0.0
         going = self._going
         if going is None or event.track != going.choice.track.id or going.row is not None:
@@ -339,8 +428,10 @@ class Session:
         self._sound_works()
         wall = self._clock.wall()
         mood = going.mood or Mood()
-        row = self._store.add_play(Play(event.track, wall, self.goal, mood, going.choice))
-        self._going = going._replace(row=row)
+        lesson = self._lesson(going, mood, wall) if going.drawn else None
+        moment = None if lesson is None else lesson.moment
+        row = self._store.add_play(Play(event.track, wall, self.goal, mood, going.choice, moment))
+        self._going = going._replace(row=row, lesson=lesson)
         self._recent.appendleft((event.track, wall))
         self._steps += 1
         track = going.choice.track
@@ -359,7 +450,7 @@ class Session:
             self._queued = None
         elif going is not None and current:
             self._past.append(going.choice)
-            self._end_row(finished=event.error is None)
+            self._end_row(Ended.FINISHED if event.error is None else Ended.FAILED)
             self._going = None
 
     def _give_up_on(self, track: TrackId, reason: str) -> None:
@@ -377,14 +468,50 @@ class Session:
                 FAILURES_IN_A_ROW,
             )
 
-    def _end_row(self, *, finished: bool) -> None:
+    def _lesson(self, going: _Going, mood: Mood, wall: float) -> Lesson:
+        """What is known of a play at its start."""
+        choice = going.choice
+        moment = Moment(
+            choice.fit,
+            traits_of(choice.track),
+            min(1e6, max(0.0, choice.track.duration_seconds)),
+            local_hour(wall),
+            mood.age_group,
+        )
+        return Lesson(
+            choice.track.id, max(0.0, wall), self.goal, choice.probability, mood.label,
+            mood.valence, mood.arousal, mood.people, moment,
+        )  # fmt: skip
+
+    def _moved(self, going: _Going, heard: float) -> float | None:
+        """How much nearer the mood came to where the goal leads while a track sounded.
+
+        None where nobody was seen, the mood is pretended, or the track was too short for it.
+        """
+        before, after = going.mood, self._mood
+        if before is None or heard < LISTENED_SECONDS or going.lesson is None:
+            return None
+        if 1.0 in (before.confidence, after.confidence) or not (before.people and after.people):
+            return None
+        goal = going.lesson.goal
+        was, now = distance_to_go(goal, before), distance_to_go(goal, after)
+        return None if was is None or now is None else was - now
+
+    def _end_row(self, ended: Ended) -> None:
         going = self._going
         if going is not None and going.row is not None:
             heard = max(0.0, self._position - going.start_seconds)
             if heard >= WELL_SECONDS:
                 self._failures = 0
-            self._store.end_play(going.row, heard_seconds=heard, finished=finished)
-            self._going = going._replace(row=None)
+            finished, moved = ended is Ended.FINISHED, self._moved(going, heard)
+            self._store.end_play(
+                going.row, heard_seconds=heard, finished=finished, ended=ended, moved=moved
+            )
+            if going.lesson is not None:
+                lesson = replace(going.lesson, heard_seconds=heard, ended=ended, moved=moved)
+                self._lessons.append(lesson)
+                self._belief.teach(lesson)
+            self._going = going._replace(row=None, lesson=None)
 
     # --- sound comes and goes -------------------------------------------------------------
 
@@ -392,9 +519,9 @@ class Session:
         if self.sound.health is not Health.DOWN:
             log.warning("sound is down: %s", error)
         self.sound = Part(Health.DOWN, str(error))
-        self._end_row(finished=False)
+        self._end_row(Ended.FAILED)
         if self._going is not None:
-            self._pending = self._going._replace(start_seconds=self._position)
+            self._pending = self._going._replace(start_seconds=self._position, drawn=False)
         self._going = self._queued = None
         self._retry_at = self._clock.monotonic() + self._retry_seconds * (
             0.75 + 0.5 * self._random.random()

@@ -64,6 +64,12 @@ MIGRATIONS = (
         path TEXT PRIMARY KEY, reason TEXT NOT NULL, stamp TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE plays ADD COLUMN moment TEXT;
+    ALTER TABLE plays ADD COLUMN ended TEXT;
+    ALTER TABLE plays ADD COLUMN moved REAL;
+    ALTER TABLE feedback ADD COLUMN play INTEGER;
+    """,
 )
 """The script at index n leads from `user_version` n to n + 1. Never change one: append."""
 
@@ -143,6 +149,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # heeded by a new file alone
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
         _check(db)
         _migrate(db, path)
     except BaseException:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from device.lessons import Ended, Lesson, Moment
 from device.ports import Clock, Play, Resume
 from device.system.database import lock, open_database
 from device.types import (
@@ -23,6 +24,7 @@ from device.types import (
     KnownFile,
     LibraryScanned,
     Mood,
+    MoodLabel,
     SkippedFile,
     Track,
     TrackId,
@@ -178,7 +180,7 @@ class SqliteStore:
     def add_play(self, play: Play) -> int:
         """A track was started; returns the row to end it by, 0 when the disk refused it."""
         cursor = self._insert(
-            f"plays (track, wall, goal, probability, because, {MOOD_COLUMNS})",
+            f"plays (track, wall, goal, probability, because, {MOOD_COLUMNS}, moment)",
             (
                 play.track,
                 play.wall,
@@ -186,17 +188,28 @@ class SqliteStore:
                 play.choice.probability,
                 play.choice.because,
                 *_mood_row(play.mood),
+                None if play.moment is None else msgspec.json.encode(play.moment).decode(),
             ),
         )
         return 0 if cursor is None else cursor.lastrowid or 0
 
-    def end_play(self, row: int, *, heard_seconds: float, finished: bool) -> None:
-        """A started track ended: how much was heard, and whether to its end."""
+    def end_play(
+        self,
+        row: int,
+        *,
+        heard_seconds: float,
+        finished: bool,
+        ended: Ended | None = None,
+        moved: float | None = None,
+    ) -> None:
+        """A started track ended: how much was heard, whether to its end, and see `Lesson`."""
         if row != 0:
+            how = None if ended is None else ended.value
             self._write(
                 lambda db: db.execute(
-                    "UPDATE plays SET heard_seconds = ?, finished = ? WHERE id = ?",
-                    (heard_seconds, finished, row),
+                    "UPDATE plays SET heard_seconds = ?, finished = ?, ended = ?, moved = ?"
+                    " WHERE id = ?",
+                    (heard_seconds, finished, how, moved, row),
                 )
             )
 
@@ -206,11 +219,13 @@ class SqliteStore:
         rows = self._db.execute("SELECT track, wall FROM plays ORDER BY id DESC LIMIT ?", (count,))
         return [(TrackId(track), wall) for track, wall in rows]
 
-    def add_feedback(self, track: TrackId, wall: float, *, liked: bool, mood: Mood) -> None:
-        """A like or dislike in such a mood."""
+    def add_feedback(
+        self, track: TrackId, wall: float, *, liked: bool, mood: Mood, play: int | None = None
+    ) -> None:
+        """A like or dislike in such a mood, of the play of that row."""
         self._insert(
-            f"feedback (track, wall, liked, {MOOD_COLUMNS})",
-            (track, wall, liked, *_mood_row(mood)),
+            f"feedback (track, wall, liked, {MOOD_COLUMNS}, play)",
+            (track, wall, liked, *_mood_row(mood), play),
         )
 
     def feedback(self) -> dict[TrackId, int]:
@@ -223,6 +238,67 @@ class SqliteStore:
         minute = int(wall // 60)
         if self._db.execute("SELECT 1 FROM moods WHERE minute = ?", (minute,)).fetchone() is None:
             self._insert(f"moods (minute, {MOOD_COLUMNS})", (minute, *_mood_row(mood)))
+
+    # --- what taste is learned from ---
+
+    def lessons(self, count: int) -> Sequence[Lesson]:
+        """The newest plays that taste is learned from, oldest first; damaged rows are left out."""
+        verdicts = dict(
+            self._db.execute("SELECT play, liked FROM feedback WHERE play IS NOT NULL ORDER BY id")
+        )
+        rows = self._db.execute(
+            "SELECT id, track, wall, goal, probability, label, valence, arousal, people, moment,"
+            " heard_seconds, ended, moved FROM plays WHERE moment IS NOT NULL"
+            " ORDER BY id DESC LIMIT ?",
+            (count,),
+        )
+        found = [lesson for row in rows if (lesson := _lesson(row, verdicts)) is not None]
+        return found[::-1]
+
+    def add_lessons(self, lessons: Sequence[Lesson]) -> int:
+        """Plays of elsewhere, taken for older than all others; how many were not known yet."""
+
+        def add(db: sqlite3.Connection) -> int:
+            known = set(db.execute("SELECT track, wall FROM plays"))
+            fresh = {(each.track, each.wall): each for each in lessons}
+            new = [each for key, each in fresh.items() if key not in known]
+            (row,) = db.execute("SELECT min(coalesce(min(id), 1), 1) FROM plays").fetchone()
+            for each in reversed(new):
+                row -= 1
+                mood = (each.label.value, each.valence, each.arousal, 0.0, each.people, None, None)
+                db.execute(
+                    f"INSERT INTO plays (id, track, wall, goal, probability, because,"  # noqa: S608
+                    f" {MOOD_COLUMNS}, heard_seconds, finished, moment, ended, moved)"
+                    f" VALUES ({_marks(18)})",
+                    (row, each.track, each.wall, each.goal.value, each.probability, "imported",
+                     *mood, each.heard_seconds, each.ended is Ended.FINISHED,
+                     msgspec.json.encode(each.moment).decode(),
+                     each.ended and each.ended.value, each.moved),
+                )  # fmt: skip
+                if each.liked is not None:
+                    db.execute(
+                        f"INSERT INTO feedback (track, wall, liked, {MOOD_COLUMNS}, play)"  # noqa: S608
+                        f" VALUES ({_marks(11)})",
+                        (each.track, each.wall, each.liked, *mood, row),
+                    )
+            return len(new)
+
+        return self._write(add) or 0
+
+    def forget(self, since: float) -> int:
+        """Erase plays, feedback and moods from a wall time on; how many plays there were.
+
+        What is deleted is overwritten (`secure_delete`), and the log that held it is emptied.
+        """
+
+        def erase(db: sqlite3.Connection) -> int:
+            db.execute("DELETE FROM feedback WHERE wall >= ?", (since,))
+            db.execute("DELETE FROM moods WHERE minute >= ?", (int(since // 60),))
+            return db.execute("DELETE FROM plays WHERE wall >= ?", (since,)).rowcount
+
+        count = self._write(erase) or 0
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return count
 
     # --- writing ---
 
@@ -255,6 +331,22 @@ class SqliteStore:
 
 def _disk_refused(error: sqlite3.OperationalError) -> bool:
     return str(error).startswith(REFUSALS)
+
+
+def _lesson(row: tuple[Any, ...], verdicts: dict[int, int]) -> Lesson | None:
+    number, track, wall, goal, probability, label, valence, arousal, people, *rest = row
+    moment, heard, ended, moved = rest
+    liked = verdicts.get(number)
+    try:
+        return Lesson(
+            TrackId(track), wall, Goal(goal), probability, MoodLabel(label), valence, arousal,
+            people, msgspec.json.decode(moment, type=Moment), heard,
+            None if ended is None else Ended(ended), moved,
+            None if liked is None else bool(liked),
+        )  # fmt: skip
+    except (ValueError, msgspec.DecodeError) as error:
+        log.warning("play %s teaches nothing: %s", number, error)
+        return None
 
 
 def _marks(count: int) -> str:

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from device.home.api import MAXIMUM_BODY_BYTES, create_app
+from device.lessons import ForgetTaste
 from device.types import Emotion, Health, Next, OverrideMood, SetVolume, Status
 from tests.local_api import TinySpeaker, make_status, serve
 
@@ -45,7 +46,7 @@ def speaker() -> TinySpeaker:
 
 @pytest.fixture
 def client(speaker: TinySpeaker) -> flask.testing.FlaskClient:
-    return create_app(speaker.status, speaker.ask).test_client()
+    return create_app(speaker.status, speaker.ask, speaker.ask_taste).test_client()
 
 
 def test_status_is_the_whole_status(client: flask.testing.FlaskClient) -> None:
@@ -140,7 +141,11 @@ def test_a_bug_is_logged_and_hides_its_trace(caplog: pytest.LogCaptureFixture) -
     def broken() -> Status:
         raise ZeroDivisionError("secret")
 
-    answer = create_app(broken, lambda _command: broken()).test_client().get("/api/v1/status")
+    answer = (
+        create_app(broken, lambda _command: broken(), lambda _request: broken())
+        .test_client()
+        .get("/api/v1/status")
+    )
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert "ZeroDivisionError" in caplog.text
@@ -227,3 +232,31 @@ def test_garbage_and_slow_clients_do_not_stop_the_others(
         assert get_status(path) == 200
         for each in idle:
             each.close()
+
+
+def test_requests_about_taste_are_answered(
+    client: flask.testing.FlaskClient, speaker: TinySpeaker
+) -> None:
+    answer = client.post("/api/v1/taste", json={"type": "forget", "since": 5.0})
+    assert answer.get_json() == {"type": "changed", "count": 3}
+    assert speaker.taste_asked == [ForgetTaste(5.0)]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"{", 400),
+        (b'{"type": "burn"}', 422),
+        (b'{"type": "forget", "since": -1}', 422),
+        (b'{"type": "forget", "everything": true}', 422),
+        (b'{"type": "import", "lessons": [{}]}', 422),
+    ],
+)
+def test_a_hostile_taste_is_refused_with_its_reason(
+    client: flask.testing.FlaskClient, speaker: TinySpeaker, body: bytes, code: int
+) -> None:
+    answer = client.post("/api/v1/taste", data=body, content_type="application/json")
+    assert answer.status_code == code
+    assert answer.get_json()["detail"]
+    assert client.post("/api/v1/taste", data=b"{}").status_code == 415
+    assert not speaker.taste_asked

@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from device.lessons import Ended, Lesson, Moment, Traits
 from device.mood.circumplex import COORDINATES
 from device.music.catalogue import CLOCK_SET, Catalogue, Wish
-from device.music.goals import AT_EASE, DESTINATIONS, FOCUS, STEP, aim_of
-from device.types import Affect, Emotion, Goal, Mood, MoodLabel, Track, TrackId
+from device.music.goals import AT_EASE, DESTINATIONS, FOCUS, STEP, Pace, aim_of
+from device.music.taste import Belief
+from device.types import Affect, AgeGroup, Emotion, Goal, Mood, MoodLabel, Track, TrackId
 
 NOW = 1_780_000_000.0  # May 2026
 HAPPY = Mood(MoodLabel.HAPPINESS, 0.7, 0.4, 0.8, people=1)
@@ -104,14 +106,38 @@ wishes = st.builds(
     feedback=st.dictionaries(names, st.integers(-1000, 1000)),
     repeat_hours=st.floats(0, 720),
     exclude=st.none() | names,
+    pace=st.builds(Pace, st.floats(0.05, 1.0), st.floats(0.1, 1.0)),
 )
 
 
+def taught() -> Belief:
+    belief = Belief()
+    dice = random.Random(3)
+    for number in range(60):
+        traits = Traits(dice.uniform(-1, 1), dice.uniform(-1, 1), artist=dice.choice("ab"))
+        moment = Moment(-dice.random(), traits, 60.0, 12.0, AgeGroup.ADULT)
+        belief.teach(
+            Lesson(TrackId(f"{number}"), NOW, Goal.MATCH, 0.1, MoodLabel.HAPPINESS, 0.7, 0.4, 1,
+                   moment, 60.0 * dice.random(), dice.choice([Ended.SKIPPED, Ended.FINISHED]))
+        )  # fmt: skip
+    return belief
+
+
+A_TASTE = taught()
+
+
 @settings(max_examples=300, deadline=None)
-@given(st.lists(tracks, max_size=30), wishes, st.integers(0, 2**32))
-def test_any_wish_gets_a_sane_answer(shelf: list[Track], wish: Wish, seed: int) -> None:
+@given(
+    st.lists(tracks, max_size=30),
+    wishes,
+    st.integers(0, 2**32),
+    st.sampled_from([None, Belief(), A_TASTE]),
+)
+def test_any_wish_gets_a_sane_answer(
+    shelf: list[Track], wish: Wish, seed: int, belief: Belief | None
+) -> None:
     catalogue = Catalogue(shelf)
-    choice = catalogue.choose(wish, random.Random(seed))
+    choice = catalogue.choose(wish, random.Random(seed), belief)
     child = wish.mood.youngest_years is not None and wish.mood.youngest_years < 16
     playable = [each for each in catalogue.tracks if not (child and each.explicit)]
     if choice is None:

@@ -168,8 +168,8 @@ def test_a_play_keeps_why_and_how_it_ended(store: SqliteStore, tmp_path: Path) -
     store.end_play(row, heard_seconds=31.5, finished=True)
     first, second = all_rows(tmp_path, "plays")
     mood = ("happiness", 0.7, 0.4, 0.9, 2, 31.5, 8.0)
-    assert first == (row, "ab", 1.0, "lift", 0.25, "you liked it", *mood, 31.5, 1)
-    assert second[-2:] == (None, None)
+    assert first == (row, "ab", 1.0, "lift", 0.25, "you liked it", *mood, 31.5, 1, None, None, None)
+    assert second[-5:] == (None,) * 5
 
 
 def test_feedback_is_likes_minus_dislikes(store: SqliteStore) -> None:

@@ -1,0 +1,245 @@
+"""Tracks and circumstances as vectors for the model of taste.
+
+A track is z: a constant, its fit to the goal's aim, and what is known of it (`TRACK` numbers).
+What it is worth is linear in z, with weights that depend on the circumstances c, again linearly:
+w_c = A(c) w, of one weight vector w that is learned. So choosing needs A(c) once, and then only
+z of each track. Where a number is not known it is 0, the middle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from device.lessons import Lesson, Traits
+from device.types import AgeGroup, Goal, Track
+
+Floats = npt.NDArray[np.float64]
+Floats32 = npt.NDArray[np.float32]
+
+NUMBERS = ("valence", "arousal", "valence²", "arousal²", "valence·arousal", "tempo", "loudness",
+           "voice", "explicit")  # fmt: skip
+ERAS = tuple(range(1950, 2021, 10))
+"""Years between which a release is placed; before the first and after the last counts as these."""
+GENRE_BUCKETS = ARTIST_BUCKETS = 32
+"""Names are hashed, so that any library fits into a vector of fixed length. Each name is two signed
+entries: two names rarely share both (feature hashing; Weinberger et al., ICML 2009)."""
+GENRES_OF_A_TRACK = 3
+
+DENSE = len(NUMBERS) + len(ERAS)
+TRACK = DENSE + GENRE_BUCKETS + ARTIST_BUCKETS
+CONSTANT, FIT, FIRST = 0, 1, 2
+"""Where z has its constant, its fit, and the first of what describes the track itself."""
+Z = FIRST + TRACK
+VALENCE, AROUSAL = FIRST, FIRST + 1
+ERA = FIRST + len(NUMBERS)
+GENRE = FIRST + DENSE
+ARTIST = GENRE + GENRE_BUCKETS
+
+GROUPS = tuple(AgeGroup)
+GOALS = tuple(Goal)
+_PLACE = range(VALENCE, VALENCE + 5)
+BY_GROUP = (*_PLACE, *range(ERA, ARTIST))
+"""What an age group may like otherwise: places, eras and genres."""
+CROSSED = 4 + 4 + 2 * len(GOALS)
+"""Valence and arousal, each crossed with the mood's two, with two of the hour, with each goal."""
+WEIGHTS = Z + CROSSED + len(GROUPS) * len(BY_GROUP)
+
+
+class Spread(NamedTuple):
+    """What is believed before anything was heard: standard deviations, in units of reward.
+
+    Few things are strong in everybody; what tells people apart most is genre and artist.
+    """
+
+    constant: float = 0.12
+    fit: float = 0.4
+    place: float = 0.18
+    number: float = 0.1
+    era: float = 0.24
+    genre: float = 0.32
+    artist: float = 0.32
+    by_mood: float = 0.4
+    by_hour: float = 0.12
+    by_goal: float = 0.08
+    place_by_group: float = 0.1
+    era_by_group: float = 0.2
+    genre_by_group: float = 0.28
+
+
+class Circumstances(NamedTuple):
+    """When and for whom: the mood's valence and arousal, the goal, the age group and the hour."""
+
+    valence: float
+    arousal: float
+    goal: Goal
+    age_group: AgeGroup | None = None
+    hour: float | None = None
+
+
+def traits_of(track: Track) -> Traits:
+    """What is known of a track; what cannot be true is taken for not known."""
+    known = track.affect.source != "unknown"
+    return Traits(
+        valence=_bounded(track.affect.valence, -1.0, 1.0) if known else None,
+        arousal=_bounded(track.affect.arousal, -1.0, 1.0) if known else None,
+        tempo_bpm=_bounded(track.tempo_bpm, 1.0, 1000.0),
+        loudness_lufs=_bounded(track.loudness_lufs, -120.0, 30.0),
+        voice=_bounded(track.voice, 0.0, 1.0),
+        explicit=track.explicit,
+        year=track.year if track.year is not None and 0 < track.year <= 9999 else None,
+        genre=track.genre[:300] if track.genre else None,
+        artist=track.artist[:300],
+    )
+
+
+def dense_of(traits: Traits) -> list[float]:
+    """The first `DENSE` numbers of a track."""
+    valence, arousal = traits.valence or 0.0, traits.arousal or 0.0
+    tempo, loudness, voice = traits.tempo_bpm, traits.loudness_lufs, traits.voice
+    return [
+        valence,
+        arousal,
+        valence * valence,
+        arousal * arousal,
+        valence * arousal,
+        0.0 if tempo is None else _clip(math.log2(tempo / 110.0)),
+        0.0 if loudness is None else _clip((loudness + 14.0) / 8.0),
+        0.0 if voice is None else 2.0 * voice - 1.0,
+        float(traits.explicit),
+        *_eras(traits.year),
+    ]
+
+
+@lru_cache(maxsize=4096)
+def genre_vector(genre: str) -> tuple[float, ...]:
+    """A genre tag, of up to three genres, as `GENRE_BUCKETS` numbers of length 1."""
+    names = genres_in(genre)
+    if not names:
+        return (0.0,) * GENRE_BUCKETS
+    total = np.sum([_hashed(name, GENRE_BUCKETS) for name in names], axis=0)
+    return tuple(total / max(1.0, math.sqrt(len(names))))
+
+
+@lru_cache(maxsize=4096)
+def artist_vector(artist: str) -> tuple[float, ...]:
+    """An artist as `ARTIST_BUCKETS` numbers of length 1, or 0 where nobody is named."""
+    name = artist.casefold().strip()
+    return tuple(_hashed(name, ARTIST_BUCKETS)) if name else (0.0,) * ARTIST_BUCKETS
+
+
+@lru_cache(maxsize=4096)
+def genres_in(tag: str) -> tuple[str, ...]:
+    """The genres that a tag names, in lower case, three at most."""
+    names = (name.strip() for name in re.split(r"[;,/|]", tag.casefold()))
+    return tuple(dict.fromkeys(filter(None, names)))[:GENRES_OF_A_TRACK]
+
+
+def z_of(traits: Traits, fit: float) -> Floats:
+    """The vector of one track, shape (Z,)."""
+    genre, artist = genre_vector(traits.genre or ""), artist_vector(traits.artist)
+    return np.array([1.0, fit, *dense_of(traits), *genre, *artist])
+
+
+def spread(circumstances: Circumstances) -> Floats:
+    """A(c), shape (Z, WEIGHTS): which weights count for what of a track in such circumstances."""
+    spread = np.zeros((Z, WEIGHTS))
+    spread[:, :Z] = np.eye(Z)
+    for column, row, value in _crossings(circumstances):
+        spread[row, column] = value
+    if circumstances.age_group is not None:
+        start = Z + CROSSED + GROUPS.index(circumstances.age_group) * len(BY_GROUP)
+        spread[list(BY_GROUP), range(start, start + len(BY_GROUP))] = 1.0
+    return spread
+
+
+def x_of(lessons: Sequence[Lesson]) -> Floats:
+    """A(c) transposed times z of each lesson, shape (len(lessons), WEIGHTS)."""
+    x = np.zeros((len(lessons), WEIGHTS))
+    for row, lesson in zip(x, lessons, strict=True):
+        z = row[:Z]
+        z[:] = z_of(lesson.moment.traits, lesson.moment.fit)
+        circumstances = circumstances_of(lesson)
+        for column, place, value in _crossings(circumstances):
+            row[column] = z[place] * value
+        if circumstances.age_group is not None:
+            start = Z + CROSSED + GROUPS.index(circumstances.age_group) * len(BY_GROUP)
+            row[start : start + len(BY_GROUP)] = z[list(BY_GROUP)]
+    return x
+
+
+def circumstances_of(lesson: Lesson) -> Circumstances:
+    """When and for whom a lesson's track was chosen."""
+    moment = lesson.moment
+    return Circumstances(lesson.valence, lesson.arousal, lesson.goal, moment.age_group, moment.hour)
+
+
+def deviations(prior: Spread) -> Floats:
+    """Standard deviation of each weight before anything was heard, shape (WEIGHTS,)."""
+    numbers = [prior.place] * 5 + [prior.number] * (len(NUMBERS) - 5)
+    group = [
+        *[prior.place_by_group] * 5,
+        *[prior.era_by_group] * len(ERAS),
+        *[prior.genre_by_group] * GENRE_BUCKETS,
+    ]
+    return np.array([
+        prior.constant, prior.fit, *numbers, *[prior.era] * len(ERAS),
+        *[prior.genre] * GENRE_BUCKETS, *[prior.artist] * ARTIST_BUCKETS,
+        *[prior.by_mood] * 4, *[prior.by_hour] * 4, *[prior.by_goal] * (2 * len(GOALS)),
+        *group * len(GROUPS),
+    ])  # fmt: skip
+
+
+def _crossings(circumstances: Circumstances) -> list[tuple[int, int, float]]:
+    """(Weight, place in z, factor) of each product of the track's place and a circumstance."""
+    hour = circumstances.hour
+    angle = None if hour is None else 2.0 * math.pi * hour / 24.0
+    factors = [
+        circumstances.valence,
+        circumstances.arousal,
+        0.0 if angle is None else math.cos(angle),
+        0.0 if angle is None else math.sin(angle),
+        *(float(goal is circumstances.goal) for goal in GOALS),
+    ]
+    return [
+        (Z + 2 * number + axis, VALENCE + axis, factor)
+        for number, factor in enumerate(factors)
+        for axis in (0, 1)
+    ]
+
+
+def _hashed(name: str, buckets: int) -> Floats:
+    """Two signed entries for a name, the same on each machine; length 1."""
+    digest = hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest()
+    first = digest[0] % buckets
+    second = (first + 1 + digest[1] % (buckets - 1)) % buckets
+    vector = np.zeros(buckets)
+    vector[first] = math.sqrt(0.5) * (1 if digest[2] & 1 else -1)
+    vector[second] = math.sqrt(0.5) * (1 if digest[3] & 1 else -1)
+    return vector
+
+
+def _eras(year: int | None) -> list[float]:
+    """Shares of the two decades that a year lies between."""
+    shares = [0.0] * len(ERAS)
+    if year is not None:
+        place = min(max((year - ERAS[0]) / 10.0, 0.0), len(ERAS) - 1.0)
+        low = min(int(place), len(ERAS) - 2)
+        shares[low], shares[low + 1] = low + 1 - place, place - low
+    return shares
+
+
+def _clip(value: float) -> float:
+    return min(1.0, max(-1.0, value))
+
+
+def _bounded(value: float | None, low: float, high: float) -> float | None:
+    """The value where it can be true, else None."""
+    return value if value is not None and low <= value <= high else None

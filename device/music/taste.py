@@ -1,0 +1,161 @@
+"""What is liked here: one Bayesian linear model, learned on the device.
+
+Reward is linear in the features of `device.music.features`, with normal noise and a normal prior,
+so that what is believed after n plays is normal again, in closed form (Bishop, Pattern
+Recognition and Machine Learning, 2006, section 3.3). The prior's mean is what was believed of
+music before: near the goal's aim is good; all else is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from device.lessons import Ended, Lesson
+from device.music.features import (
+    CONSTANT,
+    FIT,
+    WEIGHTS,
+    Circumstances,
+    Floats,
+    Spread,
+    deviations,
+    spread,
+    x_of,
+)
+from device.types import Goal
+
+HEARD_OUT = 0.4
+"""Reward of a track that was let play to its end: some approval, for many tracks are only let."""
+SKIPPED_AT_ONCE = -0.8
+"""Of one that was skipped at its first second. Between, it rises with the share that was heard:
+the later a skip, the more it is like hearing out, and at the very end it is the same."""
+LIKED, DISLIKED = 1.0, -1.0
+"""Said outright, which says more than any playing on: the ends of the range."""
+REPLAYED = 0.7
+"""Of one that was started again: nearly as good as a like."""
+RETURNED = 0.0
+"""Somebody went back to the track before: that one was wanted, this one need not be bad."""
+MOVED = 0.3
+"""Most that the mood's way toward the goal's end, or away from it, adds or takes: less than
+hearing out, for moods move for other reasons, too."""
+MOVED_FULL = 0.5
+"""So far in valence and arousal counts in full: about from neutral to an emotion."""
+UNSEEN = 0.25
+"""Share of a play's weight when it was let play and nobody was seen: it may have played to an
+empty room. What was asked for by hand counts in full."""
+LISTENED_SECONDS = 20.0
+"""A mood that moved sooner was not moved by this track."""
+
+USUAL = 0.15
+"""The reward expected of any fitting track: some are skipped, most are let play."""
+NOISE = 0.5
+"""Standard deviation of a reward around what taste explains."""
+FIT_MEANS = 0.75
+"""Reward that a track at the far end of fitting (`FURTHEST`) is believed to lose."""
+REMEMBERED = 2000
+"""Plays that are read again at a start: what lies before has faded to a thousandth."""
+KEEP, KEEP_EVERY = 0.96, 10
+"""After so many plays, so much of what they taught is kept: half is forgotten after 170 plays,
+so that a taste that drifts is followed."""
+
+
+def reward(lesson: Lesson) -> float | None:
+    """What a play says of taste, -1..1; None where it says nothing.
+
+    A mood that moved on, a child, a power cut, a failure are no verdict.
+    """
+    if lesson.liked is not None:
+        return LIKED if lesson.liked else DISLIKED
+    ended = lesson.ended
+    if ended is Ended.DISLIKED:
+        return DISLIKED
+    if ended is Ended.REPLAYED:
+        return REPLAYED
+    if ended is Ended.RETURNED:
+        return RETURNED
+    if ended is Ended.FINISHED:
+        base = HEARD_OUT
+    elif ended is Ended.SKIPPED:
+        base = SKIPPED_AT_ONCE + (HEARD_OUT - SKIPPED_AT_ONCE) * _share_heard(lesson)
+    else:
+        return None
+    if lesson.moved is not None and lesson.goal in (Goal.LIFT, Goal.CALM):
+        base += MOVED * min(1.0, max(-1.0, lesson.moved / MOVED_FULL))
+    return min(1.0, max(-1.0, base))
+
+
+def weight(lesson: Lesson) -> float:
+    """How much a verdict counts, 0..1."""
+    by_hand = lesson.liked is not None or lesson.ended is not Ended.FINISHED
+    return 1.0 if by_hand or lesson.people > 0 else UNSEEN
+
+
+def _share_heard(lesson: Lesson) -> float:
+    if lesson.heard_seconds is None or lesson.moment.duration_seconds <= 0.0:
+        return 0.0
+    return min(1.0, lesson.heard_seconds / lesson.moment.duration_seconds)
+
+
+class Belief:
+    """A normal distribution over the weights, taught by plays. Few hundred numbers wide."""
+
+    def __init__(self) -> None:
+        self._prior = 1.0 / deviations(Spread()) ** 2
+        self._start = np.zeros(WEIGHTS)
+        self._start[CONSTANT], self._start[FIT] = USUAL, FIT_MEANS
+        self._precision = np.diag(self._prior)
+        self._shift = np.zeros(WEIGHTS)
+        self.mean: Floats = self._start.copy()
+        self.covariance: Floats = np.diag(1.0 / self._prior)
+        self.count = 0
+        """Plays that taught something."""
+
+    def teach(self, lesson: Lesson) -> None:
+        """Take in one play: a rank-1 update (Sherman & Morrison, 1950)."""
+        verdict = reward(lesson)
+        if verdict is None:
+            return
+        if self.count and self.count % KEEP_EVERY == 0:
+            self._fade(KEEP)
+        self.count += 1
+        x = x_of([lesson])[0]
+        trust = weight(lesson) / NOISE**2
+        self._precision += trust * np.outer(x, x)
+        self._shift += trust * (verdict - x @ self._start) * x
+        along = self.covariance @ x
+        self.covariance -= np.outer(along, along) * (trust / (1.0 + trust * (x @ along)))
+        self.mean = self._start + self.covariance @ self._shift
+
+    def teach_all(self, lessons: Iterable[Lesson]) -> None:
+        """Take in a whole diary, oldest first, into a belief that was taught nothing yet."""
+        pairs = [(lesson, r) for lesson in lessons if (r := reward(lesson)) is not None]
+        self.count = len(pairs)
+        if not pairs:
+            return
+        taught, rewards = zip(*pairs[-REMEMBERED:], strict=True)
+        number = np.arange(self.count - len(taught), self.count)
+        fades = (self.count - 1) // KEEP_EVERY - number // KEEP_EVERY
+        trust = np.array([weight(lesson) for lesson in taught]) * KEEP**fades / NOISE**2
+        x, verdicts = x_of(taught), np.array(rewards)
+        self._precision += x.T @ (x * trust[:, None])
+        self._shift += x.T @ (trust * (verdicts - x @ self._start))
+        self._solve()
+
+    def in_(self, circumstances: Circumstances) -> tuple[Floats, Floats]:
+        """Mean (Z,) and covariance (Z, Z) of the weights of a track in such circumstances."""
+        a = spread(circumstances)
+        return a @ self.mean, a @ self.covariance @ a.T
+
+    def _fade(self, keep: float) -> None:
+        """Forget a little: what was taught fades, the prior does not."""
+        self._precision *= keep
+        self._precision[np.diag_indices(WEIGHTS)] += (1.0 - keep) * self._prior
+        self._shift *= keep
+        self._solve()
+
+    def _solve(self) -> None:
+        covariance = np.linalg.inv(self._precision)
+        self.covariance = 0.5 * (covariance + covariance.T)
+        self.mean = self._start + self.covariance @ self._shift

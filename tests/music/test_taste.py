@@ -1,0 +1,384 @@
+"""The model of taste: what a play says, what is believed of it, and what that is worth."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections import Counter
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from device import taste_view
+from device.lessons import Ended, Lesson, Moment, Traits
+from device.music import taste
+from device.music.catalogue import Catalogue, Wish
+from device.music.features import (
+    WEIGHTS,
+    Circumstances,
+    Z,
+    circumstances_of,
+    spread,
+    traits_of,
+    x_of,
+    z_of,
+)
+from device.music.report import reason, report
+from device.music.taste import Belief, reward
+from device.types import AgeGroup, Goal, MoodLabel, TrackId
+from tests.music.listeners import (
+    KINDS,
+    START,
+    Taste,
+    answer,
+    drifts,
+    expected_reward,
+    lesson_of,
+    live,
+    moods,
+    synthetic_library,
+)
+
+TRAITS = Traits(0.5, -0.2, 120.0, -12.0, 0.9, False, 1985, "Rock; Pop", "Somebody")
+LESSON = Lesson(
+    TrackId("a"), START, Goal.MATCH, 0.1, MoodLabel.HAPPINESS, 0.8, 0.5, 1,
+    Moment(-0.2, TRAITS, 200.0, 20.5, AgeGroup.ADULT), 200.0, Ended.FINISHED,
+)  # fmt: skip
+
+lessons = st.builds(
+    Lesson,
+    track=st.just(TrackId("a")),
+    wall=st.floats(0, 1e10),
+    goal=st.sampled_from(list(Goal)),
+    probability=st.floats(0.001, 1),
+    label=st.sampled_from(list(MoodLabel)),
+    valence=st.floats(-1, 1),
+    arousal=st.floats(-1, 1),
+    people=st.integers(0, 4),
+    moment=st.builds(
+        Moment,
+        fit=st.floats(-1, 0),
+        traits=st.builds(
+            Traits,
+            valence=st.none() | st.floats(-1, 1),
+            arousal=st.none() | st.floats(-1, 1),
+            tempo_bpm=st.none() | st.floats(1, 1000),
+            year=st.none() | st.integers(0, 9999),
+            genre=st.none() | st.text(max_size=20),
+            artist=st.text(max_size=10),
+        ),
+        duration_seconds=st.floats(0, 1e6),
+        hour=st.none() | st.floats(0, 23.9),
+        age_group=st.none() | st.sampled_from(list(AgeGroup)),
+    ),
+    heard_seconds=st.none() | st.floats(0, 1e6),
+    ended=st.none() | st.sampled_from(list(Ended)),
+    moved=st.none() | st.floats(-4, 4),
+    liked=st.none() | st.booleans(),
+)
+
+
+# --- what a play says ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, taste.HEARD_OUT),
+        ({"liked": True}, 1.0),
+        ({"liked": False}, -1.0),
+        ({"liked": True, "ended": None}, 1.0),  # a power cut loses no like
+        ({"ended": Ended.SKIPPED, "heard_seconds": 0.0}, taste.SKIPPED_AT_ONCE),
+        ({"ended": Ended.SKIPPED, "heard_seconds": 100.0}, -0.2),
+        ({"ended": Ended.SKIPPED, "heard_seconds": 200.0}, taste.HEARD_OUT),
+        ({"ended": Ended.REPLAYED}, taste.REPLAYED),
+        ({"ended": Ended.MOOD}, None),
+        ({"ended": Ended.CHILD}, None),
+        ({"ended": Ended.STOPPED}, None),
+        ({"ended": Ended.FAILED}, None),
+        ({"ended": None}, None),
+        ({"moved": 0.5}, taste.HEARD_OUT),  # matching wants no movement
+        ({"moved": 0.25, "goal": Goal.LIFT}, taste.HEARD_OUT + 0.15),
+        ({"moved": -9.0, "goal": Goal.CALM}, taste.HEARD_OUT - 0.3),
+    ],
+)
+def test_what_a_play_says(change: dict[str, object], expected: float | None) -> None:
+    said = reward(replace(LESSON, **change))
+    assert said == (None if expected is None else pytest.approx(expected))
+
+
+@given(lessons)
+def test_a_reward_is_in_its_range_and_a_lesson_survives_json(lesson: Lesson) -> None:
+    said = reward(lesson)
+    assert said is None or -1.0 <= said <= 1.0
+    assert msgspec.json.decode(msgspec.json.encode(lesson), type=Lesson) == lesson
+
+
+# --- the model -----------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(lessons)
+def test_a_play_teaches_what_a_choice_asks(lesson: Lesson) -> None:
+    x = x_of([lesson])[0]
+    z = z_of(lesson.moment.traits, lesson.moment.fit)
+    assert z.shape == (Z,)
+    assert x.shape == (WEIGHTS,)
+    assert np.allclose(x, spread(circumstances_of(lesson)).T @ z)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(lessons, min_size=15, max_size=45))
+def test_a_diary_read_at_once_teaches_what_its_plays_taught(diary: list[Lesson]) -> None:
+    one_by_one, at_once = Belief(), Belief()
+    for lesson in diary:
+        one_by_one.teach(lesson)
+    at_once.teach_all(diary)
+    assert one_by_one.count == at_once.count
+    assert np.allclose(one_by_one.mean, at_once.mean, atol=1e-6)
+    assert np.allclose(one_by_one.covariance, at_once.covariance, atol=1e-6)
+
+
+def test_what_is_liked_is_expected_to_be_liked_and_doubt_falls() -> None:
+    belief = Belief()
+    here = Circumstances(0.8, 0.5, Goal.MATCH, AgeGroup.ADULT, 20.5)
+    z = z_of(TRAITS, -0.2)
+    mean, covariance = belief.in_(here)
+    before, doubt = z @ mean, z @ covariance @ z
+    for _ in range(5):
+        belief.teach(replace(LESSON, liked=True))
+    mean, covariance = belief.in_(here)
+    assert z @ mean > before + 0.3
+    assert z @ covariance @ z < 0.5 * doubt
+
+
+def test_another_age_group_is_believed_less_of() -> None:
+    belief = Belief()
+    for _ in range(30):
+        belief.teach(replace(LESSON, liked=False))
+    z = z_of(TRAITS, -0.2)
+
+    def expected(group: AgeGroup) -> float:
+        return float(z @ belief.in_(Circumstances(0.8, 0.5, Goal.MATCH, group, 20.5))[0])
+
+    assert expected(AgeGroup.ADULT) < expected(AgeGroup.CHILD) < 0.0
+
+
+def test_ten_thousand_plays_are_read_within_a_second() -> None:
+    diary = [replace(LESSON, wall=START + n, liked=n % 3 == 0) for n in range(10_000)]
+    began = time.process_time()
+    belief = Belief()
+    belief.teach_all(diary)
+    assert time.process_time() - began < 1.0
+    assert belief.count == 10_000
+
+
+# --- choosing with it ----------------------------------------------------------------------
+
+
+def test_the_stored_probability_is_exact() -> None:
+    """Over many draws the inverse of the probability counts the tracks that may be drawn."""
+    catalogue, belief = Catalogue(synthetic_library(30)), Belief()
+    wish = Wish(moods(1, [AgeGroup.ADULT], 1)[0], wall=START)
+    dice = random.Random(5)
+    drawn: Counter[TrackId] = Counter()
+    believed: Counter[TrackId] = Counter()
+    for _ in range(600):
+        choice = catalogue.choose(wish, dice, belief)
+        assert choice is not None
+        drawn[choice.track.id] += 1
+        believed[choice.track.id] += 1 / choice.probability  # type: ignore[assignment]
+    often = [name for name, count in drawn.items() if count > 30]
+    assert len(often) > 3
+    for name in often:  # E[1 / p; drawn] = 1
+        assert believed[name] / 600 == pytest.approx(1.0, abs=0.5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 30])
+def test_small_and_bare_libraries_are_served(count: int) -> None:
+    bare = [
+        replace(track, artist="One", genre=None, year=None, tempo_bpm=None)
+        for track in synthetic_library(count)
+    ]
+    run = live(KINDS["loves genres"], synthetic_library(count), 30, 1, way="learning")
+    assert len(run.diary) == 30
+    catalogue, belief = Catalogue(bare), Belief()
+    belief.teach_all(run.diary)
+    wish = Wish(moods(1, [AgeGroup.ADULT], 1)[0], wall=START)
+    choice = catalogue.choose(wish, random.Random(1), belief)
+    assert choice is not None
+    assert 0.0 < choice.probability <= 1.0 + 1e-9
+
+
+def test_a_learned_reason_is_borne_out_by_the_diary() -> None:
+    diary = [replace(LESSON, wall=START + n) for n in range(6)]
+    belief = Belief()
+    belief.teach_all(diary)
+    assert reason(TRAITS, diary, belief) == "rock was mostly let play here lately (6 of 6 times)"
+    assert reason(TRAITS, diary[:2], belief) == ""
+    skipped = [replace(each, ended=Ended.SKIPPED) for each in diary]
+    assert reason(TRAITS, skipped, belief) == ""
+
+
+# --- what is told --------------------------------------------------------------------------
+
+
+def test_the_report_names_what_the_listener_loves() -> None:
+    run = live(KINDS["loves genres"], synthetic_library(600), 150, 3, way="learning")
+    belief = Belief()
+    belief.teach_all(run.diary)
+    told = report(run.diary, belief, learning=True)
+    genres = [each.name for each in told.leanings if each.kind == "genre"]
+    assert set(genres[:2]) <= {"jazz", "soul", "blues"}
+    lines = "\n".join(taste_view.words(told))
+    assert any(line.startswith(f"  {genres[0]} ") for line in lines.splitlines())
+    assert "Genres:" in lines
+    picture = taste_view.svg(told)
+    assert picture.startswith("<svg")
+    assert "jazz" in picture
+
+
+def test_a_report_of_nothing_says_so() -> None:
+    told = report([], Belief(), learning=False)
+    assert "off" in taste_view.words(told)[0]
+    assert "too little" in taste_view.words(told)[-1]
+    assert taste_view.svg(told).endswith("</svg>\n")
+
+
+def test_a_hostile_name_stays_text_in_the_picture() -> None:
+    evil = replace(TRAITS, genre="<script>x</script>"[:40])
+    diary = [replace(LESSON, moment=replace(LESSON.moment, traits=evil)) for _ in range(30)]
+    belief = Belief()
+    belief.teach_all(diary)
+    assert "<script" not in taste_view.svg(report(diary, belief, learning=True))
+
+
+# --- people of known taste -----------------------------------------------------------------
+
+
+def groups_of(kind: str) -> list[AgeGroup]:
+    two = [AgeGroup.CHILD, AgeGroup.SENIOR]
+    return two if kind.startswith("household") else [AgeGroup.ADULT]
+
+
+def worth(kind: str, way: str, seeds: int, plays: int = 120, taste_: Taste | None = None) -> object:
+    """Mean over seeds of what each play is worth, shape (plays,)."""
+    runs = [
+        live(
+            taste_ or KINDS[kind], synthetic_library(600, seed), plays, seed, way=way,
+            groups=groups_of(kind),
+        ).worth
+        for seed in range(seeds)
+    ]  # fmt: skip
+    return np.mean(runs, axis=0)
+
+
+def share_of_gain(kind: str, seeds: int) -> float:
+    """How much of what an all-knowing chooser gains over none is had in plays 80 to 120."""
+    learning, prior, oracle = (
+        worth(kind, way, seeds)[80:120].mean()  # type: ignore[index]
+        for way in ("learning", "prior", "oracle")
+    )
+    return float((learning - prior) / (oracle - prior))
+
+
+@pytest.mark.parametrize(
+    ("kind", "least"), [("loves genres", 0.6), ("contrary", 0.7), ("loves an era", 0.5)]
+)
+def test_most_of_what_can_be_gained_is_gained(kind: str, least: float) -> None:
+    assert share_of_gain(kind, 2) > least
+
+
+def test_who_does_not_care_loses_nothing() -> None:
+    assert np.ptp(worth("does not care", "learning", 1)) == 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith("drifts")])
+def test_learning_is_never_much_worse_than_none(kind: str) -> None:
+    learning, prior = (
+        (1 + np.cumsum(worth(kind, way, 10, 200)) / np.arange(1, 201)) / 2  # type: ignore[call-overload]
+        for way in ("learning", "prior")
+    )
+    assert ((learning / prior)[19:] > 0.97).all()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_taste_that_drifts_is_followed() -> None:
+    taste_ = drifts(200)
+    learning, oracle, prior = (
+        worth("", way, 6, 400, taste_)[300:].mean()  # type: ignore[index]
+        for way in ("learning", "oracle", "prior")
+    )
+    assert (learning - prior) / (oracle - prior) > 0.5
+
+
+def test_the_diary_tells_what_another_way_of_choosing_is_worth() -> None:
+    """What choosing without learning is worth, from a diary of choosing with it, by inverse
+    propensity scoring, plain and self-normalised, against the simulator's truth."""
+    catalogue = Catalogue(synthetic_library(60, 4))
+    belief, dice, person = Belief(), random.Random(2), random.Random(3)
+    wish, kind = Wish(moods(1, [AgeGroup.ADULT], 1)[0], wall=START), KINDS["loves genres"]
+    belief.teach_all(live(kind, catalogue.tracks, 15, 5, way="learning").diary)
+    other: dict[TrackId, float] = {}
+    for _ in range(800):
+        choice = catalogue.choose(wish, dice)
+        assert choice is not None
+        other[choice.track.id] = choice.probability
+    assert sum(other.values()) == pytest.approx(1.0, abs=0.02)
+    truth = sum(
+        share * expected_reward(kind(track, wish.mood, 0))
+        for name, share in other.items()
+        if (track := catalogue.get(name)) is not None
+    )
+    weights, rewards = np.zeros(2500), np.zeros(2500)
+    for number in range(2500):
+        choice = catalogue.choose(wish, dice, belief)
+        assert choice is not None
+        appeal = kind(choice.track, wish.mood, 0)
+        said = reward(answer(lesson_of(choice, wish.mood, START), appeal, person))
+        assert said is not None
+        weights[number] = other.get(choice.track.id, 0.0) / choice.probability
+        rewards[number] = said
+    plain = weights * rewards
+    error = plain.std() / 2500**0.5
+    normalised = plain.sum() / weights.sum()
+    error_normalised = (weights * (rewards - normalised)).std() / weights.mean() / 2500**0.5
+    assert error < 0.15
+    assert abs(plain.mean() - truth) < 2.5 * error
+    assert abs(normalised - truth) < 2.5 * error_normalised
+    assert abs(normalised - truth) < abs(rewards.mean() - truth)
+
+
+@pytest.mark.benchmark
+@pytest.mark.parametrize(("count", "limit_ms"), [(1, 5.0), (10_000, 5.0), (50_000, 20.0)])
+def test_a_learned_choice_is_quick(count: int, limit_ms: float) -> None:
+    catalogue, belief = Catalogue(synthetic_library(count)), Belief()
+    belief.teach_all(live(KINDS["agrees with the priors"], catalogue.tracks[:500], 100, 1,
+                          way="prior").diary)  # fmt: skip
+    recent = [(track.id, START - 60 * n) for n, track in enumerate(catalogue.tracks[:1000])]
+    times = []
+    for number, mood in enumerate(moods(60, [AgeGroup.ADULT], 2)):
+        wish = Wish(mood, wall=START, recent=recent, exclude=catalogue.tracks[0].id)
+        began = time.process_time()
+        assert catalogue.choose(wish, random.Random(number), belief) is not None
+        times.append(1e3 * (time.process_time() - began))
+    print(f"\na learned choice among {count}: {statistics.median(times):.2f} ms (median)")  # noqa: T201
+    assert statistics.median(times) <= limit_ms
+
+
+def test_what_cannot_be_true_of_a_track_is_not_known() -> None:
+    track = replace(
+        synthetic_library(1)[0], tempo_bpm=0.0, loudness_lufs=float("nan"), voice=7.0, year=-5
+    )
+    assert traits_of(track).tempo_bpm is None
+    assert traits_of(track).loudness_lufs is None
+    assert traits_of(track).voice is None
+    assert traits_of(track).year is None
