@@ -88,7 +88,7 @@ def _say(text: str) -> Command:
     """A file of the announcements' folder: from afar, no path reaches out of it."""
     if not re.fullmatch(r"[^/.][^/]*\.[A-Za-z0-9]{1,5}", text) or not text.isprintable():
         raise ValueError(
-            f"say takes a file's name, such as bell.ogg, in the folder of announcements, not {text!r}"
+            f"say takes a file's name in the announcements' folder, as bell.ogg, not {text!r}"
         )
     return Say(text)
 
