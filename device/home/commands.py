@@ -86,8 +86,10 @@ def _whole_number(name: str, text: str, most: int) -> int:
 
 def _say(text: str) -> Command:
     """A file of the announcements' folder: from afar, no path reaches out of it."""
-    if not text or text.startswith(".") or "/" in text or not text.isprintable():
-        raise ValueError(f"say takes a file's name in the folder of announcements, not {text!r}")
+    if not re.fullmatch(r"[^/.][^/]*\.[A-Za-z0-9]{1,5}", text) or not text.isprintable():
+        raise ValueError(
+            f"say takes a file's name in the announcements' folder, as bell.ogg, not {text!r}"
+        )
     return Say(text)
 
 

@@ -72,6 +72,7 @@ def test_every_command_has_a_valid_case() -> None:
         ("sleep", b"721", "0..720"),
         ("sleep", b"-3", "0 to 720"),
         ("say", b"", "file's name"),
+        ("say", b"bell", "file's name"),
         ("say", b"/etc/passwd", "file's name"),
         ("say", b"../secret.ogg", "file's name"),
         ("say", b"a/b.ogg", "file's name"),
