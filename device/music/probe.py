@@ -39,8 +39,8 @@ HASHED_BYTES = 65_536
 """So much coded sound names a track: 4 s of a 128 kbit/s MP3, 0.5 s of a FLAC."""
 HASHED_PACKETS = 200
 """Or so many packets: 4 s of Opus, 5 s of MP3, whose packets may be small."""
-LOOKED_AT_PACKETS = 1500
-"""More are not looked at, even if they are all alike: half a minute of silence, or more."""
+LOOKED_AT_PACKETS = 500
+"""More are not looked at, even if they are all alike: ten seconds of silence, or more."""
 EXACT_LENGTH = ("flac", "wav", "aiff", "ogg", "mov,mp4,m4a,3gp,3g2,mj2")
 """FFmpeg's containers that tell the length to the sample, whatever tags the file has."""
 
