@@ -47,7 +47,7 @@ lay_rules() {
     if $DRY_RUN; then return; fi
     local why
     why=$("$SSHD" -t 2>&1) || { rm -f "$RULES" && die "sshd refuses the rules, nothing was changed: $why"; }
-    "$SSHD" -T 2>/dev/null | grep -qx 'passwordauthentication no' || { rm -f "$RULES" &&
+    "$SSHD" -T -C user=root,host=localhost,addr=127.0.0.1 2>/dev/null | grep -qx 'passwordauthentication no' || { rm -f "$RULES" &&
         die "sshd does not heed $RULES, nothing was changed: /etc/ssh/sshd_config must begin with" \
             "'Include /etc/ssh/sshd_config.d/*.conf'"; }
 }
