@@ -45,9 +45,11 @@ key_holder() {
 lay_rules() {
     run install -D -m 0644 config/ssh/attune.conf "$RULES"
     if $DRY_RUN; then return; fi
-    local why
+    local why heeded
     why=$("$SSHD" -t 2>&1) || { rm -f "$RULES" && die "sshd refuses the rules, nothing was changed: $why"; }
-    "$SSHD" -T -C user=root,host=localhost,addr=127.0.0.1 2>/dev/null | grep -qx 'passwordauthentication no' || { rm -f "$RULES" &&
+    # Into a variable, not a pipe: grep -q hangs up early, which would pass for a failure.
+    heeded=$("$SSHD" -T -C user=root,host=localhost,addr=127.0.0.1 2>/dev/null) || true
+    grep -qx 'passwordauthentication no' <<<"$heeded" || { rm -f "$RULES" &&
         die "sshd does not heed $RULES, nothing was changed: /etc/ssh/sshd_config must begin with" \
             "'Include /etc/ssh/sshd_config.d/*.conf'"; }
 }
