@@ -50,24 +50,26 @@ def strict(server: Machine) -> Machine:
 
 
 def test_a_key_opens_and_a_password_does_not(strict: Machine) -> None:
-    assert strict.run(f"{SSH}own dweller@localhost id -un").stdout == "dweller\n"
+    assert strict.run(f"{SSH}own dweller@127.0.0.1 id -un").stdout == "dweller\n"
     rules = strict.run(
         "/usr/sbin/sshd -T -C user=root,host=localhost,addr=127.0.0.1"
     ).stdout.splitlines()
     for rule in ("permitrootlogin no", "passwordauthentication no", "x11forwarding no"):
         assert rule in rules
-    refused = strict.run(f"{SSH}own -o PubkeyAuthentication=no dweller@localhost true", check=False)
+    refused = strict.run(f"{SSH}own -o PubkeyAuthentication=no dweller@127.0.0.1 true", check=False)
     assert refused.returncode == 255
     assert "(publickey)" in refused.stderr  # the only way that is offered
 
 
 def test_root_stays_out(strict: Machine) -> None:
     strict.run("install -D -m 600 /root/own.pub /root/.ssh/authorized_keys")
-    assert strict.run(f"{SSH}own root@localhost true", check=False).returncode == 255
+    refused = strict.run(f"{SSH}own root@127.0.0.1 true", check=False)
+    assert refused.returncode == 255
+    assert "Permission denied" in refused.stderr
 
 
 def test_the_restricted_key_runs_attune_alone(strict: Machine) -> None:
-    ask = f"{SSH}restricted attune-admin@localhost"
+    ask = f"{SSH}restricted attune-admin@127.0.0.1"
     assert strict.run(f"{ask} status").stdout.startswith("Mood")
     strict.run(f"{ask} volume 33")
     assert strict.status()["volume"] == 33
@@ -90,7 +92,7 @@ def test_a_tunnel_leads_to_the_page_alone(strict: Machine, key: str, user: str) 
             "c.settimeout(10); sys.stdout.write(c.recv(9).decode())"
         )
         told = strict.run(
-            f'(python3 -c "{serve}" & P=$!; {SSH}{key} -N -L 9000:localhost:{port} {user}@localhost'
+            f'(python3 -c "{serve}" & P=$!; {SSH}{key} -N -L 9000:127.0.0.1:{port} {user}@127.0.0.1'
             f' & Q=$!; sleep 3; python3 -c "{ask}"; kill $P $Q) 2>/dev/null',
             check=False,
         )
