@@ -72,7 +72,9 @@ add_admin_key() { # FILE.pub
 }
 
 remove_admin() {
-    if getent passwd attune-admin >/dev/null; then run userdel attune-admin; fi
+    getent passwd attune-admin >/dev/null || return 0
+    if run pkill -KILL -u attune-admin; then run sleep 1; fi # whoever is still in goes, too
+    run userdel attune-admin
 }
 
 reload_sshd() {
