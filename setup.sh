@@ -21,6 +21,8 @@ To live with it (as root; Raspberry Pi, Jetson, any Debian or Ubuntu with system
   install               /opt/attune, /etc/attune, user attune, service attune.service
   upgrade               the same, from this tree, over what is installed
   uninstall [--purge]   remove it; --purge: settings and what it remembers, too
+  ssh [--admin-key FILE.pub | --remove]
+                        the SSH server lets in keys alone; a key that may run attune alone
 
   --dry-run             say what would be done, and do nothing
 END
@@ -34,6 +36,8 @@ PYTHON=
 
 # shellcheck source=systemd/install.sh
 . systemd/install.sh
+# shellcheck source=systemd/ssh.sh
+. systemd/ssh.sh
 
 # --- telling and doing -----------------------------------------------------------------------
 
@@ -233,7 +237,7 @@ check_sources() { # VENV
     run "$1/bin/ruff" check .
     run "$1/bin/ruff" format --check .
     run "$1/bin/mypy"
-    run shellcheck setup.sh systemd/install.sh tests/service/boot.sh .ci/run
+    run shellcheck setup.sh systemd/install.sh systemd/ssh.sh tests/service/boot.sh .ci/run
 }
 
 readonly QUICK='not slow and not benchmark'
@@ -362,5 +366,6 @@ train | music | install | upgrade)
     esac
     ;;
 uninstall) uninstall "$@" ;;
+ssh) ssh_rules "$@" ;;
 *) wrong_use "unknown command $SUBCOMMAND" ;;
 esac

@@ -187,7 +187,9 @@ uninstall() { # [--purge]
     run rm -rf "$COMMAND_LINK" "$LINK" "$VERSIONS"
     if [[ ${1:-} == --purge ]]; then
         say "Removing settings, memory and user"
-        run rm -rf "$SETTINGS" "$STATE" "$UNIT.d"
+        run rm -rf "$SETTINGS" "$STATE" "$UNIT.d" "$RULES"
+        remove_admin
+        reload_sshd
         if getent passwd attune >/dev/null; then
             run userdel attune || note "user attune stays, for the reason above"
         fi

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRIPTS = ("setup.sh", "systemd/install.sh", "tests/service/boot.sh", ".ci/run")
+SCRIPTS = ("setup.sh", "systemd/install.sh", "systemd/ssh.sh", "tests/service/boot.sh", ".ci/run")
 
 FAKE_PYTHON = r"""#!/bin/bash
 case "$*" in
@@ -169,7 +169,9 @@ def test_help(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["dance"], ["install", "here"], ["uninstall", "--all"]], ids=" ".join
+    "arguments",
+    [[], ["dance"], ["install", "here"], ["uninstall", "--all"], ["ssh", "--all"]],
+    ids=" ".join,
 )
 def test_wrong_use(machine: Machine, arguments: list[str]) -> None:
     assert machine.setup(*arguments).returncode == 2
@@ -188,6 +190,8 @@ def test_wrong_use(machine: Machine, arguments: list[str]) -> None:
         ("train", "python -m training"),
         ("install", "journalctl -u attune"),
         ("upgrade", "journalctl -u attune"),
+        ("ssh", "+ systemctl try-reload-or-restart ssh.service"),
+        ("ssh --remove", "rules hold again"),
         ("uninstall", "(--purge removes them)"),
         ("uninstall --purge", "rm -rf /etc/attune /var/lib/attune"),
     ],

@@ -1,0 +1,79 @@
+"""What a restricted key may ask; sshd itself is tried in tests/service/test_ssh.py."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+SCRIPT = Path(__file__).resolve().parents[1] / "config/ssh/attune-admin"
+
+
+def load() -> Any:
+    loader = importlib.machinery.SourceFileLoader("attune_admin", str(SCRIPT))
+    spec = importlib.util.spec_from_loader("attune_admin", loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+ADMIN = load()
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("status", ["status"]),
+        ("attune status --json", ["status", "--json"]),
+        ("volume 30", ["volume", "30"]),
+        ("  mood 'happiness' ", ["mood", "happiness"]),
+        ("config show", ["config", "show"]),
+        ("--version", ["--version"]),
+        ("volume '; reboot'", ["volume", "; reboot"]),  # one word, which attune itself refuses
+    ],
+)
+def test_it_may_look_and_steer(asked: str, words: list[str]) -> None:
+    assert ADMIN.words_of(asked) == words
+
+
+def test_without_a_word_it_shows_how_things_stand() -> None:
+    assert ADMIN.words_of("") == ["status"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "sh",
+        "run",
+        "demo",
+        "look /etc/shadow",
+        "status --config /etc/shadow",
+        "status --config=/etc/shadow",
+        "--socket /tmp/x status",
+        "config check /etc/shadow",
+        "config default",
+        "/usr/local/bin/attune status",
+        "scp -f /etc/passwd",
+        "status 'unclosed",
+        "status " + "x" * 300,
+    ],
+)
+def test_it_may_nothing_else(asked: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        ADMIN.words_of(asked)
+
+
+@given(st.text(max_size=250))
+def test_whatever_is_asked_only_commands_come_out(asked: str) -> None:
+    try:
+        words = ADMIN.words_of(asked)
+    except ValueError:
+        return
+    assert words[0] in (*ADMIN.COMMANDS, "config", "--version", "--help")
+    assert all(word in ADMIN.OPTIONS for word in words[1:] if word.startswith("-"))
