@@ -16,6 +16,7 @@ from device.home.api import ApiServer, create_app
 from device.home.mqtt import MqttBridge
 from device.inbox import Asked, Inbox, ask
 from device.music.librarian import Librarian
+from device.music.listener import Listener
 from device.music.player import PygamePlayer
 from device.ports import Bus, WorkerContext
 from device.settings import Settings
@@ -29,6 +30,7 @@ from device.types import (
     Command,
     Health,
     LibraryScanned,
+    Listened,
     News,
     Part,
     PartChanged,
@@ -48,7 +50,7 @@ ANSWER_SECONDS = 2.0
 STOP_SECONDS = 2.0
 """For the workers; with the fade, and a camera that hangs, the end comes within 5 s."""
 
-Event = Sighting | PartChanged | LibraryScanned | Board | Asked | Command | WorkerFailed
+Event = Sighting | PartChanged | LibraryScanned | Listened | Board | Asked | Command | WorkerFailed
 
 
 class SystemClock:
@@ -128,6 +130,9 @@ class Daemon:
         self._supervisor = Supervisor(self._inbox.post, clock, random.Random())  # noqa: S311
         self._watcher = Watcher(settings, self._inbox.post, clock)
         self._librarian = Librarian(settings.music_folders, self._inbox.post)
+        self._listener = Listener(
+            settings.models_folder, self._inbox.post, wanted=settings.music.listen
+        )
         bus = self._bus()
         player = stack.enter_context(PygamePlayer(settings.sound, settings.music, clock))
         self._speaker = Speaker(
@@ -136,7 +141,7 @@ class Daemon:
             store=store,
             bus=bus,
             clock=clock,
-            actions=Actions(self._watcher.set_privacy, self._librarian.scan),
+            actions=Actions(self._watcher.set_privacy, self._librarian.scan, self._listener.offer),
         )
         stack.callback(self._speaker.close)
         self._status = self._speaker.status()
@@ -145,6 +150,7 @@ class Daemon:
         start("api", self._api().run)
         start("camera", self._watcher.run)
         start("library", self._librarian.run)
+        start("listener", self._listener.run)
         start("board", self._watch_board)
         if isinstance(bus, MqttBridge):
             start("broker", bus.run)
@@ -171,6 +177,7 @@ class Daemon:
         while True:
             board = read_board()
             self._watcher.set_board(board)
+            self._listener.set_board(board)
             self._inbox.post(board)
             if context.wait(BOARD_SECONDS):
                 return
@@ -204,7 +211,7 @@ class Daemon:
             except BaseException as error:
                 event.reply.set_exception(error)
                 raise
-        elif isinstance(event, (Sighting, PartChanged, LibraryScanned, Board)):
+        elif isinstance(event, (Sighting, PartChanged, LibraryScanned, Listened, Board)):
             speaker.handle(event)
         elif not isinstance(event, WorkerFailed):
             self._obey(event)

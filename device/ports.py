@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Detection,
         FaceReading,
         Goal,
+        Listened,
         Mood,
         News,
         PlayerEvent,
@@ -236,6 +237,14 @@ class Store(Resource, Protocol):
 
     def replace_tracks(self, tracks: Sequence[Track]) -> None:
         """The library as scanned just now."""
+        ...
+
+    def listened(self) -> Sequence[Listened]:
+        """All that was listened to, and what could not be."""
+        ...
+
+    def add_listened(self, listened: Listened) -> None:
+        """A track was listened to, or could not be."""
         ...
 
     def add_play(self, play: Play) -> int:

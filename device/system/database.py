@@ -48,6 +48,11 @@ MIGRATIONS = (
         confidence REAL NOT NULL, people INTEGER NOT NULL, age_years REAL, youngest_years REAL
     ) STRICT;
     """,
+    """
+    CREATE TABLE listened (
+        sound TEXT PRIMARY KEY, version INTEGER NOT NULL, heard TEXT, error TEXT
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 """The script at index n leads from `user_version` n to n + 1. Never change one: append."""
 

@@ -13,9 +13,11 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from device.ports import Clock, Play, Resume
 from device.system.database import lock, open_database
-from device.types import Affect, Goal, Mood, Track, TrackId
+from device.types import Affect, Goal, Heard, Listened, Mood, Track, TrackId
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -128,6 +130,23 @@ class SqliteStore:
 
         self._write(replace)
 
+    # --- what listening told ---
+
+    def listened(self) -> Sequence[Listened]:
+        """All that was listened to, and what could not be; what is unreadable is left out."""
+        rows = self._db.execute("SELECT sound, version, heard, error FROM listened")
+        return [known for row in rows if (known := _listened(*row)) is not None]
+
+    def add_listened(self, listened: Listened) -> None:
+        """A track was listened to; replaces what an older analysis said of the same sound."""
+        heard = None if listened.heard is None else msgspec.json.encode(listened.heard).decode()
+        self._write(
+            lambda db: db.execute(
+                "INSERT OR REPLACE INTO listened VALUES (?, ?, ?, ?)",
+                (listened.key, listened.version, heard, listened.error),
+            )
+        )
+
     # --- the diary ---
 
     def add_play(self, play: Play) -> int:
@@ -206,6 +225,15 @@ class SqliteStore:
             log.info("%s can be written again", self._folder)
         self._refused = False
         return result
+
+
+def _listened(sound: str, version: int, heard: str | None, error: str | None) -> Listened | None:
+    """A row of what was heard; None when another version of Attune wrote it, which listens anew."""
+    try:
+        content = None if heard is None else msgspec.json.decode(heard, type=Heard)
+    except msgspec.DecodeError:
+        return None
+    return Listened(sound, version, content, error)
 
 
 def _disk_refused(error: sqlite3.OperationalError) -> bool:
