@@ -1,4 +1,4 @@
-"""`python -m conversion emotion|age|face`: a trained model becomes models_tflite/NAME.tflite."""
+"""`python -m conversion emotion|age|face|music`: a model becomes models_tflite/NAME.tflite."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from conversion.convert import ConversionError, convert
 from conversion.detector import convert_detector
+from conversion.music import convert_music
 from device.vision.runtime import ModelError
 from training.crops import Places
 from training.data import DataError
@@ -23,8 +24,16 @@ def main() -> int:
         "model and on every runtime present, measure it on the test part, and write it with its "
         "sidecar; a model below its floor is not written.",
     )
-    parser.add_argument("task", choices=sorted((*OUTPUTS, "face")))
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("task", choices=sorted((*OUTPUTS, "face", "music")))
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="folder of the data sets; music: where the wheel of PyPI's musicnn was unpacked",
+    )
+    parser.add_argument(
+        "--music", type=Path, default=Path("music/starter"), help="sound to compare on (music)"
+    )
     parser.add_argument(
         "--model", type=Path, help="default: runs/TASK/TASK.keras, for face runs/face/best.pt"
     )
@@ -32,6 +41,8 @@ def main() -> int:
     parser.add_argument("--models", type=Path, default=Path("models_tflite"), help="written here")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="eyes found")
     options = parser.parse_args()
+    if options.task == "music":
+        return _music(options)
     name = "best.pt" if options.task == "face" else f"{options.task}.keras"
     keras_file = options.model or Path("runs", options.task, name)
     if not keras_file.exists():
@@ -52,6 +63,16 @@ def main() -> int:
     test = sidecar.metrics["test"]
     print({key: test[key] for key in ("accuracy", "mean_absolute_error", "recall") if key in test})
     print(sidecar.metrics["parity"])
+    return 0
+
+
+def _music(options: argparse.Namespace) -> int:
+    try:
+        sidecar = convert_music(options.data, options.music, options.models)
+    except (ConversionError, ModelError) as error:
+        print(f"conversion: {error}", file=sys.stderr)
+        return 1
+    print({name: value for name, value in sidecar.metrics.items() if "parity" in name})
     return 0
 
 

@@ -17,6 +17,7 @@ from device.home.mqtt import MqttBridge
 from device.inbox import Asked, AskedTaste, Inbox, ask, ask_taste
 from device.music.announce import admit
 from device.music.librarian import Librarian
+from device.music.listener import Listener
 from device.music.player import PygamePlayer
 from device.ports import Bus, WorkerContext
 from device.settings import Settings
@@ -30,6 +31,7 @@ from device.types import (
     Command,
     Health,
     LibraryScanned,
+    Listened,
     News,
     Part,
     PartChanged,
@@ -53,7 +55,15 @@ STOP_SECONDS = 2.0
 """For the workers; with the fade, and a camera that hangs, the end comes within 5 s."""
 
 Event = (
-    Sighting | PartChanged | LibraryScanned | Board | Asked | AskedTaste | Command | WorkerFailed
+    Sighting
+    | PartChanged
+    | LibraryScanned
+    | Listened
+    | Board
+    | Asked
+    | AskedTaste
+    | Command
+    | WorkerFailed
 )
 
 
@@ -134,6 +144,9 @@ class Daemon:
         self._supervisor = Supervisor(self._inbox.post, clock, random.Random())  # noqa: S311
         self._watcher = Watcher(settings, self._inbox.post, clock)
         self._librarian = Librarian(settings.music_folders, self._inbox.post, store.library())
+        self._listener = Listener(
+            settings.models_folder, self._inbox.post, wanted=settings.music.listen
+        )
         bus = self._bus()
         player = stack.enter_context(PygamePlayer(settings.sound, settings.music, clock))
         self._speaker = Speaker(
@@ -142,7 +155,7 @@ class Daemon:
             store=store,
             bus=bus,
             clock=clock,
-            actions=Actions(self._watcher.set_privacy, self._librarian.scan),
+            actions=Actions(self._watcher.set_privacy, self._librarian.scan, self._listener.offer),
         )
         stack.callback(self._speaker.close)
         self._status = self._speaker.status()
@@ -151,6 +164,7 @@ class Daemon:
         start("api", self._api().run)
         start("camera", self._watcher.run)
         start("library", self._librarian.run)
+        start("listener", self._listener.run)
         start("board", self._watch_board)
         if isinstance(bus, MqttBridge):
             start("broker", bus.run)
@@ -194,6 +208,7 @@ class Daemon:
         while True:
             board = read_board()
             self._watcher.set_board(board)
+            self._listener.set_board(board)
             self._inbox.post(board)
             if context.wait(BOARD_SECONDS):
                 return
@@ -233,7 +248,7 @@ class Daemon:
             except BaseException as error:
                 event.reply.set_exception(error)
                 raise
-        elif isinstance(event, (Sighting, PartChanged, LibraryScanned, Board)):
+        elif isinstance(event, (Sighting, PartChanged, LibraryScanned, Listened, Board)):
             speaker.handle(event)
         elif not isinstance(event, WorkerFailed):
             self._obey(event)

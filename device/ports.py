@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         FaceReading,
         Goal,
         LibraryScanned,
+        Listened,
         Mood,
         News,
         PlayerEvent,
@@ -257,6 +258,14 @@ class Store(Resource, Protocol):
 
     def replace_library(self, library: LibraryScanned) -> None:
         """The library as scanned just now."""
+        ...
+
+    def listened(self) -> Sequence[Listened]:
+        """All that was listened to, and what could not be."""
+        ...
+
+    def add_listened(self, listened: Listened) -> None:
+        """A track was listened to, or could not be."""
         ...
 
     def add_play(self, play: Play) -> int:

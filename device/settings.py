@@ -154,6 +154,13 @@ class MusicSettings(Group, frozen=True, kw_only=True):
             extra=PATH,
         ),
     ] = msgspec.field(default_factory=list)
+    listen: Annotated[
+        bool,
+        Meta(
+            description="listen through the library in the background, at idle priority, for "
+            "its loudness, tempo, silence at both ends and mood; a change needs a restart"
+        ),
+    ] = True
     goal: Annotated[
         Goal,
         Meta(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from device import __version__
 from device.lessons import Ended, TasteAnswer, TasteRequest
 from device.mood.circumplex import COORDINATES
 from device.mood.room import Room
 from device.music.catalogue import Catalogue, child_may_listen
+from device.music.heard import enrich
+from device.music.listened import Work, sound_key, still_to_hear
 from device.music.session import Session
 from device.music.volume import Sleep, Volume, VolumeKeeper, cap_of
 from device.ports import Bus, Clock, Player, Resume, Store
@@ -24,6 +28,7 @@ from device.types import (
     Health,
     LibraryScanned,
     Like,
+    Listened,
     Mood,
     MoodChanged,
     MoodLabel,
@@ -51,6 +56,12 @@ log = logging.getLogger(__name__)
 SAVE_SECONDS = 4.0
 """A power cut loses at most so much of where we were."""
 MOOD_ROW_SECONDS = 60.0
+HEARD_SECONDS = 30.0
+"""What was listened to counts after so long: laying out a large library anew takes a moment."""
+
+
+def nobody_listens(work: Sequence[Work], total: int) -> None:
+    """Where there is no listener, nothing is listened to."""
 
 
 class Actions(NamedTuple):
@@ -58,6 +69,7 @@ class Actions(NamedTuple):
 
     set_privacy: Callable[[bool], None]
     scan: Callable[[], None]
+    listen: Callable[[Sequence[Work], int], None] = nobody_listens
 
 
 class Speaker:
@@ -79,7 +91,7 @@ class Speaker:
         self._started = now
         self._room = Room(settings.mood, now)
         self._session = Session(player, store, clock, settings.music, bus.tell)
-        self._parts = {name: Part() for name in ("camera", "broker", "library")}
+        self._parts = {name: Part() for name in ("camera", "broker", "library", "listener")}
         self._board = Board()
         self._override: Emotion | None = None
         self._override_since = now
@@ -94,13 +106,15 @@ class Speaker:
         self._paused_by_hand = False
         self._saved_at = now
         self._mood_row_at = float("-inf")
-        self._tracks = 0
+        self._tracks: tuple[Track, ...] = ()
+        self._listened = {known.key: known for known in store.listened()}
+        self._heard_since: float | None = None
         self.dropped_sightings = 0
         self._wake()
 
     # --- events ---------------------------------------------------------------------------
 
-    def handle(self, event: Sighting | PartChanged | LibraryScanned | Board) -> None:
+    def handle(self, event: Sighting | PartChanged | LibraryScanned | Listened | Board) -> None:
         """Take in what a worker posted."""
         if isinstance(event, Sighting):
             self._see(event)
@@ -110,6 +124,10 @@ class Speaker:
                 self._follow(lambda: self._room.lose_sight(self._clock.monotonic()))
         elif isinstance(event, LibraryScanned):
             self._stock(event)
+        elif isinstance(event, Listened):
+            self._store.add_listened(event)
+            self._listened[event.key] = event
+            self._heard_since = self._heard_since or self._clock.monotonic()
         else:
             self._board = event
 
@@ -169,6 +187,8 @@ class Speaker:
         self._mind_sleep(now)
         self._mind_volume(now)
         self._session.tick(self.mood)
+        if self._heard_since is not None and now - self._heard_since >= HEARD_SECONDS:
+            self._restock()
         if now - self._saved_at >= SAVE_SECONDS:
             self._save()
         if now - self._mood_row_at >= MOOD_ROW_SECONDS and self.mood.people:
@@ -232,8 +252,8 @@ class Speaker:
             camera=self._parts["camera"],
             broker=self._parts["broker"],
             sound=self._session.sound,
-            library=self._parts["library"],
-            tracks=self._tracks,
+            library=self._library,
+            tracks=len(self._tracks),
             board=self._board,
             uptime_seconds=round(now - self._started, 1),
             dropped_sightings=self.dropped_sightings,
@@ -269,8 +289,25 @@ class Speaker:
         self._stock_catalogue(library.tracks)
 
     def _stock_catalogue(self, tracks: tuple[Track, ...]) -> None:
-        self._tracks = len(tracks)
+        self._tracks = tracks
+        self._restock()
+        keys = {sound_key(track) for track in tracks}
+        self._actions.listen(still_to_hear(tracks, self._listened), len(keys))
+
+    def _restock(self) -> None:
+        """Let what was listened to count."""
+        self._heard_since = None
+        tracks = [enrich(track, self._listened, sound_key(track)) for track in self._tracks]
+        self.library = replace(self.library, tracks=tuple(tracks))
         self._session.restock(Catalogue(tracks))
+
+    @property
+    def _library(self) -> Part:
+        """The library's health, and how far it has been listened to."""
+        library, listener = self._parts["library"], self._parts["listener"]
+        if library.health is not Health.UP or not listener.detail:
+            return library
+        return Part(library.health, f"{library.detail}; {listener.detail}")
 
     def _see(self, sighting: Sighting) -> None:
         self._follow(lambda: self._room.see(sighting))

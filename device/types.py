@@ -169,7 +169,8 @@ class Affect(Value, frozen=True):
     valence: float
     arousal: float
     deviation: float
-    source: str  # "user tag", "file tag", "playlist", "folder", "genre" or "unknown"
+    source: str
+    """"user tag", "file tag", "playlist", "folder", "listening", "genre" or "unknown"."""
 
 
 class Track(Value, frozen=True):
@@ -202,6 +203,39 @@ class Track(Value, frozen=True):
     lead_in_seconds: float = 0.0
     lead_out_seconds: float = 0.0
     voice: float | None = None  # probability of singing
+
+
+class Heard(Value, frozen=True):
+    """What listening to a track's sound told; None where the sound does not tell.
+
+    Integrated loudness, its range and the true peak are those of EBU R 128, silence at both ends
+    lies below -60 dBFS. `majorness` is negative for minor. `tags`: probabilities by the tagger.
+    """
+
+    loudness_lufs: float | None
+    loudness_range_lu: float
+    peak_dbfs: float | None
+    lead_in_seconds: float
+    lead_out_seconds: float
+    tempo_bpm: float | None
+    onset_rate: float
+    brightness_hertz: float | None
+    key: str | None
+    majorness: float | None
+    tags: dict[str, float] = {}
+
+
+class Listened(Value, frozen=True):
+    """A track was listened to; `heard` is None when it could not be, for the reason `error`.
+
+    `key` names the sound: its hash, or the track's id where there is none. `version` is the
+    analysis's.
+    """
+
+    key: str
+    version: int
+    heard: Heard | None = None
+    error: str | None = None
 
 
 class Choice(Value, frozen=True):

@@ -23,9 +23,10 @@ ALLOWED: dict[str, set[str]] = {
     "device.ports": {"device.types", "device.lessons"},
     "device.settings": {"device.types"},
     "device.config": BASE | {"device.config"},
-    "device.vision": BASE | {"device.vision"},
+    "device.inference": set(),
+    "device.vision": BASE | {"device.vision", "device.inference"},
     "device.mood": {"device.types", "device.settings", "device.mood"},
-    "device.music": BASE | {"device.music"},
+    "device.music": BASE | {"device.music", "device.inference"},
     "device.home": BASE | {"device.home"},
     "device.system": BASE | {"device.system"},
     "device.inbox": {"device.types", "device.lessons"},
@@ -34,8 +35,9 @@ ALLOWED: dict[str, set[str]] = {
     "device.daemon": BASE
     | {"device." + room for room in ("vision", "mood", "music", "home")}
     | {"device.system", "device.inbox", "device.speaker"},
-    "training": {"device.vision", "device.types", "training"},
-    "conversion": {"device.vision", "device.types", "training", "conversion"},
+    "training": {"device.vision", "device.music", "device.inference", "device.types", "training"},
+    "conversion": {"device.vision", "device.music", "device.inference", "device.types"}
+    | {"training", "conversion"},
 }
 
 

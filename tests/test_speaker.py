@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from device.music.listen import VERSION
+from device.music.listened import Work
 from device.settings import MoodSettings, MusicSettings, Settings
 from device.speaker import Actions, Speaker
 from device.system.store import SqliteStore
@@ -19,8 +21,10 @@ from device.types import (
     Emotion,
     Goal,
     Health,
+    Heard,
     LibraryScanned,
     Like,
+    Listened,
     MoodChanged,
     MoodLabel,
     Next,
@@ -76,6 +80,7 @@ class House:
         self.store = SqliteStore(folder, clock).__enter__()
         self.privacy: list[bool] = []
         self.scans = 0
+        self.offered: list[tuple[list[str], int]] = []
         self.silent_ticks = 0
         self.speaker = Speaker(
             settings,
@@ -83,8 +88,11 @@ class House:
             store=self.store,
             bus=self.bus,
             clock=clock,
-            actions=Actions(self.privacy.append, self._scan),
+            actions=Actions(self.privacy.append, self._scan, self._listen),
         )
+
+    def _listen(self, work: Sequence[Work], total: int) -> None:
+        self.offered.append(([each.key for each in work], total))
 
     def _scan(self) -> None:
         self.scans += 1
@@ -636,3 +644,51 @@ def test_the_diary_stays_true_through_cross_fades(tmp_path: Path) -> None:
     assert len({n.title for n in house.news(NowStarted)}) == 4
     assert house.silent_ticks == 0
     house.close()
+
+
+# --- listening ----------------------------------------------------------------------------
+
+
+def heard(majorness: float) -> Heard:
+    return Heard(-9.0, 5.0, -0.2, 0.0, 1.0, 110.0, 4.0, 1500.0, "C major", majorness)
+
+
+def test_what_is_not_yet_heard_is_offered_to_the_listener(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    two = library(1)[:2]
+    house.speaker.handle(LibraryScanned(two))
+    house.speaker.handle(Listened("happy-0", VERSION, heard(0.3)))
+    house.speaker.handle(Listened("angry-0", VERSION, error="damaged"))
+    house.speaker.handle(LibraryScanned(library(1)[:3]))
+    assert house.offered[-2:] == [(["happy-0", "angry-0"], 2), (["sad-0"], 3)]
+    house.close()
+
+
+def test_what_was_heard_is_remembered_and_counts_in_a_while(tmp_path: Path) -> None:
+    clock = FakeClock()
+    house = House(tmp_path, clock)
+    unknown = replace(library(1)[0], affect=Affect(0.0, 0.0, 0.5, "unknown"))
+    house.speaker.handle(LibraryScanned((unknown,)))
+    house.speaker.handle(Listened("happy-0", VERSION, heard(1.0)))
+    house.wait(31.0)
+    house.speaker.command(Play())
+    assert house.player.current is not None
+    assert house.player.current.affect == Affect(0.4, 0.0, 0.42, "listening")
+    assert house.player.current.loudness_lufs == -9.0
+    assert house.store.tracks() == [unknown]  # the library itself stays as it was scanned
+    house.close()
+
+    again = House(tmp_path, clock)
+    assert again.offered == [([], 1)]
+    again.speaker.command(Play())
+    assert again.player.current is not None
+    assert again.player.current.affect.source == "listening"
+    again.close()
+
+
+def test_the_library_tells_how_far_it_was_listened_to(house: House) -> None:
+    house.speaker.handle(PartChanged("library", Part(Health.UP, "16 tracks")))
+    house.speaker.handle(PartChanged("listener", Part(Health.UP, "listened to 3 of 16")))
+    assert house.speaker.status().library.detail == "16 tracks; listened to 3 of 16"
+    house.speaker.handle(PartChanged("library", Part(Health.DOWN, "no music")))
+    assert house.speaker.status().library == Part(Health.DOWN, "no music")

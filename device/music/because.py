@@ -61,10 +61,11 @@ def character(track: Track) -> str:
     affect = track.affect
     if affect.source == "unknown":
         return "a surprise, for nothing tells its mood"
-    # A genre's mean is near the middle by nature; it shows a tendency, and is said as one.
-    edge = 0.08 if affect.source == "genre" else 0.2
+    # A guess's mean is near the middle by nature; it shows a tendency, and is said as one.
+    guess = {"genre": "its genre", "listening": "its sound"}.get(affect.source)
+    edge = 0.2 if guess is None else 0.08
     words = _CHARACTER[_sign(affect.valence, edge), _sign(affect.arousal, edge)]
-    return f"probably {words}, by its genre" if affect.source == "genre" else words
+    return words if guess is None else f"probably {words}, by {guess}"
 
 
 def _sign(value: float, edge: float) -> int:

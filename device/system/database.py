@@ -70,6 +70,11 @@ MIGRATIONS = (
     ALTER TABLE plays ADD COLUMN moved REAL;
     ALTER TABLE feedback ADD COLUMN play INTEGER;
     """,
+    """
+    CREATE TABLE listened (
+        sound TEXT PRIMARY KEY, version INTEGER NOT NULL, heard TEXT, error TEXT
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 """The script at index n leads from `user_version` n to n + 1. Never change one: append."""
 

@@ -21,8 +21,10 @@ from device.system.database import lock, open_database
 from device.types import (
     Affect,
     Goal,
+    Heard,
     KnownFile,
     LibraryScanned,
+    Listened,
     Mood,
     MoodLabel,
     SkippedFile,
@@ -174,6 +176,23 @@ class SqliteStore:
 
         # What the disk refused is compared with what is there the next time.
         self._library = library if self._write(replace) else None
+
+    # --- what listening told ---
+
+    def listened(self) -> Sequence[Listened]:
+        """All that was listened to, and what could not be; what is unreadable is left out."""
+        rows = self._db.execute("SELECT sound, version, heard, error FROM listened")
+        return [known for row in rows if (known := _listened(*row)) is not None]
+
+    def add_listened(self, listened: Listened) -> None:
+        """A track was listened to; replaces what an older analysis said of the same sound."""
+        heard = None if listened.heard is None else msgspec.json.encode(listened.heard).decode()
+        self._write(
+            lambda db: db.execute(
+                "INSERT OR REPLACE INTO listened VALUES (?, ?, ?, ?)",
+                (listened.key, listened.version, heard, listened.error),
+            )
+        )
 
     # --- the diary ---
 
@@ -327,6 +346,15 @@ class SqliteStore:
             log.info("%s can be written again", self._folder)
         self._refused = False
         return result
+
+
+def _listened(sound: str, version: int, heard: str | None, error: str | None) -> Listened | None:
+    """A row of what was heard; None when another version of Attune wrote it, which listens anew."""
+    try:
+        content = None if heard is None else msgspec.json.decode(heard, type=Heard)
+    except msgspec.DecodeError:
+        return None
+    return Listened(sound, version, content, error)
 
 
 def _disk_refused(error: sqlite3.OperationalError) -> bool:

@@ -6,37 +6,42 @@ what goes in and what comes out; a model that does not hold what its sidecar say
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import importlib
-import os
-import sys
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from device.inference import (
+    RUNTIMES,
+    ModelError,
+    available_runtimes,
+    check_digest,
+    decode_sidecar,
+    default_runtime,
+    open_interpreter,
+    read_file,
+)
 from device.vision.align import LEFT_EYE, RIGHT_EYE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from device.ports import Image
 
     Output = npt.NDArray[np.float32]
 
-RUNTIMES = {
-    "litert": "ai_edge_litert.interpreter",
-    "tflite-runtime": "tflite_runtime.interpreter",
-}
-"""Name and module of each runtime, best first: LiteRT runs int8 through XNNPACK."""
-
-
-class ModelError(Exception):
-    """A model cannot be used; the message names the file, what is wrong and the mend."""
+__all__ = [
+    "RUNTIMES",
+    "CropSpec",
+    "InputSpec",
+    "Model",
+    "ModelError",
+    "Sidecar",
+    "available_runtimes",
+    "default_runtime",
+    "read_sidecar",
+]
 
 
 class InputSpec(msgspec.Struct, frozen=True):
@@ -80,11 +85,6 @@ class Sidecar(msgspec.Struct, frozen=True):
     intended_use: str = ""
 
 
-def available_runtimes() -> list[str]:
-    """The runtimes that import here, best first."""
-    return [name for name in RUNTIMES if _interpreter_class(name) is not None]
-
-
 class Model:
     """One loaded model. Not to be shared between threads.
 
@@ -95,17 +95,12 @@ class Model:
         self, folder: Path, name: str, *, threads: int = 1, runtime: str | None = None
     ) -> None:
         self.path = folder / f"{name}.tflite"
-        content = _read(self.path)
+        content = read_file(self.path)
         self.sidecar = read_sidecar(folder / f"{name}.json")
-        digest = hashlib.sha256(content).hexdigest()
-        if digest != self.sidecar.sha256:
-            raise ModelError(
-                f"{self.path} is not the model that its sidecar describes (sha256 {digest[:12]}…, "
-                f"expected {self.sidecar.sha256[:12]}…): restore both files of one release"
-            )
+        check_digest(self.path, content, self.sidecar.sha256)
         self.runtime = runtime or default_runtime()
         self._threads = threads
-        self._interpreter = _open(self.path, content, threads, self.runtime)
+        self._interpreter = open_interpreter(self.path, content, threads, self.runtime)
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = self._interpreter.get_output_details()
         self._check()
@@ -177,76 +172,6 @@ class Model:
             )
 
 
-def default_runtime() -> str:
-    """The best runtime that imports here; ModelError where there is none."""
-    for name in available_runtimes():
-        return name
-    raise ModelError(
-        "no TFLite runtime is installed: `pip install ai-edge-litert` (or tflite-runtime)"
-    )
-
-
 def read_sidecar(path: Path) -> Sidecar:
     """A sidecar's content; ModelError where it is missing or malformed."""
-    try:
-        return msgspec.json.decode(_read(path), type=Sidecar)
-    except msgspec.DecodeError as error:
-        raise ModelError(
-            f"{path} is no valid sidecar ({error}): restore or regenerate it"
-        ) from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"{path} cannot be read ({error.strerror}): restore it from the release"
-        ) from error
-
-
-def _open(path: Path, content: bytes, threads: int, runtime: str) -> Any:  # noqa: ANN401 - two unrelated classes
-    interpreter_class = _interpreter_class(runtime)
-    if interpreter_class is None:
-        raise ModelError(
-            f"runtime {runtime} does not import here: choose one of {available_runtimes()}"
-        )
-    try:
-        with _without_greetings():
-            interpreter = interpreter_class(model_content=content, num_threads=threads)
-            interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "no reason given"
-        raise ModelError(
-            f"{path} is refused by {runtime} ({reason}): restore it from the release"
-        ) from error
-    return interpreter
-
-
-def _interpreter_class(runtime: str) -> Any:  # noqa: ANN401 - two unrelated classes
-    """The runtime's Interpreter, or None where it does not import."""
-    try:
-        return importlib.import_module(RUNTIMES[runtime]).Interpreter
-    except (KeyError, ImportError, AttributeError):
-        return None
-
-
-@contextlib.contextmanager
-def _without_greetings() -> Iterator[None]:
-    """Keep the runtime's INFO lines off stderr, let the rest through afterwards.
-
-    The C++ logger writes to file descriptor 2 and has no switch in Python.
-    """
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as caught:
-        os.dup2(caught.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            caught.seek(0)
-            for line in caught:
-                if not line.startswith(b"INFO: "):
-                    os.write(2, line)
+    return decode_sidecar(path, Sidecar)

@@ -18,7 +18,18 @@ from device.ports import Play, Resume
 from device.system import database
 from device.system.database import FILE, StateError, StateInUse, StateTooNew
 from device.system.store import SqliteStore
-from device.types import Affect, Choice, Goal, LibraryScanned, Mood, MoodLabel, Track, TrackId
+from device.types import (
+    Affect,
+    Choice,
+    Goal,
+    Heard,
+    LibraryScanned,
+    Listened,
+    Mood,
+    MoodLabel,
+    Track,
+    TrackId,
+)
 from tests.fakes import FakeClock
 
 HERE = Path(__file__).resolve().parent
@@ -376,3 +387,35 @@ def test_a_database_from_before_the_sleep_timer_opens(
         again = store.load_resume()
     assert again is not None
     assert again.sleep_minutes == 12
+
+
+# --- what listening told ------------------------------------------------------------------
+
+HEARD = Heard(-14.5, 6.25, -0.75, 0.1, 2.5, 121.9, 7.4, 1800.0, "D major", 0.3, {"happy": 0.12})
+
+
+def test_what_was_heard_and_what_could_not_be_survive(tmp_path: Path) -> None:
+    with reopened(tmp_path) as store:
+        store.add_listened(Listened("a", 1, error="damaged"))
+        store.add_listened(Listened("b", 1, HEARD))
+        store.add_listened(Listened("a", 2, HEARD))
+    with reopened(tmp_path) as store:
+        assert store.listened() == [Listened("a", 2, HEARD), Listened("b", 1, HEARD)]
+
+
+def test_what_another_version_heard_is_left_out(store: SqliteStore) -> None:
+    store.add_listened(Listened("a", 1, HEARD))
+    store._db.execute("INSERT INTO listened VALUES ('b', 1, '{\"other\": 1}', NULL)")
+    assert store.listened() == [Listened("a", 1, HEARD)]
+
+
+def test_a_database_from_before_listening_opens_and_keeps_what_it_holds(tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / FILE)
+    db.executescript(f"{database.MIGRATIONS[0]} PRAGMA user_version = 1;")
+    db.execute("INSERT INTO moods VALUES (7, 'neutral', 0.0, 0.0, 0.5, 1, NULL, NULL)")
+    db.commit()
+    db.close()
+    with reopened(tmp_path) as store:
+        store.add_listened(Listened("b", 1, HEARD))
+        assert store.listened() == [Listened("b", 1, HEARD)]
+    assert all_rows(tmp_path, "moods") == [(7, "neutral", 0.0, 0.0, 0.5, 1, None, None)]

@@ -34,7 +34,7 @@ def test_the_service_is_not_exposed() -> None:
         pytest.skip("this systemd-analyze (before 250) cannot look at a file offline")
     level = re.search(r"Overall exposure level for attune\.service: ([\d.]+)", verdict.stdout)
     assert level is not None, verdict.stderr
-    assert float(level[1]) <= 1.6
+    assert float(level[1]) <= 1.7  # listening may lower its own priority
 
 
 def test_a_wrong_configuration_is_not_tried_again() -> None:
