@@ -303,9 +303,11 @@ class Speaker:
 
     @property
     def _library(self) -> Part:
-        """The library's health, and how far it has been listened to."""
+        """The library's health, and, unless it is being scanned, how far it was listened to."""
         library, listener = self._parts["library"], self._parts["listener"]
-        if library.health is not Health.UP or not listener.detail:
+        if library.health is not Health.UP or library.progress is not None:
+            return library
+        if listener.health is not Health.UP or not listener.detail:
             return library
         return Part(library.health, f"{library.detail}; {listener.detail}")
 

@@ -39,7 +39,8 @@ class Home:
 
     def write(self, text: str) -> None:
         self.config.write_text(
-            f'state.folder = "state"\nmusic.folders = ["music"]\ncamera.source = "music"\n{text}'
+            'state.folder = "state"\nmusic.folders = ["music"]\nmusic.listen = false\n'
+            f'camera.source = "music"\n{text}'
         )
 
     def start(self) -> subprocess.Popen[bytes]:

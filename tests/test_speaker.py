@@ -690,5 +690,9 @@ def test_the_library_tells_how_far_it_was_listened_to(house: House) -> None:
     house.speaker.handle(PartChanged("library", Part(Health.UP, "16 tracks")))
     house.speaker.handle(PartChanged("listener", Part(Health.UP, "listened to 3 of 16")))
     assert house.speaker.status().library.detail == "16 tracks; listened to 3 of 16"
+    # A scan tells its own progress, whoever waits for its end.
+    scanning = Part(Health.UP, "scanning 3 of 9", progress=0.3)
+    house.speaker.handle(PartChanged("library", scanning))
+    assert house.speaker.status().library == scanning
     house.speaker.handle(PartChanged("library", Part(Health.DOWN, "no music")))
     assert house.speaker.status().library == Part(Health.DOWN, "no music")
