@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import msgspec
@@ -18,6 +20,7 @@ from device.music.listen.analyse import listen
 from device.music.listen.tagger import Tagger
 from device.music.probe import Unplayable, probe
 from device.types import Heard
+from training.data import DataError
 
 _tagger: list[Tagger] = []
 """Of this process, where it is one of those that listen."""
@@ -36,7 +39,7 @@ def hear(
     """What was heard of each file, and why not of the others.
 
     Each is written to the file `cache` at once, so that an interrupted run goes on from there.
-    Raises ModelError.
+    Raises ModelError, and DataError where a process dies.
     """
     model = Tagger(models).sidecar.sha256[:12]
     keys = {path: _key(path, model) for path in paths}
@@ -50,23 +53,34 @@ def hear(
     workers = min(len(new), os.cpu_count() or 1)
     # Not forked: the network's threads would not come along.
     context = multiprocessing.get_context("spawn")
-    with (
-        cache.open("ab") as file,
-        ProcessPoolExecutor(workers, context, _start, (models,)) as processes,
-    ):
-        jobs = {processes.submit(_listen, path): path for path in new}
-        for job in tqdm(as_completed(jobs), "listening", len(jobs), mininterval=1, leave=False):
-            path, told = jobs[job], job.result()
-            if isinstance(told, str):
-                failed[path] = told
-                continue
-            heard[path] = told
-            file.write(msgspec.json.encode(_Line(keys[path], told)) + b"\n")
-            file.flush()
+    processes = ProcessPoolExecutor(workers, context, _start, (models,))
+    try:
+        with cache.open("ab") as file:
+            # An earlier run may have broken off within a line.
+            file.write(b"\n")
+            jobs = {processes.submit(_listen, path): path for path in new}
+            for job in tqdm(as_completed(jobs), "listening", len(jobs), mininterval=1, leave=False):
+                path, told = jobs[job], job.result()
+                if isinstance(told, str):
+                    failed[path] = told
+                    continue
+                heard[path] = told
+                file.write(msgspec.json.encode(_Line(keys[path], told)) + b"\n")
+                file.flush()
+    except BrokenProcessPool as error:
+        raise DataError(
+            "a process that listened died, perhaps for want of memory; the same command goes on "
+            "with what was not heard yet"
+        ) from error
+    finally:
+        # Interrupted, only what is being listened to is waited for.
+        processes.shutdown(cancel_futures=True)
     return heard, failed
 
 
 def _start(models: Path) -> None:
+    # Ctrl-C reaches the whole group: the process that asked decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _tagger.append(Tagger(models))
 
 

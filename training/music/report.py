@@ -13,10 +13,9 @@ from device.music.genres import FITTED_DEVIATION, RATED_DEVIATION
 from device.music.heard import GENRES, LISTENED_DEVIATION, MOODS
 from device.music.listen.tagger import NAME, MusicSidecar
 from training.data import DataError
-from training.metrics import Figure
 from training.music.measure import Guess, Tables, listened, measure_tables
 from training.music.tables import NEIGHBOURS
-from training.report.text import table
+from training.report.text import figure_text, table
 
 STARTER = Path("music/starter")
 HEAD = """\
@@ -86,8 +85,7 @@ def tagger(models: Path) -> str:
             table(["", *(name.replace("_", " ") for name in figures)], rows),
             (
                 "Where its tags lie in valence and arousal (-1 to 1), mood by mood words, genre "
-                "by the "
-                "genres below; the other tags say nothing certain of either:"
+                "by the genres below; the other tags say nothing certain of either:"
             ),
             table(["tag", "taken as", "valence", "arousal"], places, words=2),
         ]
@@ -114,12 +112,9 @@ def leaks(found: Tables) -> str:
             "## Mood-tag probabilities → valence and arousal: worthless as evidence",
             (
                 f"The tables of DEAM, EmoMusic and PMEmo come with probabilities of {found.tags} "
-                "mood "
-                "tags. "
-                "**These were computed from the ratings themselves**: songs that were rated "
-                "exactly "
-                "alike have the very same probabilities, which no two recordings could, and the "
-                f"{NEIGHBOURS} songs rated most alike foretell them."
+                "mood tags. **These were computed from the ratings themselves**: songs that were "
+                "rated exactly alike have the very same probabilities, which no two recordings "
+                f"could, and the {NEIGHBOURS} songs rated most alike foretell them."
             ),
             table(
                 [
@@ -130,21 +125,15 @@ def leaks(found: Tables) -> str:
             ),
             (
                 "Over the songs that both hold, DEAM's valence is EmoMusic's arousal, and the "
-                "other "
-                f"way round: r = {va:.3f} and {av:.3f}, against {vv:.3f} and {aa:.3f} of the "
-                "columns "
-                "that have the same name. The probabilities follow the columns' names, not the "
-                "songs: "
-                "fits between DEAM and PMEmo are good by the names, and bad once DEAM's axes are "
-                "put "
-                "as EmoMusic has them."
+                f"other way round: r = {va:.3f} and {av:.3f}, against {vv:.3f} and {aa:.3f} of the "
+                "columns that have the same name. The probabilities follow the columns' names, "
+                "not the songs: fits between DEAM and PMEmo are good by the names, and bad once "
+                "DEAM's axes are put as EmoMusic has them."
             ),
             (
                 "The ridge fit that one would make all the same. **It measures how well a "
-                "computation "
-                "can be turned back, not how well tags tell what people feel. Nothing in the "
-                "device "
-                "rests on it.**"
+                "computation can be turned back, not how well tags tell what people feel. Nothing "
+                "in the device rests on it.**"
             ),
             _scores(found.fits),
         ]
@@ -159,28 +148,24 @@ def genres(found: Tables) -> str:
             (
                 "What a genre tells of how people rate a song (-1 to 1): EmoMusic's eight genres, "
                 "ridge over them, ten folds, no artist in two. The error is what the device "
-                "believes "
-                f"of a genre that people rated, deviation {RATED_DEVIATION:.2f} "
+                f"believes of a genre that people rated, deviation {RATED_DEVIATION:.2f} "
                 f"({FITTED_DEVIATION:.2f} for one that is fitted, `python -m training.genres`)."
             ),
             _scores([found.rated], "valence", "arousal"),
             (
                 "The same for Spotify's own *valence* and *energy* of single songs "
                 "(`spotify_2000.csv`), measures by a program and no people's ratings: ridge over "
-                "genre "
-                "and decade, ten folds, no artist in two. *As tabled*: that year's mean in "
-                "`spotify_data_by_year.csv`. *As shipped*: where `device/music/genres.py` puts the "
-                "song's genre, on a scale of people's ratings, so r is what counts; songs of "
-                "genres "
-                "that it does not know are left out."
+                "genre and decade, ten folds, no artist in two. *As tabled*: that year's mean in "
+                "`spotify_data_by_year.csv`. *As shipped*: where `device/music/genres.py` puts "
+                "the song's genre, on a scale of people's ratings, so r is what counts; songs of "
+                "genres that it does not know are left out."
             ),
             _scores(found.spotify, "valence", "energy"),
             (
                 "So genre and decade tell a little of energy and next to nothing of valence. The "
                 "device takes a genre as a weak prior with a wide deviation, and the decade not "
                 "at all for valence and arousal: years count for whose youth the music belongs "
-                "to, and "
-                "as something to learn a taste by."
+                "to, and as something to learn a taste by."
             ),
             "![Spotify's measures against genre and decade](music-genres.png)",
         ]
@@ -208,23 +193,20 @@ def words(found: Tables) -> str:
             "## Mood words",
             (
                 f"Spotify's measures of {sum(mood.songs for mood in found.moods)} songs by mood, "
-                "as means "
-                "(-1 to 1), and where the word lies in `device/music/words.py`:"
+                "as means (-1 to 1), and where the word lies in `device/music/words.py`:"
             ),
             table(
                 ["mood", "songs", "Spotify's valence", "energy", "word's valence", "arousal"], rows
             ),
             (
-                f"In arousal the order is {energy}, in valence it is {valence}. (Spotify's "
-                "valence is "
-                "low for anything quiet.)"
+                f"In arousal the order is {energy}, in valence it is {valence}. (Spotify's valence "
+                "is low for anything quiet.)"
             ),
             (
                 f"MTG-Jamendo's tracks bear tags that people gave them, {tags} of which are words "
                 "here. Tags that lie near each other should be borne by the same tracks oftener "
-                "than "
-                f"by chance: over {pairs} pairs the rank correlation is {_ranged(rank)}. That is "
-                "evidence of people's use of words, not of valence and arousal of sound."
+                f"than by chance: over {pairs} pairs the rank correlation is {figure_text(rank)}. "
+                "That is evidence of people's use of words, not of valence and arousal of sound."
             ),
         ]
     )
@@ -238,13 +220,12 @@ def composed(starter: Guess) -> str:
             (
                 f"Attune's {len(starter.true)} starter pieces were composed for a valence and an "
                 "arousal that their tags name (-1 to 1). Listening, which does not read those "
-                "tags, "
-                "tells the low half from the high one on both axes, nearer to the middle; the "
-                "correlation comes from that, for within the halves r is "
+                "tags, tells the low half from the high one on both axes, nearer to the middle; "
+                "the correlation comes from that, for within the halves r is "
                 f"{_halves(starter, 0)} in valence and {_halves(starter, 1)} in arousal (low, "
-                "high). "
-                "**This is a composer's intention and no listener's rating**, and both are this "
-                "project's own: it shows that the chain works, not that it is right about people."
+                "high). **This is a composer's intention and no listener's rating**, and both are "
+                "this project's own: it shows that the chain works, not that it is right about "
+                "people."
             ),
             _scores([starter]),
             "![What was heard against what was meant](music-starter.png)",
@@ -258,7 +239,7 @@ def _scores(guesses: list[Guess], *axes: str) -> str:
         [
             each.name,
             f"{len(each.true):,}",
-            *(_ranged(value) for score in each.scores for value in (score.r2, score.r)),
+            *(figure_text(value) for score in each.scores for value in (score.r2, score.r)),
             " / ".join(f"{score.rmse['value']:.2f}" for score in each.scores),
         ]
         for each in guesses
@@ -272,10 +253,6 @@ def _halves(guess: Guess, axis: int) -> str:
     true, found = guess.true[:, axis], guess.predicted[:, axis]
     low = true < 0
     return " and ".join(f"{np.corrcoef(true[h], found[h])[0, 1]:.2f}" for h in (low, ~low))
-
-
-def _ranged(figure: Figure) -> str:
-    return f"{figure['value']:.2f} ({figure['low']:.2f} to {figure['high']:.2f})"
 
 
 def _order(values: list[float]) -> list[int]:
