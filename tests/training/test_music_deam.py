@@ -13,10 +13,11 @@ pytest.importorskip("tqdm", reason="the train extra is not installed")
 import soundfile
 
 from device.music.probe import probe
+from device.types import Heard
 from training.__main__ import main
 from training.data import DataError
 from training.music.audio import hear
-from training.music.deam import judge, lines, rated_songs
+from training.music.deam import SIGNAL, _features, judge, lines, rated_songs
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "models_tflite"
@@ -115,6 +116,16 @@ def test_a_process_that_dies_is_told(
     monkeypatch.setattr("training.music.audio._start", sys.exit)
     with pytest.raises(DataError, match="the same command goes on"):
         hear([song.path for song in rated_songs(deam)][:2], MODELS, tmp_path / "heard.jsonl")
+
+
+def test_what_a_sound_does_not_tell_is_the_mean_of_what_others_tell() -> None:
+    def heard(tempo: float | None, **tags: float) -> Heard:
+        return Heard(-18.0, 5.0, -1.0, 0.0, 0.0, tempo, 4.0, 1500.0, "C major", 0.2, tags)
+
+    names, values = _features([heard(64.0, sad=0.5), heard(256.0, happy=0.9), heard(None)])
+    assert names == ["happy", "sad", *SIGNAL]
+    assert values[:, names.index("tempo")] == pytest.approx([6, 8, 7])
+    assert values[:, names.index("sad")] == pytest.approx([0, np.log(1e-4), np.log(1e-4)], abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,15 @@ def test_the_tags_of_the_tables_know_the_ratings(found: Tables) -> None:
     assert found.swapped[0, 0] < 0.7
 
 
+def test_figures_are_drawn(found: Tables, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the train extra is not installed")
+    from training.music.figures import draw  # noqa: PLC0415 - needs the train extra
+
+    drawn = draw(found, found.rated, tmp_path)
+    assert {path.name for path in drawn} == {path.name for path in MODELS.glob("music-*.png")}
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
+
+
 @pytest.mark.slow
 def test_listening_orders_the_starter_library_as_its_composer_meant_it(
     written: str, tmp_path: Path
