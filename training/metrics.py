@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.floating[Any]]
     Ints = npt.NDArray[np.integer[Any]]
     Bools = npt.NDArray[np.bool_]
-    Figure = dict[str, float]
+
+Figure = dict[str, float]
 
 RESAMPLES = 1000
 SEED = 0
@@ -39,14 +40,14 @@ def emotion_metrics(probabilities: Floats, labels: Ints, names: list[str]) -> di
     return {
         "count": len(labels),
         "accuracy": mean_figure(guess == labels),
-        "macro_f1": _figure(f1(table).mean(), f1(drawn).mean(1)),
+        "macro_f1": figure(f1(table).mean(), f1(drawn).mean(1)),
         "calibration_error": _round(calibration_error(probabilities, labels)),
         "negative_log_likelihood": _round(float(-np.log(np.maximum(sure, 1e-9)).mean())),
         "per_class": {
             name: {
                 "count": int(table[row].sum()),
                 **{
-                    key: _figure(score(table)[row], score(drawn)[:, row])
+                    key: figure(score(table)[row], score(drawn)[:, row])
                     for key, score in scores.items()
                 },
             }
@@ -126,7 +127,7 @@ def by_group(
     high, low = (
         _resampled_means(values[groups == name], SEED + n) for n, name in enumerate((most, least))
     )
-    gap = _figure(means[most] - means[least], high - low)
+    gap = figure(means[most] - means[least], high - low)
     return {"groups": rows, "gap": {**gap, "least": least, "most": most}}
 
 
@@ -186,12 +187,12 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
 
 def mean_figure(values: Floats | Bools) -> Figure:
     """The mean of values (n)."""
-    return _figure(values.mean(), _resampled_means(values, SEED))
+    return figure(values.mean(), _resampled_means(values, SEED))
 
 
 def median_figure(values: Floats) -> Figure:
     """The median of values (n)."""
-    return _figure(np.median(values), np.median(values[_resamples(len(values))], axis=1))
+    return figure(np.median(values), np.median(values[_resamples(len(values))], axis=1))
 
 
 @lru_cache(maxsize=2)
@@ -204,7 +205,8 @@ def _resampled_means(values: Floats | Bools, seed: int) -> Floats:
     return np.asarray(values[_resamples(len(values), seed)].mean(1))
 
 
-def _figure(value: float | np.floating[Any], drawn: Floats) -> Figure:
+def figure(value: float | np.floating[Any], drawn: Floats) -> Figure:
+    """A value with the middle 95 % of what was drawn (resamples)."""
     low, high = np.quantile(drawn, [0.025, 0.975])
     return {"value": _round(value), "low": _round(low), "high": _round(high)}
 

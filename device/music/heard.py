@@ -6,7 +6,8 @@ genres and mood words of `device.music.genres` and `words` lie; by how much the 
 place follows the direction that studies agree on (tempo, onsets and brightness raise arousal, the
 major mode raises valence: A. Gabrielsson & E. Lindström in "Handbook of Music and Emotion", 2010;
 T. Eerola, Journal of New Music Research 40, 2011). The sizes are modest guesses: there was no
-labelled audio to fit them on, and their deviation says so.
+labelled audio to fit them on, and their deviation says so. Who has some measures them with
+`python -m training music --data DEAM`.
 """
 
 from __future__ import annotations

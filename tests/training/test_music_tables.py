@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.music_tables import agreement, leak, load
+from training.data import DataError
+from training.music.tables import agreement, leak, load, spotify_songs
 
 
 def write(folder: Path, ratings: np.ndarray, tags: np.ndarray) -> Path:
@@ -48,3 +49,18 @@ def test_swapped_axes_show(tmp_path: Path, ratings: np.ndarray) -> None:
     assert table[0, 1] == pytest.approx(1.0)
     assert table[1, 0] == pytest.approx(1.0)
     assert abs(table[0, 0]) < 0.5
+
+
+def test_a_missing_table_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"static_annotations\.csv.*--tables"):
+        load(tmp_path / "deam")
+
+
+def test_a_song_whose_row_breaks_off_is_left_out(tmp_path: Path) -> None:
+    head = "\ufeffTitle;Artist;Top Genre;Year;Energy;Valence"
+    rows = [head, "Sunrise;Norah Jones;adult standards;2004;30;68", "Layla - Acoustic;;;;;"]
+    (tmp_path / "spotify_2000.csv").write_text("\n".join(rows), encoding="utf-8")
+    songs = spotify_songs(tmp_path)
+    assert songs.artists == ["Norah Jones"]
+    assert songs.years == [2004]
+    assert songs.places == pytest.approx(np.array([[0.36, -0.4]]))

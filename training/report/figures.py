@@ -44,7 +44,7 @@ def _confusion(ours: Section, folder: Path) -> Path:
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axes.set_yticks(range(len(names)), rows)
     axes.set(xlabel="read as", ylabel="labelled", title="RAF-DB test part, % of each row")
-    return _saved(figure, folder / "emotion-confusion.png")
+    return saved(figure, folder / "emotion-confusion.png")
 
 
 def _reliability(section: Section, folder: Path) -> Path:
@@ -68,7 +68,7 @@ def _reliability(section: Section, folder: Path) -> Path:
     axes.set(ylabel="share that is right", title="RAF-DB test part: reliability", ylim=(0, 1.03))
     axes.legend()
     axes.grid(alpha=0.3)
-    return _saved(figure, folder / "emotion-reliability.png")
+    return saved(figure, folder / "emotion-reliability.png")
 
 
 def _scatter(section: Section, folder: Path) -> Path:
@@ -91,7 +91,7 @@ def _scatter(section: Section, folder: Path) -> Path:
         title=f"UTKFace test part, {len(true):,} faces (dashed: 10 years off)",
     )
     axes.grid(alpha=0.3)
-    return _saved(figure, folder / "age-scatter.png")
+    return saved(figure, folder / "age-scatter.png")
 
 
 def _decades(section: Section, folder: Path) -> Path:
@@ -121,7 +121,7 @@ def _decades(section: Section, folder: Path) -> Path:
     for axes in (error, held, score):
         axes.grid(alpha=0.3, axis="y")
     score.legend(loc="lower right")
-    return _saved(figure, folder / "age-decades.png")
+    return saved(figure, folder / "age-decades.png")
 
 
 def _robustness(sections: list[tuple[str, Section]], folder: Path) -> Path:
@@ -146,7 +146,7 @@ def _robustness(sections: list[tuple[str, Section]], folder: Path) -> Path:
         axes.set_xticks(range(3), ["mild", "middling", "harsh"])
         axes.set_yticks(range(len(rows)), list(rows))
         axes.set_aspect("auto")
-    return _saved(figure, folder / "robustness.png")
+    return saved(figure, folder / "robustness.png")
 
 
 def _cells(
@@ -172,7 +172,8 @@ def _cells(
         )
 
 
-def _saved(figure: Any, path: Path) -> Path:  # noqa: ANN401
+def saved(figure: Any, path: Path) -> Path:  # noqa: ANN401 - matplotlib names no types
+    """Write a figure as PNG, the same bytes for the same figure, and let go of it."""
     figure.savefig(path, dpi=100, metadata={"Software": None})
     plt.close(figure)
     return path

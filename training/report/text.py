@@ -26,6 +26,11 @@ def points(figure: dict[str, float]) -> str:
     return f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
+def figure_text(figure: dict[str, float]) -> str:
+    """A plain number with its interval: `0.46 (0.40 to 0.52)`."""
+    return _ranged(figure, 1, 2, "")
+
+
 def years(figure: dict[str, float]) -> str:
     """Years with their interval: `4.61 (4.40 to 4.83)`."""
     return _ranged(figure, 1, 2, "")
