@@ -60,6 +60,11 @@ def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
         time.sleep(0.02)
 
 
+def is_at_work() -> bool:
+    """Whether the child runs our program: held or killed before, it would hold up its start."""
+    return [child.nice() for child in psutil.Process().children()] == [19]
+
+
 def work(folder: Path, name: str, seconds: float = 1.0) -> Work:
     return Work(name, str(tone(folder / f"{name}.wav", seconds)), seconds)
 
@@ -127,6 +132,25 @@ def test_a_hot_board_pauses_it_and_a_cool_one_lets_it_go_on(
     until(lambda: len(house.heard) == 1)
 
 
+def test_one_held_after_its_answer_goes_on_with_the_next_track(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "SILENT_SECONDS", 3.0)
+    answered = ListeningProcess.line
+
+    def held(process: ListeningProcess, timeout_seconds: float) -> bytes | None:
+        line = answered(process, timeout_seconds)
+        if line is not None and line.strip() and not house.heard:
+            process.pause(True)  # it grew hot just as the answer came, and cool right after
+        return line
+
+    monkeypatch.setattr(ListeningProcess, "line", held)
+    house.listener.offer([work(tmp_path, "a"), work(tmp_path, "b")], 2)
+    house.start()
+    until(lambda: len(house.heard) == 2)
+    assert [event.error for event in house.heard] == [None, None]
+
+
 def test_it_goes_on_only_when_it_is_clearly_cooler(house: House) -> None:
     for celsius, hot in ((74.0, False), (75.0, True), (71.0, True), (69.0, False), (74.0, False)):
         house.listener.set_board(Board(temperature_celsius=celsius))
@@ -137,7 +161,7 @@ def test_it_goes_on_only_when_it_is_clearly_cooler(house: House) -> None:
 def test_a_process_that_dies_costs_its_track_alone(house: House, tmp_path: Path) -> None:
     house.listener.offer([work(tmp_path, "deadly", 600.0), work(tmp_path, "fine")], 2)
     house.start()
-    until(lambda: bool(psutil.Process().children()))
+    until(is_at_work)
     psutil.Process().children()[0].kill()
     until(lambda: len(house.heard) == 2)
     deadly, fine = house.heard
@@ -152,7 +176,7 @@ def test_a_process_that_hangs_is_replaced(
     monkeypatch.setattr(listening, "LOOK_SECONDS", 0.2)
     house.listener.offer([work(tmp_path, "slow", 600.0), work(tmp_path, "fine")], 2)
     house.start()
-    until(lambda: bool(psutil.Process().children()))
+    until(is_at_work)
     psutil.Process().children()[0].suspend()
     until(lambda: len(house.heard) == 2)
     assert house.heard[0].error == "there is no end to it"
