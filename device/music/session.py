@@ -188,6 +188,8 @@ class Session:
         """Tell, give out, take in or erase what was learned of taste."""
         if isinstance(request, ForgetTaste):
             count = self._store.forget(request.since or 0.0)
+            if self._going is not None and self._going.row is not None:  # what sounds goes, too
+                self._going = self._going._replace(row=0, lesson=None, drawn=False)
             self._learn_anew()
             log.info("forgot %d plays", count)
             return TasteChanged(count)
@@ -207,8 +209,6 @@ class Session:
         self._belief.teach_all(self._lessons)
         self._feedback = self._store.feedback()
         self._recent = deque(self._store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS)
-        if self._going is not None:
-            self._going = self._going._replace(row=0, lesson=None, drawn=False)
 
     def leave(self, ended: Ended) -> None:
         """End the current track; another one follows as soon as music is wished."""
