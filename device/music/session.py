@@ -29,7 +29,8 @@ from device.lessons import (
     TasteFile,
     TasteRequest,
 )
-from device.music.catalogue import Catalogue, Wish, child_may_listen, local_hour
+from device.music.catalogue import Catalogue, Wish, child_may_listen
+from device.music.clock import local_hour
 from device.music.features import traits_of
 from device.music.follow import longest_lead_seconds
 from device.music.goals import Pace, distance_to_go
