@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -204,3 +206,21 @@ def test_the_process_gives_way_and_is_gone_when_left(tmp_path: Path) -> None:
         assert child.nice() == 19
         assert os.sched_getscheduler(process.pid) == os.SCHED_IDLE
     assert not child.is_running()
+
+
+def test_the_process_dies_with_the_daemon_even_when_it_is_held(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path\n"
+        "from device.music.listener import ListeningProcess\n"
+        "with ListeningProcess(Path(sys.argv[1])) as process:\n"
+        "    print(process.pid, flush=True); time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as daemon:
+        assert daemon.stdout is not None
+        child = psutil.Process(int(daemon.stdout.readline()))
+        until(lambda: child.nice() == 19)
+        child.suspend()
+        daemon.kill()
+        until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
