@@ -27,7 +27,14 @@ LIVE_TABLES = frozenset({"mood", "music", "log"})
 """Tables that a reload changes at once; the others need a restart."""
 NOT_LIVE = frozenset(
     f"music.{name}"
-    for name in ("folders", "fade_seconds", "crossfade_seconds", "loudness", "random_seed")
+    for name in (
+        "folders",
+        "listen",
+        "fade_seconds",
+        "crossfade_seconds",
+        "loudness",
+        "random_seed",
+    )
 )
 """What needs a restart even in those."""
 

@@ -19,7 +19,7 @@ from device.music.announce import admit
 from device.music.librarian import Librarian
 from device.music.listener import Listener
 from device.music.player import PygamePlayer
-from device.ports import Bus, WorkerContext
+from device.ports import Bus, CannotDo, WorkerContext
 from device.settings import Settings
 from device.speaker import Actions, Speaker
 from device.system import journal, notify
@@ -245,6 +245,8 @@ class Daemon:
         elif isinstance(event, AskedTaste):
             try:
                 event.reply.set_result(speaker.taste(event.request))
+            except CannotDo as refusal:
+                event.reply.set_exception(refusal)
             except BaseException as error:
                 event.reply.set_exception(error)
                 raise

@@ -295,11 +295,17 @@ class Store(Resource, Protocol):
         ...
 
     def add_lessons(self, lessons: Sequence[Lesson]) -> int:
-        """Plays of elsewhere, taken for older than all others; how many were not known yet."""
+        """Plays of elsewhere, taken for older than all others; how many were not known yet.
+
+        Raises `CannotDo` where the disk refuses.
+        """
         ...
 
     def forget(self, since: float) -> int:
-        """Erase plays, feedback and moods from a wall time on; how many plays there were."""
+        """Erase plays, feedback and moods from a wall time on; how many plays there were.
+
+        Raises `CannotDo` where the disk refuses.
+        """
         ...
 
     def add_mood(self, wall: float, mood: Mood) -> None:

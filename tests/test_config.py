@@ -267,10 +267,10 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
 
 
 def test_what_a_reload_cannot_change_is_said() -> None:
-    music = MusicSettings(folders=["/m"], fade_seconds=3.0, random_seed=7, volume=10)
+    music = MusicSettings(folders=["/m"], listen=False, fade_seconds=3.0, volume=10)
     told = config.diff(Settings(), Settings(music=music, camera=CameraSettings(width=320)))
     later = {line.partition(":")[0] for line in told if line.endswith("(after a restart)")}
-    assert later == {"music.folders", "music.fade_seconds", "music.random_seed", "camera.width"}
+    assert later == {"music.folders", "music.listen", "music.fade_seconds", "camera.width"}
     assert len(told) == 5
 
 

@@ -162,6 +162,16 @@ def test_what_was_exported_can_be_imported_once(house: House, tmp_path: Path) ->
     assert theirs.leanings == mine.leanings
 
 
+def test_what_sounds_during_an_import_is_learned_from(house: House, tmp_path: Path) -> None:
+    other = House(tmp_path / "other", FakeClock(), QUIET)
+    other.speaker.handle(LibraryScanned(library()))
+    other.pass_time(8.0, Emotion.HAPPINESS)
+    house.speaker.command(Dislike())
+    other.speaker.taste(ImportTaste(tuple(learned(house))))
+    other.speaker.command(Next())
+    assert [lesson.ended for lesson in learned(other)][-2:] == [Ended.SKIPPED, None]
+
+
 def test_an_old_database_opens_and_keeps_its_plays(tmp_path: Path) -> None:
     db = sqlite3.connect(tmp_path / database.FILE)
     db.executescript(database.MIGRATIONS[0])

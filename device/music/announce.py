@@ -121,7 +121,7 @@ def levelled(path: str) -> Samples:
             break
     sound = np.concatenate(blocks) if blocks else np.zeros((0, 2), np.float32)
     lufs = loudness_lufs(sound)
-    if lufs == float("-inf"):
+    if lufs is None:
         raise CannotDecode("it is silent")
     sound *= np.float32(amplitude(min(TARGET_LUFS - lufs, MAXIMUM_BOOST_DB)))
     return sound

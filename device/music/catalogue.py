@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from device.music import features
 from device.music.because import Spoke, because
+from device.music.clock import CLOCK_SET, local_hour
 from device.music.goals import Aim, Pace, aim_of
 from device.music.shelf import Shelf
 from device.music.taste import FIT_MEANS, Belief
@@ -66,8 +67,6 @@ ARTIST_AGAIN = (2.5, 1.5, 0.8)
 """What the artist of the last track, the one before and the third last loses."""
 HEARD, HEARD_HOURS = 1.0, 48.0
 """What a track heard just now loses, and how slowly that is forgotten."""
-CLOCK_SET = 1_735_689_600.0
-"""2025-01-01: a wall clock before it was never set, as on boards without a clock chip."""
 
 
 class Wish(NamedTuple):
@@ -311,14 +310,6 @@ def _ages(mood: Mood) -> tuple[float, float]:
     """Age of the youngest and of the oldest who are seen."""
     ages = [a for a in (mood.age_years, mood.youngest_years, mood.oldest_years) if a is not None]
     return min(ages), max(ages)
-
-
-def local_hour(wall: float) -> float | None:
-    """Hour of the day, 0 to 24, by the local clock; None where that was not set."""
-    if wall < CLOCK_SET:
-        return None
-    local = time.localtime(wall)
-    return local.tm_hour + local.tm_min / 60.0
 
 
 def circumstances_of(wish: Wish) -> features.Circumstances:

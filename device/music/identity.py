@@ -11,12 +11,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from device.music.clock import CLOCK_SET
 from device.types import KnownFile, LibraryScanned, Track, TrackId
 
 FORGET_SECONDS = 400 * 86_400.0
 """A file that is gone is remembered so long: a drive that is plugged in each Christmas."""
-CLOCK_SET = 1_735_689_600.0
-"""2025-01-01: a wall clock before it was never set, as on boards without a clock chip."""
 
 
 class Present(NamedTuple):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from device.music.library import Progress, ScanResult, scan
+from device.music.walk import roots
 from device.ports import PartUnavailable, WorkerContext
 from device.types import Health, LibraryScanned, Part, PartChanged
 
@@ -138,7 +140,7 @@ def _summary(result: ScanResult, folders: Sequence[Path]) -> str:
     words = [f"{len(result.tracks)} tracks"]
     if result.skipped:
         words.append(f"{len(result.skipped)} skipped (see `attune library`)")
-    tops = tuple(str(folder) for folder in folders)
+    tops = tuple(f"{root.path}{os.sep}" for root in roots(folders))
     gone = sum(track.path.startswith(tops) for track in result.library.missing)
     if gone:
         words.append(f"{gone} missing, not forgotten")

@@ -106,15 +106,14 @@ class Listener:
     ) -> Listened | None:
         """What became of a track; None when asked to stop."""
         process.ask(work)
-        paused, silent_since = False, time.monotonic()
+        silent_since = time.monotonic()
         while not context.stopping:
             context.beat()
-            if self._hot is not paused:
-                paused = self._hot
-                process.pause(paused)
+            if self._hot is not process.paused:
+                process.pause(self._hot)
                 self._tell(context)
             line = process.line(LOOK_SECONDS)
-            if line is not None or paused:
+            if line is not None or process.paused:
                 silent_since = time.monotonic()
             if line == b"":
                 process.restart()
@@ -152,6 +151,8 @@ class ListeningProcess:
     def __init__(self, models: Path) -> None:
         self._models = models.resolve()
         self._waiting = bytearray()
+        self.paused = False
+        """Whether it is held."""
 
     def __enter__(self) -> Self:
         self._start()
@@ -196,6 +197,7 @@ class ListeningProcess:
 
     def pause(self, paused: bool) -> None:
         """Hold it where it is, or let it go on."""
+        self.paused = paused
         self._process.send_signal(signal.SIGSTOP if paused else signal.SIGCONT)
 
     def restart(self) -> None:
@@ -219,6 +221,7 @@ class ListeningProcess:
             raise RuntimeError("pipes were asked for")
         self._input, self._output = self._process.stdin, self._process.stdout
         self._waiting.clear()
+        self.paused = False
 
     def _end(self) -> None:
         self._process.kill()  # reaches a stopped process, too

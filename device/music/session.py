@@ -16,25 +16,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from device.lessons import (
-    LONGEST_EXPORT,
-    Ended,
-    ExportTaste,
-    ForgetTaste,
-    ImportTaste,
-    Lesson,
-    Moment,
-    TasteAnswer,
-    TasteChanged,
-    TasteFile,
-    TasteRequest,
-)
-from device.music.catalogue import Catalogue, Wish, child_may_listen, local_hour
-from device.music.features import traits_of
+from device.lessons import Ended, ForgetTaste, Lesson, TasteAnswer, TasteChanged, TasteRequest
+from device.music.catalogue import Catalogue, Wish, child_may_listen
 from device.music.follow import longest_lead_seconds
 from device.music.goals import Pace, distance_to_go
-from device.music.report import reason, report
-from device.music.taste import LISTENED_SECONDS, REMEMBERED, Belief
+from device.music.learner import Learner, lesson_of, moved
 from device.ports import Clock, PartUnavailable, Play, Player, Resume, Store
 from device.settings import MusicSettings
 from device.types import (
@@ -68,8 +54,6 @@ FAILURES_IN_A_ROW = 8
 WELL_SECONDS = 5.0
 """A track that sounded for so long shows that the music folder is well."""
 RECENT_PLAYS = 1000
-LATELY = 300
-"""Plays that a learned reason is borne out by."""
 
 
 class _Going(NamedTuple):
@@ -106,9 +90,7 @@ class Session:
             store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS
         )
         self._feedback: Mapping[TrackId, int] = store.feedback()
-        self._lessons: deque[Lesson] = deque(store.lessons(REMEMBERED), maxlen=REMEMBERED)
-        self._belief = Belief()
-        self._belief.teach_all(self._lessons)
+        self._learner = Learner(store)
         self._mood = Mood()
         self._path_from: float | None = None
         self._past: deque[Choice] = deque(maxlen=50)
@@ -185,30 +167,15 @@ class Session:
         return True
 
     def taste(self, request: TasteRequest) -> TasteAnswer:
-        """Tell, give out, take in or erase what was learned of taste."""
-        if isinstance(request, ForgetTaste):
-            count = self._store.forget(request.since or 0.0)
-            self._learn_anew()
-            log.info("forgot %d plays", count)
-            return TasteChanged(count)
-        if isinstance(request, ImportTaste):
-            count = self._store.add_lessons(request.lessons)
-            self._learn_anew()
-            log.info("learned from %d imported plays", count)
-            return TasteChanged(count)
-        if isinstance(request, ExportTaste):
-            return TasteFile(1, tuple(self._store.lessons(LONGEST_EXPORT)))
-        return report(self._lessons, self._belief, learning=self._settings.learn)
-
-    def _learn_anew(self) -> None:
-        """What is remembered was changed by hand: believe what it says now, and nothing else."""
-        self._lessons = deque(self._store.lessons(REMEMBERED), maxlen=REMEMBERED)
-        self._belief = Belief()
-        self._belief.teach_all(self._lessons)
-        self._feedback = self._store.feedback()
-        self._recent = deque(self._store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS)
-        if self._going is not None:
-            self._going = self._going._replace(row=0, lesson=None, drawn=False)
+        """Tell, give out, take in or erase what was learned of taste. Raises `CannotDo`."""
+        answer = self._learner.answer(request, learning=self._settings.learn)
+        if isinstance(answer, TasteChanged):
+            self._feedback = self._store.feedback()
+            self._recent = deque(self._store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS)
+        going = self._going
+        if isinstance(request, ForgetTaste) and going is not None and going.row is not None:
+            self._going = going._replace(row=0, lesson=None, drawn=False)  # it was forgotten, too
+        return answer
 
     def leave(self, ended: Ended) -> None:
         """End the current track; another one follows as soon as music is wished."""
@@ -335,14 +302,12 @@ class Session:
             exclude=left.track.id if left else None,
             pace=Pace(self._settings.path_step, self._settings.path_reach),
         )
-        belief = self._belief if self._settings.learn else None
+        belief = self._learner.belief if self._settings.learn else None
         choice = self._catalogue.choose(wish, self._random, belief)
         if choice is None:
             return None
         if belief is not None:
-            learned = reason(traits_of(choice.track), list(self._lessons)[-LATELY:], belief)
-            if learned:
-                choice = replace(choice, because=f"{choice.because}; {learned}")
+            choice = self._learner.explained(choice)
         return _Going(choice, mood, drawn=True)
 
     def _choose_after(self, going: _Going, mood: Mood) -> _Going | None:
@@ -428,7 +393,7 @@ class Session:
         self._sound_works()
         wall = self._clock.wall()
         mood = going.mood or Mood()
-        lesson = self._lesson(going, mood, wall) if going.drawn else None
+        lesson = lesson_of(going.choice, self.goal, mood, wall) if going.drawn else None
         moment = None if lesson is None else lesson.moment
         row = self._store.add_play(Play(event.track, wall, self.goal, mood, going.choice, moment))
         self._going = going._replace(row=row, lesson=lesson)
@@ -468,49 +433,26 @@ class Session:
                 FAILURES_IN_A_ROW,
             )
 
-    def _lesson(self, going: _Going, mood: Mood, wall: float) -> Lesson:
-        """What is known of a play at its start."""
-        choice = going.choice
-        moment = Moment(
-            choice.fit,
-            traits_of(choice.track),
-            min(1e6, max(0.0, choice.track.duration_seconds)),
-            local_hour(wall),
-            mood.age_group,
-        )
-        return Lesson(
-            choice.track.id, max(0.0, wall), self.goal, choice.probability, mood.label,
-            mood.valence, mood.arousal, mood.people, moment,
-        )  # fmt: skip
-
-    def _moved(self, going: _Going, heard: float) -> float | None:
-        """How much nearer the mood came to where the goal leads while a track sounded.
-
-        None where nobody was seen, the mood is pretended, or the track was too short for it.
-        """
-        before, after = going.mood, self._mood
-        if before is None or heard < LISTENED_SECONDS or going.lesson is None:
-            return None
-        if 1.0 in (before.confidence, after.confidence) or not (before.people and after.people):
-            return None
-        goal = going.lesson.goal
-        was, now = distance_to_go(goal, before), distance_to_go(goal, after)
-        return None if was is None or now is None else was - now
-
     def _end_row(self, ended: Ended) -> None:
         going = self._going
         if going is not None and going.row is not None:
             heard = max(0.0, self._position - going.start_seconds)
             if heard >= WELL_SECONDS:
                 self._failures = 0
-            finished, moved = ended is Ended.FINISHED, self._moved(going, heard)
+            way = None
+            if going.mood is not None and going.lesson is not None:
+                way = moved(going.lesson.goal, going.mood, self._mood, heard)
             self._store.end_play(
-                going.row, heard_seconds=heard, finished=finished, ended=ended, moved=moved
+                going.row,
+                heard_seconds=heard,
+                finished=ended is Ended.FINISHED,
+                ended=ended,
+                moved=way,
             )
             if going.lesson is not None:
-                lesson = replace(going.lesson, heard_seconds=heard, ended=ended, moved=moved)
-                self._lessons.append(lesson)
-                self._belief.teach(lesson)
+                self._learner.learn(
+                    replace(going.lesson, heard_seconds=heard, ended=ended, moved=way)
+                )
             self._going = going._replace(row=None, lesson=None)
 
     # --- sound comes and goes -------------------------------------------------------------

@@ -7,7 +7,7 @@ import math
 import time
 from typing import NamedTuple
 
-from device.music.catalogue import CLOCK_SET
+from device.music.clock import CLOCK_SET
 from device.settings import MusicSettings
 
 GLIDE_PERCENT = 2.0

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from device.lessons import Ended, Lesson, Moment
-from device.ports import Clock, Play, Resume
+from device.ports import CannotDo, Clock, Play, Resume
 from device.system.database import lock, open_database
 from device.types import (
     Affect,
@@ -58,6 +58,7 @@ REFUSALS = (
     "database is locked",
 )
 """How SQLite says that the disk, not we, is at fault (error codes come with Python 3.11)."""
+MEND = "make room, or check the disk"
 
 
 class SqliteStore:
@@ -275,7 +276,10 @@ class SqliteStore:
         return found[::-1]
 
     def add_lessons(self, lessons: Sequence[Lesson]) -> int:
-        """Plays of elsewhere, taken for older than all others; how many were not known yet."""
+        """Plays of elsewhere, taken for older than all others; how many were not known yet.
+
+        Raises `CannotDo` where the disk refuses.
+        """
 
         def add(db: sqlite3.Connection) -> int:
             known = set(db.execute("SELECT track, wall FROM plays"))
@@ -302,12 +306,16 @@ class SqliteStore:
                     )
             return len(new)
 
-        return self._write(add) or 0
+        count = self._write(add)
+        if count is None:
+            raise CannotDo(f"{self._folder} cannot be written: nothing was learned; {MEND}")
+        return count
 
     def forget(self, since: float) -> int:
         """Erase plays, feedback and moods from a wall time on; how many plays there were.
 
         What is deleted is overwritten (`secure_delete`), and the log that held it is emptied.
+        Raises `CannotDo` where the disk refuses: nobody is told of an erasure that was none.
         """
 
         def erase(db: sqlite3.Connection) -> int:
@@ -315,8 +323,15 @@ class SqliteStore:
             db.execute("DELETE FROM moods WHERE minute >= ?", (int(since // 60),))
             return db.execute("DELETE FROM plays WHERE wall >= ?", (since,)).rowcount
 
-        count = self._write(erase) or 0
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        count = self._write(erase)
+        if count is None:
+            raise CannotDo(f"{self._folder} cannot be written: nothing was forgotten; {MEND}")
+        try:
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.OperationalError as error:
+            raise CannotDo(
+                f"forgotten, but not overwritten yet in {self._folder}: {error}; {MEND}"
+            ) from error
         return count
 
     # --- writing ---
@@ -336,9 +351,7 @@ class SqliteStore:
                 raise
             if not self._refused:
                 log.error(  # noqa: TRY400 - the disk's fault; our stack says nothing
-                    "nothing is remembered for now: %s: %s; make room, or check the disk",
-                    self._folder,
-                    error,
+                    "nothing is remembered for now: %s: %s; %s", self._folder, error, MEND
                 )
             self._refused = True
             return None

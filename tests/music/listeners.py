@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from device.lessons import Ended, Lesson, Moment
 from device.mood.circumplex import COORDINATES
-from device.music.catalogue import Catalogue, Wish, local_hour
+from device.music.catalogue import Catalogue, Wish
+from device.music.clock import local_hour
 from device.music.features import traits_of
 from device.music.taste import Belief, reward
 from device.types import Affect, AgeGroup, Choice, Emotion, Goal, Mood, MoodLabel, Track, TrackId

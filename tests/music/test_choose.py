@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from device.lessons import Ended, Lesson, Moment, Traits
 from device.mood.circumplex import COORDINATES
-from device.music.catalogue import CLOCK_SET, Catalogue, Wish
+from device.music.catalogue import Catalogue, Wish
+from device.music.clock import CLOCK_SET
 from device.music.goals import AT_EASE, DESTINATIONS, FOCUS, STEP, Pace, aim_of
 from device.music.taste import Belief
 from device.types import Affect, AgeGroup, Emotion, Goal, Mood, MoodLabel, Track, TrackId

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.music.identity import CLOCK_SET, FORGET_SECONDS, Present, settle, track_id
+from device.music.clock import CLOCK_SET
+from device.music.identity import FORGET_SECONDS, Present, settle, track_id
 from device.music.library import CHANGING, ScanResult, scan
 from device.system.database import FILE, MIGRATIONS
 from device.system.store import SqliteStore

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from device.music import librarian
 from device.music.librarian import Librarian, share, words
-from device.music.library import Progress
+from device.music.library import Progress, scan
 from device.ports import PartUnavailable
 from device.types import Health, LibraryScanned, PartChanged
 from tests.music.audio import tone
@@ -96,6 +96,18 @@ def test_without_its_drive_nothing_is_chosen_and_nothing_forgotten(tmp_path: Pat
     worker.run(context)
     first, _, third = (post for post in context.posted if isinstance(post, LibraryScanned))
     assert first == third
+
+
+def test_what_a_folder_no_longer_named_held_is_not_missed(tmp_path: Path) -> None:
+    tone(tmp_path / "music" / "a.wav", 0.1)
+    tone(tmp_path / "music" / "b.wav", 0.1, 500.0)
+    tone(tmp_path / "music2" / "c.wav", 0.1, 600.0)
+    both = scan([tmp_path / "music", tmp_path / "music2"])
+    assert both is not None
+    (tmp_path / "music" / "b.wav").unlink()
+    context = Bench([])
+    Librarian([tmp_path / "music"], context.posted.append, both.library).run(context)
+    assert context.ups == ["1 tracks, 1 missing, not forgotten"]
 
 
 def test_how_far_it_is_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

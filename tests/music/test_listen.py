@@ -15,9 +15,9 @@ from composer.pieces import PIECES
 from device.inference import available_runtimes
 from device.music.decode import RATE, CannotDecode
 from device.music.listen.analyse import listen
-from device.music.listen.loudness import CHUNK, Loudness
 from device.music.listen.spectrum import MONO_RATE, mel_bank
 from device.music.listen.tagger import PATCH, Patches, Tagger
+from device.music.loudness import CHUNK, Loudness
 from device.settings import HOME
 from device.types import Heard
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -58,6 +60,11 @@ def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
     while not holds():
         assert time.monotonic() < end, "it never came to that"
         time.sleep(0.02)
+
+
+def is_at_work() -> bool:
+    """Whether the child runs our program: held or killed before, it would hold up its start."""
+    return [child.nice() for child in psutil.Process().children()] == [19]
 
 
 def work(folder: Path, name: str, seconds: float = 1.0) -> Work:
@@ -127,6 +134,25 @@ def test_a_hot_board_pauses_it_and_a_cool_one_lets_it_go_on(
     until(lambda: len(house.heard) == 1)
 
 
+def test_one_held_after_its_answer_goes_on_with_the_next_track(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "SILENT_SECONDS", 3.0)
+    answered = ListeningProcess.line
+
+    def held(process: ListeningProcess, timeout_seconds: float) -> bytes | None:
+        line = answered(process, timeout_seconds)
+        if line is not None and line.strip() and not house.heard:
+            process.pause(True)  # it grew hot just as the answer came, and cool right after
+        return line
+
+    monkeypatch.setattr(ListeningProcess, "line", held)
+    house.listener.offer([work(tmp_path, "a"), work(tmp_path, "b")], 2)
+    house.start()
+    until(lambda: len(house.heard) == 2)
+    assert [event.error for event in house.heard] == [None, None]
+
+
 def test_it_goes_on_only_when_it_is_clearly_cooler(house: House) -> None:
     for celsius, hot in ((74.0, False), (75.0, True), (71.0, True), (69.0, False), (74.0, False)):
         house.listener.set_board(Board(temperature_celsius=celsius))
@@ -137,7 +163,7 @@ def test_it_goes_on_only_when_it_is_clearly_cooler(house: House) -> None:
 def test_a_process_that_dies_costs_its_track_alone(house: House, tmp_path: Path) -> None:
     house.listener.offer([work(tmp_path, "deadly", 600.0), work(tmp_path, "fine")], 2)
     house.start()
-    until(lambda: bool(psutil.Process().children()))
+    until(is_at_work)
     psutil.Process().children()[0].kill()
     until(lambda: len(house.heard) == 2)
     deadly, fine = house.heard
@@ -152,7 +178,7 @@ def test_a_process_that_hangs_is_replaced(
     monkeypatch.setattr(listening, "LOOK_SECONDS", 0.2)
     house.listener.offer([work(tmp_path, "slow", 600.0), work(tmp_path, "fine")], 2)
     house.start()
-    until(lambda: bool(psutil.Process().children()))
+    until(is_at_work)
     psutil.Process().children()[0].suspend()
     until(lambda: len(house.heard) == 2)
     assert house.heard[0].error == "there is no end to it"
@@ -180,3 +206,21 @@ def test_the_process_gives_way_and_is_gone_when_left(tmp_path: Path) -> None:
         assert child.nice() == 19
         assert os.sched_getscheduler(process.pid) == os.SCHED_IDLE
     assert not child.is_running()
+
+
+def test_the_process_dies_with_the_daemon_even_when_it_is_held(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path\n"
+        "from device.music.listener import ListeningProcess\n"
+        "with ListeningProcess(Path(sys.argv[1])) as process:\n"
+        "    print(process.pid, flush=True); time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as daemon:
+        assert daemon.stdout is not None
+        child = psutil.Process(int(daemon.stdout.readline()))
+        until(lambda: child.nice() == 19)
+        child.suspend()
+        daemon.kill()
+        until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from device.ports import Play, Resume
+from device.lessons import Lesson, Moment, Traits
+from device.ports import CannotDo, Play, Resume
 from device.system import database
 from device.system.database import FILE, StateError, StateInUse, StateTooNew
 from device.system.store import SqliteStore
@@ -331,6 +332,22 @@ def test_a_full_disk_is_logged_once_and_nothing_stops(
     store.replace_library(LibraryScanned((a_track(1),)))
     assert store.tracks() == [a_track(1)]
     assert caplog.messages == [f"{tmp_path} can be written again"]
+
+
+def test_what_could_not_be_forgotten_or_learned_is_not_said_to_be(store: SqliteStore) -> None:
+    store.add_play(a_play())
+    lesson = Lesson(
+        TrackId("a"), 1.0, Goal.MATCH, 0.5, MoodLabel.NEUTRAL, 0.0, 0.0, 1,
+        Moment(0.0, Traits(), 200.0),
+    )  # fmt: skip
+    store._db.execute("PRAGMA query_only = ON")  # as on a file system gone read-only
+    with pytest.raises(CannotDo, match="nothing was forgotten"):
+        store.forget(0.0)
+    with pytest.raises(CannotDo, match="nothing was learned"):
+        store.add_lessons([lesson])
+    store._db.execute("PRAGMA query_only = OFF")
+    assert store.add_lessons([lesson]) == 1
+    assert store.forget(0.0) == 2
 
 
 def test_a_lost_resume_is_saved_again_later(store: SqliteStore) -> None:

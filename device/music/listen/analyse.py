@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from device.music.decode import Samples, decode
-from device.music.listen.loudness import CHUNK, Loudness
 from device.music.listen.rhythm import Rhythm
 from device.music.listen.spectrum import FFT, HOP, MONO_RATE, Frames, Mono, log_mel, magnitudes
 from device.music.listen.tagger import Patches, Tagger
 from device.music.listen.tonality import Tonality
+from device.music.loudness import CHUNK, Loudness
 from device.types import Heard
 
 QUIET = 1e-3
