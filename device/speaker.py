@@ -53,7 +53,7 @@ from device.types import (
 
 log = logging.getLogger(__name__)
 
-SAVE_SECONDS = 4.0
+SAVE_SECONDS = 4.5
 """A power cut loses at most so much of where we were."""
 MOOD_ROW_SECONDS = 60.0
 HEARD_SECONDS = 30.0
