@@ -686,6 +686,21 @@ def test_what_was_heard_is_remembered_and_counts_in_a_while(tmp_path: Path) -> N
     again.close()
 
 
+def test_in_a_large_library_what_was_heard_counts_later(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library(500)))  # 2,000 tracks
+    house.speaker.handle(Listened("happy-0", VERSION, heard(1.0)))
+
+    def counts() -> bool:
+        return house.speaker.library.tracks[0].loudness_lufs is not None
+
+    house.wait(50.0)
+    assert not counts()
+    house.wait(15.0)
+    assert counts()
+    house.close()
+
+
 def test_the_library_tells_how_far_it_was_listened_to(house: House) -> None:
     house.speaker.handle(PartChanged("library", Part(Health.UP, "16 tracks")))
     house.speaker.handle(PartChanged("listener", Part(Health.UP, "listened to 3 of 16")))
