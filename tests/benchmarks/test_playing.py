@@ -125,7 +125,7 @@ def test_playing_takes_4_percent_of_a_core(
 
 def test_what_a_cross_fade_and_an_announcement_look_like(tmp_path: Path) -> None:
     """The starter library's own music, rendered; writes `docs/playing.png` to look at."""
-    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
     pyplot.switch_backend("Agg")
     files = sorted((HOME / "music").rglob("*.ogg"))[:2]
     parts = [np.concatenate(list(decode(str(file))))[: 20 * RATE] for file in files]
