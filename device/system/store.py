@@ -19,6 +19,7 @@ from device.lessons import Ended, Lesson, Moment
 from device.ports import CannotDo, Clock, Play, Resume
 from device.system.database import lock, open_database
 from device.types import (
+    LONGEST_SLEEP_MINUTES,
     Affect,
     Goal,
     Heard,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
+Number = TypeVar("Number", int, float)
 
 TRACK_COLUMNS = (
     "id, path, title, artist, valence, arousal, deviation, affect_source, duration_seconds,"
@@ -58,6 +60,7 @@ REFUSALS = (
     "database is locked",
 )
 """How SQLite says that the disk, not we, is at fault (error codes come with Python 3.11)."""
+LONGEST_POSITION_SECONDS = 7 * 86_400.0
 MEND = "make room, or check the disk"
 
 
@@ -95,7 +98,7 @@ class SqliteStore:
     # --- where to go on ---
 
     def load_resume(self) -> Resume | None:
-        """Where to go on, None at the very first start."""
+        """Where to go on, None at the very first start; without what cannot be so."""
         row = self._db.execute(
             "SELECT track, position_seconds, playing, paused_by_hand, volume, goal, privacy,"
             " sleep_minutes FROM resume"
@@ -105,13 +108,13 @@ class SqliteStore:
         track, position, playing, paused_by_hand, volume, goal, privacy, sleep = row
         return Resume(
             track=None if track is None else TrackId(track),
-            position_seconds=position,
+            position_seconds=_within("position", position, LONGEST_POSITION_SECONDS) or 0.0,
             playing=bool(playing),
             paused_by_hand=bool(paused_by_hand),
-            volume=volume,
-            goal=None if goal is None else Goal(goal),
+            volume=_within("volume", volume, 100),
+            goal=_goal(goal),
             privacy=bool(privacy),
-            sleep_minutes=sleep,
+            sleep_minutes=_within("sleep timer", sleep, LONGEST_SLEEP_MINUTES),
         )
 
     def save_resume(self, resume: Resume) -> None:
@@ -368,6 +371,22 @@ def _listened(sound: str, version: int, heard: str | None, error: str | None) ->
     except msgspec.DecodeError:
         return None
     return Listened(sound, version, content, error)
+
+
+def _within(name: str, value: Number | None, most: Number) -> Number | None:
+    """A number that was noted; None where it decayed: a volume of 30000 % would be heard."""
+    if value is None or 0 <= value <= most:
+        return value
+    log.warning("the %s that was noted cannot be %s", name, value)
+    return None
+
+
+def _goal(name: str | None) -> Goal | None:
+    try:
+        return None if name is None else Goal(name)
+    except ValueError:
+        log.warning("the goal that was noted cannot be %r", name)
+        return None
 
 
 def _disk_refused(error: sqlite3.OperationalError) -> bool:
