@@ -22,7 +22,7 @@ from device.music.player import PygamePlayer
 from device.ports import Bus, CannotDo, WorkerContext
 from device.settings import Settings
 from device.speaker import Actions, Speaker
-from device.system import journal, notify
+from device.system import journal, memory, notify
 from device.system.board import read_board
 from device.system.store import SqliteStore
 from device.system.supervise import Supervisor, WorkerFailed
@@ -295,5 +295,6 @@ class Daemon:
 
 def run(settings: Settings, config_path: Path | None) -> int:
     """Run the daemon in this process; returns its exit code."""
+    memory.keep_little()
     journal.set_up(settings.log.level)
     return Daemon(settings, config_path).run()
