@@ -236,6 +236,8 @@ class Daemon:
 
     def _handle(self, event: Event) -> None:
         speaker = self._speaker
+        if isinstance(event, Asked | AskedTaste) and not event.reply.set_running_or_notify_cancel():
+            return  # who asked was told that it was not done
         if isinstance(event, Asked):
             try:
                 event.reply.set_result(self._obey(event.command))
