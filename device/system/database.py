@@ -114,8 +114,8 @@ def lock(folder: Path) -> IO[str]:
             f"{folder} is in use by another Attune (process {owner}); stop that one, or give "
             "this one a [state] folder of its own"
         ) from None
-    os.truncate(file.fileno(), 0)
     try:
+        os.truncate(file.fileno(), 0)
         os.write(file.fileno(), f"{os.getpid()}\n".encode())
     except OSError as error:  # a full disk; the number is only a courtesy to who comes second
         log.debug("the process number could not be noted in %s: %s", folder / LOCK, error)
