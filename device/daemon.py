@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 import signal
@@ -46,6 +47,8 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.1
 BOARD_SECONDS = 10.0
+TRIM_TURNS = 6
+"""Looks at the board, a minute together, after which memory that lies free is given back."""
 WATCHDOG_SECONDS = 20.0
 """Where systemd sets none, workers are looked after all the same."""
 ANSWER_SECONDS = 2.0
@@ -205,7 +208,9 @@ class Daemon:
 
     def _watch_board(self, context: WorkerContext) -> None:
         context.up()
-        while True:
+        for turn in itertools.count(1):
+            if turn % TRIM_TURNS == 0:
+                memory.give_back()
             board = read_board()
             self._watcher.set_board(board)
             self._listener.set_board(board)

@@ -39,3 +39,35 @@ def test_a_dozen_threads_share_two_arenas(kept: str, fewest: int, most: int) -> 
         [sys.executable, "-c", THREADS, kept], capture_output=True, text=True, check=True
     ).stdout
     assert fewest <= len(re.findall("<heap nr=", told)) <= most
+
+
+HOLES = """
+import ctypes, os, sys
+from device.system.memory import give_back
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+blocks = [libc.malloc(ctypes.c_size_t(4000)) for _ in range(20_000)]
+for block in blocks:
+    ctypes.memset(block, 1, 4000)
+for number, block in enumerate(blocks):
+    if number % 100:  # the others keep the heap from shrinking
+        libc.free(block)
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+before = resident()
+give_back()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks glibc")
+def test_what_lies_free_between_blocks_is_given_back() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", HOLES], capture_output=True, text=True, check=True
+    ).stdout
+    assert int(told) > 60e6
