@@ -19,7 +19,7 @@ from tests.faults.witness import Witness, alive, plays, until
 from tests.home import broker as mosquitto
 from tests.home.broker import Broker, Listener
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 FLAPS = 100
 

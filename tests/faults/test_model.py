@@ -15,7 +15,7 @@ from device.types import Health, Status
 from tests.faults.promises import Record
 from tests.faults.witness import Witness, alive, plays, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 FILES = ("face.tflite", "face.json", "emotion.tflite", "emotion.json", "age.tflite", "age.json")
 
