@@ -10,20 +10,27 @@ import logging
 import flask
 from werkzeug.exceptions import HTTPException
 
-from device.home import api, events
+from device.home import api, events, login, login_page
 from device.home.answers import Refusal, problem
 from device.home.appliance import Appliance
+from device.home.attempts import Attempts
+from device.home.guard import guard
+from device.home.keyring import Keyring
 from device.home.routes import blueprint
 from device.ports import CannotDo
 
 log = logging.getLogger(__name__)
 
 
-def create_app(appliance: Appliance) -> flask.Flask:
-    """The app on what it may ask."""
+def create_app(appliance: Appliance, keyring: Keyring) -> flask.Flask:
+    """The app on what it may ask, and who may come in."""
     app = flask.Flask("attune", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = api.MAXIMUM_TASTE_BYTES
-    app.register_blueprint(blueprint("api", (*api.ROUTES, *events.routes()), appliance))
+    guard(app, keyring, appliance.settings().page.names)
+    entry = login.Login(keyring, Attempts())
+    routes = (*api.ROUTES, *events.routes(), *login.routes(entry))
+    app.register_blueprint(blueprint("api", routes, appliance))
+    app.register_blueprint(login_page.blueprint(entry))
     app.register_error_handler(Refusal, lambda it: problem(it.code, it.detail, it.headers))
     app.register_error_handler(CannotDo, lambda error: problem(422, str(error)))
     app.register_error_handler(TimeoutError, _busy)
