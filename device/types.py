@@ -9,7 +9,7 @@ instants are seconds of the monotonic clock, valence and arousal lie in -1..1
 from __future__ import annotations
 
 import enum
-from typing import NewType
+from typing import Annotated, NewType
 
 import msgspec
 
@@ -20,6 +20,11 @@ was first found at. It stays when the file is moved, renamed or tagged anew."""
 
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of every value here: immutable, compared by content, encodable as JSON."""
+
+
+def told_bounds(low: int, high: int) -> msgspec.Meta:
+    """Bounds for JSON schemas; the type itself checks them, with words of its own."""
+    return msgspec.Meta(extra_json_schema={"minimum": low, "maximum": high})
 
 
 class Emotion(str, enum.Enum):
@@ -297,7 +302,7 @@ class Previous(Value, frozen=True, tag="previous"):
 class SetVolume(Value, frozen=True, tag="volume"):
     """Set the volume in percent, 0..100."""
 
-    percent: int
+    percent: Annotated[int, told_bounds(0, 100)]
 
     def __post_init__(self) -> None:
         if not 0 <= self.percent <= 100:
@@ -337,7 +342,7 @@ LONGEST_SLEEP_MINUTES = 720
 class SetSleep(Value, frozen=True, tag="sleep"):
     """Fade the music out and pause in so many minutes; 0: do not."""
 
-    minutes: int
+    minutes: Annotated[int, told_bounds(0, LONGEST_SLEEP_MINUTES)]
 
     def __post_init__(self) -> None:
         if not 0 <= self.minutes <= LONGEST_SLEEP_MINUTES:

@@ -79,6 +79,7 @@ ROUTES = (
         _command,
         Status,
         body=Command,
+        problems=(503,),
     ),
     Route(
         "taste",
@@ -89,6 +90,7 @@ ROUTES = (
         TasteAnswer,
         body=TasteRequest,
         longest_body=MAXIMUM_TASTE_BYTES,
+        problems=(503,),
     ),
     Route(
         "settings",

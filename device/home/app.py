@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 
 import flask
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from device.home import api, events, login, login_page
+from device.home import api, events, login, login_page, openapi
 from device.home.answers import Refusal, problem
 from device.home.appliance import Appliance
 from device.home.attempts import Attempts
@@ -29,6 +29,7 @@ def create_app(appliance: Appliance, keyring: Keyring) -> flask.Flask:
     guard(app, keyring, appliance.settings().page.names)
     entry = login.Login(keyring, Attempts())
     routes = (*api.ROUTES, *events.routes(), *login.routes(entry))
+    routes = (*routes, openapi.route_of(routes))
     app.register_blueprint(blueprint("api", routes, appliance))
     app.register_blueprint(login_page.blueprint(entry))
     app.register_error_handler(Refusal, lambda it: problem(it.code, it.detail, it.headers))
@@ -44,7 +45,9 @@ def _busy(_error: TimeoutError) -> flask.Response:
 
 
 def _http(error: HTTPException) -> flask.Response:
-    return problem(error.code or 500, error.description or "")
+    allowed = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+    headers = {"Allow": ", ".join(sorted(allowed))} if allowed else None
+    return problem(error.code or 500, error.description or "", headers)
 
 
 def _bug(error: Exception) -> flask.Response:

@@ -118,5 +118,6 @@ def routes() -> tuple[Route, ...]:
             Listeners().listen,
             str,
             media="text/event-stream",
+            problems=(503,),
         ),
     )

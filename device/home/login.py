@@ -144,6 +144,7 @@ def routes(login: Login) -> tuple[Route, ...]:
             login.log_in,
             SessionNow,
             body=LogIn,
+            problems=(409, 429),
         ),
         Route("log_out", "DELETE", "/session", "Log out", login.log_out, SessionNow),
         Route(

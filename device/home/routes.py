@@ -34,7 +34,8 @@ class Route(NamedTuple):
     field that the path names comes from there, the others from the query. What `act` returns is
     sent as JSON of type `answer`, unless it is a Response of the type `media` already. `act` may
     raise `Refusal`, `CannotDo` and `TimeoutError`. `at_speaker`: only by the UNIX socket, which
-    whoever may use the command line can open."""
+    whoever may use the command line can open. `problems`: status codes with which it refuses,
+    beside those of any route."""
 
     name: str
     method: Literal["GET", "POST", "PUT", "DELETE"]
@@ -47,6 +48,7 @@ class Route(NamedTuple):
     longest_body: int = SHORT_BODY_BYTES
     media: str = "application/json"
     at_speaker: bool = False
+    problems: tuple[int, ...] = ()
 
 
 def blueprint(name: str, routes: Iterable[Route], appliance: Appliance) -> flask.Blueprint:
