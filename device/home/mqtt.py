@@ -12,9 +12,10 @@ import msgspec
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from device.home.commands import parse_command
-from device.home.entities import OFFLINE, ONLINE, Topics, discovery, node, topics
+from device.home.discovery import discovery
 from device.home.link import BrokerLink, Doorbell, Message, OldBroker
 from device.home.state import document, rounded, seconds_until_due
+from device.home.topics import OFFLINE, ONLINE, Topics, node, topics
 from device.ports import CannotDo, WorkerContext
 from device.settings import MqttSettings
 from device.types import Command, News, Status

@@ -19,9 +19,10 @@ import pytest
 from msgspec.structs import replace
 
 from device.home.commands import PARSERS
-from device.home.entities import discovery, topics
+from device.home.discovery import discovery
 from device.home.mqtt import MqttBridge
 from device.home.state import DRIFT_SECONDS, FACT_SECONDS
+from device.home.topics import topics
 from device.settings import MqttSettings
 from device.system.supervise import Supervisor, WorkerFailed
 from device.types import (
