@@ -178,6 +178,7 @@ class Daemon:
                 self._settings.mqtt,
                 lambda command: self._inbox.post(self._admitted(command)),
                 __version__,
+                config.state_folder(self._settings),
             )
         self._inbox.post(PartChanged("broker", Part(Health.OFF, "[mqtt] enabled = false")))
         return SilentBus()
