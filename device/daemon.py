@@ -26,6 +26,7 @@ from device.system import journal, notify
 from device.system.board import read_board
 from device.system.store import SqliteStore
 from device.system.supervise import Supervisor, WorkerFailed
+from device.system.vitals import LastError, VitalsMeter
 from device.types import (
     Board,
     Command,
@@ -39,6 +40,7 @@ from device.types import (
     Say,
     Sighting,
     Status,
+    Vitals,
 )
 from device.vision.watch import Watcher
 
@@ -60,6 +62,7 @@ Event = (
     | LibraryScanned
     | Listened
     | Board
+    | Vitals
     | Asked
     | AskedTaste
     | Command
@@ -114,8 +117,8 @@ class Pulse:
 class Daemon:
     """Threads feed one inbox; the main thread owns everything else."""
 
-    def __init__(self, settings: Settings, config_path: Path | None) -> None:
-        self._settings, self._config_path = settings, config_path
+    def __init__(self, settings: Settings, config_path: Path | None, last_error: LastError) -> None:
+        self._settings, self._config_path, self._last_error = settings, config_path, last_error
         self._clock = SystemClock()
         self._inbox: Inbox[Event] = Inbox()
         self._stop_signal: int | None = None
@@ -175,6 +178,7 @@ class Daemon:
                 self._settings.mqtt,
                 lambda command: self._inbox.post(self._admitted(command)),
                 __version__,
+                config.state_folder(self._settings),
             )
         self._inbox.post(PartChanged("broker", Part(Health.OFF, "[mqtt] enabled = false")))
         return SilentBus()
@@ -205,11 +209,13 @@ class Daemon:
 
     def _watch_board(self, context: WorkerContext) -> None:
         context.up()
+        vitals = VitalsMeter(self._clock, self._watcher, self._last_error)
         while True:
             board = read_board()
             self._watcher.set_board(board)
             self._listener.set_board(board)
             self._inbox.post(board)
+            self._inbox.post(vitals.read())
             if context.wait(BOARD_SECONDS):
                 return
 
@@ -250,7 +256,7 @@ class Daemon:
             except BaseException as error:
                 event.reply.set_exception(error)
                 raise
-        elif isinstance(event, (Sighting, PartChanged, LibraryScanned, Listened, Board)):
+        elif isinstance(event, (Sighting, PartChanged, LibraryScanned, Listened, Board, Vitals)):
             speaker.handle(event)
         elif not isinstance(event, WorkerFailed):
             self._obey(event)
@@ -281,7 +287,7 @@ class Daemon:
                 log.info("configuration: %s", line)
             self._settings = fresh
             self._speaker.configure(fresh)
-            journal.set_up(fresh.log.level)
+            journal.set_up(fresh.log.level, self._last_error)
         notify.ready()
 
     # --- signals: only flags, the main thread does the work ---------------------------------
@@ -295,5 +301,6 @@ class Daemon:
 
 def run(settings: Settings, config_path: Path | None) -> int:
     """Run the daemon in this process; returns its exit code."""
-    journal.set_up(settings.log.level)
-    return Daemon(settings, config_path).run()
+    last_error = LastError()
+    journal.set_up(settings.log.level, last_error)
+    return Daemon(settings, config_path, last_error).run()
