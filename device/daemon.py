@@ -239,6 +239,8 @@ class Daemon:
         if isinstance(event, Asked):
             try:
                 event.reply.set_result(self._obey(event.command))
+            except CannotDo as refusal:
+                event.reply.set_exception(refusal)
             except BaseException as error:
                 event.reply.set_exception(error)
                 raise

@@ -20,6 +20,7 @@ from device.ports import CannotDo, Clock, Play, Resume
 from device.system.database import lock, open_database
 from device.types import (
     Affect,
+    Correct,
     Goal,
     Heard,
     KnownFile,
@@ -98,11 +99,11 @@ class SqliteStore:
         """Where to go on, None at the very first start."""
         row = self._db.execute(
             "SELECT track, position_seconds, playing, paused_by_hand, volume, goal, privacy,"
-            " sleep_minutes FROM resume"
+            " sleep_minutes, quiet_hours FROM resume"
         ).fetchone()
         if row is None:
             return None
-        track, position, playing, paused_by_hand, volume, goal, privacy, sleep = row
+        track, position, playing, paused_by_hand, volume, goal, privacy, sleep, quiet = row
         return Resume(
             track=None if track is None else TrackId(track),
             position_seconds=position,
@@ -112,6 +113,7 @@ class SqliteStore:
             goal=None if goal is None else Goal(goal),
             privacy=bool(privacy),
             sleep_minutes=sleep,
+            quiet_hours=quiet,
         )
 
     def save_resume(self, resume: Resume) -> None:
@@ -121,8 +123,8 @@ class SqliteStore:
         stored = self._write(
             lambda db: db.execute(
                 "INSERT OR REPLACE INTO resume (only, track, position_seconds, playing,"
-                " paused_by_hand, volume, goal, privacy, sleep_minutes)"
-                " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " paused_by_hand, volume, goal, privacy, sleep_minutes, quiet_hours)"
+                " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 resume,
             )
         )
@@ -194,6 +196,27 @@ class SqliteStore:
                 (listened.key, listened.version, heard, listened.error),
             )
         )
+
+    # --- the user's own word ---
+
+    def corrections(self) -> dict[TrackId, Correct]:
+        """The user's own word on tracks; damaged rows are left out."""
+        rows = self._db.execute("SELECT track, valence, arousal, explicit, skip FROM corrections")
+        found = [each for row in rows if (each := _correction(*row)) is not None]
+        return {each.track: each for each in found}
+
+    def correct(self, correction: Correct) -> None:
+        """Remember the user's word on a track, instead of an earlier one.
+
+        Raises `CannotDo` where the disk refuses.
+        """
+        if correction.says_nothing:
+            sql, row = "DELETE FROM corrections WHERE track = ?", (correction.track,)
+        else:
+            sql = "INSERT OR REPLACE INTO corrections VALUES (?, ?, ?, ?, ?)"
+            row = msgspec.structs.astuple(correction)
+        if self._write(lambda db: db.execute(sql, row)) is None:
+            raise CannotDo(f"{self._folder} cannot be written: nothing was corrected; {MEND}")
 
     # --- the diary ---
 
@@ -359,6 +382,20 @@ class SqliteStore:
             log.info("%s can be written again", self._folder)
         self._refused = False
         return result
+
+
+def _correction(
+    track: str, valence: float | None, arousal: float | None, explicit: int | None, skip: int
+) -> Correct | None:
+    """A row of what the user said; None when it is damaged."""
+    try:
+        return Correct(
+            TrackId(track), valence, arousal, None if explicit is None else bool(explicit),
+            bool(skip),
+        )  # fmt: skip
+    except ValueError as error:
+        log.warning("what was said of track %s does not count: %s", track, error)
+        return None
 
 
 def _listened(sound: str, version: int, heard: str | None, error: str | None) -> Listened | None:
