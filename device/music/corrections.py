@@ -11,7 +11,14 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from device.music.affect import SURE
+from device.music.words import place_of
 from device.types import Affect, Correct, Track, TrackId
+
+WORDS = (
+    "happy party energetic hopeful romantic relaxed calm sleepy dreamy melancholy sad gloomy dark "
+    "tense angry aggressive dramatic neutral"
+)
+"""Of `device.music.words`, those that lie apart."""
 
 
 def corrected(track: Track, correction: Correct | None) -> Track:
@@ -31,3 +38,8 @@ def playable(tracks: Iterable[Track], corrections: Mapping[TrackId, Correct]) ->
     return tuple(
         track for track in tracks if track.id not in corrections or not corrections[track.id].skip
     )
+
+
+def moods() -> dict[str, tuple[float, float]]:
+    """Words to say what a track feels like, from bright to dark, and where each lies."""
+    return {word: place for word in WORDS.split() if (place := place_of(word)) is not None}
