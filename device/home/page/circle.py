@@ -6,6 +6,7 @@ Social Psychology 39, 1980): valence grows to the right, arousal upwards, each -
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -13,7 +14,14 @@ from device.types import Status, Track
 
 RADIUS = 100.0
 """Of the circle, in the drawing's units; the drawing's middle is the origin."""
-HUES = ((32.0, 42.0), (75.0, 24.0), (131.0, -2.0), (203.0, -136.0), (315.0, -202.0), (392.0, -318.0))
+HUES = (
+    (32.0, 42.0),
+    (75.0, 24.0),
+    (131.0, -2.0),
+    (203.0, -136.0),
+    (315.0, -202.0),
+    (392.0, -318.0),
+)
 """Angle in the circle -> hue: happy amber, surprised orange, angry red, sad blue, calm green."""
 
 
@@ -36,7 +44,7 @@ def colour(valence: float, arousal: float) -> str:
     angle = math.degrees(math.atan2(arousal, valence)) % 360.0
     if angle < HUES[0][0]:
         angle += 360.0
-    for (low, before), (high, after) in zip(HUES, HUES[1:], strict=False):
+    for (low, before), (high, after) in itertools.pairwise(HUES):
         if angle <= high:
             hue = before + (after - before) * (angle - low) / (high - low)
             break

@@ -6,7 +6,7 @@ screen; words stand beside it as HTML.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -37,26 +37,26 @@ class Bar(NamedTuple):
 class Day(NamedTuple):
     """The drawings of one day, local time."""
 
-    date: datetime.date
+    date: dt.date
     valence: tuple[Bar, ...]
     arousal: tuple[Bar, ...]
     plays: tuple[Bar, ...]
     told: str
 
 
-def bounds(date: datetime.date, days: int = 1) -> tuple[float, float]:
+def bounds(date: dt.date, days: int = 1) -> tuple[float, float]:
     """Wall times at which so many days begin and end here; a day has 23 hours in spring."""
-    start = datetime.datetime.combine(date, datetime.time()).astimezone()
-    end = datetime.datetime.combine(date + datetime.timedelta(days), datetime.time()).astimezone()
+    start = dt.datetime.combine(date, dt.time()).astimezone()
+    end = dt.datetime.combine(date + dt.timedelta(days), dt.time()).astimezone()
     return start.timestamp(), end.timestamp()
 
 
 def time_of_day(wall: float) -> str:
     """As "07:05", local time."""
-    return f"{datetime.datetime.fromtimestamp(wall).astimezone():%H:%M}"
+    return f"{dt.datetime.fromtimestamp(wall).astimezone():%H:%M}"
 
 
-def day(date: datetime.date, diary: Diary) -> Day:
+def day(date: dt.date, diary: Diary) -> Day:
     """The drawings of a day, of a diary that covers it."""
     since, until = bounds(date)
     moods = [each for each in diary.moods if since <= each.at < until]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 import re
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import flask
+from markupsafe import Markup
+from werkzeug.wrappers import Response
 
 from device.home.appliance import Appliance
 from device.home.collection import sliced
@@ -21,7 +24,7 @@ from device.types import Emotion, Goal, Health, Status, Track, TrackId
 PER_PAGE = 50
 DAY_STEP_MINUTES, WEEK_STEP_MINUTES = 5, 30
 FOREVER_SECONDS = 31_536_000
-ASSETS = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+KINDS = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 PARTS = ("camera", "sound", "library", "broker")
 SLEEPS = (15, 30, 45, 60, 90, 120)
 SOUND_NAME = re.compile(r"[^/.][^/]*\.[A-Za-z0-9]{1,5}")
@@ -37,81 +40,68 @@ SHOWN = {
 def blueprint(appliance: Appliance) -> flask.Blueprint:
     """The page on what it may ask."""
     page = flask.Blueprint("page", __name__, template_folder="templates")
-    assets = _assets()
-    versions = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in assets.items()}
     page.add_app_template_filter(words.clock, "clock")
     page.add_app_template_filter(words.span, "span")
     page.add_app_template_filter(past.time_of_day, "time_of_day")
-
-    @page.context_processor
-    def everywhere() -> dict[str, Any]:
-        return {
-            "words": words,
-            "asset": lambda name: flask.url_for("page.asset", name=name, v=versions[name]),
-            "name": appliance.settings().mqtt.name,
-            "down": _down(appliance.status()),
-            "done": forms.DONE.get(flask.request.args.get("done", "")),
-        }
-
-    @page.get("/assets/<name>")
-    def asset(name: str) -> flask.Response:
-        if name not in assets:
-            flask.abort(404)
-        response = flask.Response(assets[name], mimetype=ASSETS[name])
-        response.set_etag(versions[name])
-        fresh = flask.request.args.get("v") == versions[name]
-        keep = f"max-age={FOREVER_SECONDS}, immutable" if fresh else "no-cache"
-        response.headers["Cache-Control"] = keep
-        return response.make_conditional(flask.request)  # type: ignore[return-value]
-
-    @page.get("/")
-    def now() -> str:
-        return _now(appliance)
-
-    @page.get("/history")
-    def history() -> str:
-        return _history(appliance, flask.request.args)
-
-    @page.get("/library")
-    def library() -> str:
-        return _library(appliance, flask.request.args)
-
-    @page.get("/library/<track>")
-    def track(track: str) -> str:
-        return _track(appliance, TrackId(track))
-
-    @page.get("/settings")
-    def settings() -> str:
-        return flask.render_template(
-            "settings.html",
-            now=(status := appliance.status()),
-            parts=[(name, getattr(status, name)) for name in PARTS],
-            music=appliance.settings().music,
-            forget=forms.FORGET_SECONDS,
-        )
-
-    @page.post("/do/<name>")
-    def do(name: str) -> flask.Response:
-        return _do(appliance, name)
-
-    @page.errorhandler(CannotDo)
-    def refused(error: CannotDo) -> tuple[str, int]:
-        return _problem("That cannot be done", str(error)), 422
-
-    @page.errorhandler(TimeoutError)
-    def busy(_error: TimeoutError) -> tuple[str, int]:
-        return _problem("Attune is busy", "It did not answer in time; try again."), 503
-
-    @page.errorhandler(404)
-    def missing(_error: Exception) -> tuple[str, int]:
-        return _problem("Not here", "There is nothing at this address."), 404
-
+    page.context_processor(partial(_everywhere, appliance))
+    page.add_url_rule("/assets/<name>", "asset", _asset)
+    for address, name, view in (
+        ("/", "now", _now),
+        ("/history", "history", _history),
+        ("/library", "library", _library),
+        ("/library/<track>", "track", _track),
+        ("/settings", "settings", _settings),
+    ):
+        page.add_url_rule(address, name, partial(view, appliance))
+    page.add_url_rule("/do/<name>", "do", partial(_do, appliance), methods=["POST"])
+    page.register_error_handler(
+        CannotDo, lambda error: (_problem("That cannot be done", str(error)), 422)
+    )
+    page.register_error_handler(
+        TimeoutError,
+        lambda _: (_problem("Attune is busy", "It did not answer in time; try again."), 503),
+    )
+    page.register_error_handler(
+        404, lambda _: (_problem("Not here", "There is nothing at this address."), 404)
+    )
     return page
 
 
-def _assets() -> dict[str, bytes]:
+def _load() -> dict[str, bytes]:
     folder = resources.files("device.home.page") / "static"
-    return {name: (folder / name).read_bytes() for name in ASSETS}
+    return {name: (folder / name).read_bytes() for name in KINDS}
+
+
+ASSETS = _load()
+VERSIONS = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in ASSETS.items()}
+
+
+def _asset(name: str) -> Response:
+    if name not in ASSETS:
+        flask.abort(404)
+    response = flask.Response(ASSETS[name], mimetype=KINDS[name])
+    response.set_etag(VERSIONS[name])
+    fresh = flask.request.args.get("v") == VERSIONS[name]
+    keep = f"max-age={FOREVER_SECONDS}, immutable" if fresh else "no-cache"
+    response.headers["Cache-Control"] = keep
+    return response.make_conditional(flask.request)
+
+
+def _everywhere(appliance: Appliance) -> dict[str, Any]:
+    """What every page may need."""
+    return {
+        "words": words,
+        "token": _token,
+        "asset": lambda name: flask.url_for("page.asset", name=name, v=VERSIONS[name]),
+        "name": appliance.settings().mqtt.name,
+        "down": _down(appliance.status()),
+        "done": forms.DONE.get(flask.request.args.get("done", "")),
+    }
+
+
+def _token() -> Markup:
+    """What shows that a form was given out by us: see `device.home.guard`."""
+    return Markup('<input type="hidden" name="csrf" value="{}">').format(flask.g.get("csrf", ""))
 
 
 def _problem(title: str, detail: str) -> str:
@@ -129,7 +119,7 @@ def _find(appliance: Appliance, track: TrackId) -> Track | None:
 
 def _now(appliance: Appliance) -> str:
     status = appliance.status()
-    playing = status.track and _find(appliance, status.track.id)
+    playing = None if status.track is None else _find(appliance, status.track.id)
     return flask.render_template(
         "now.html",
         now=status,
@@ -151,27 +141,28 @@ def _announcements(appliance: Appliance) -> list[str]:
     return [name for name in names if SOUND_NAME.fullmatch(name)][:MOST_ANNOUNCEMENTS]
 
 
-def _history(appliance: Appliance, asked: Any) -> str:  # noqa: ANN401 - a query
-    today = datetime.date.today()  # noqa: DTZ011 - the day of whoever lives here
+def _history(appliance: Appliance) -> str:
+    asked = flask.request.args
+    today = dt.date.today()  # noqa: DTZ011 - the day of whoever lives here
     try:
-        date = datetime.date.fromisoformat(asked.get("date", ""))
+        date = dt.date.fromisoformat(asked.get("date", ""))
     except ValueError:
         date = today
-    date = min(max(date, datetime.date(1970, 1, 8)), today)
+    date = min(max(date, dt.date(1970, 1, 8)), today)
     week = asked.get("view") == "week"
     days = 7 if week else 1
-    first = date - datetime.timedelta(days - 1)
+    first = date - dt.timedelta(days - 1)
     since, until = past.bounds(first, days)
     step = WEEK_STEP_MINUTES if week else DAY_STEP_MINUTES
     diary = appliance.history(since, until, step)
-    dates = [first + datetime.timedelta(number) for number in range(days)]
+    dates = [first + dt.timedelta(number) for number in range(days)]
     return flask.render_template(
         "history.html",
         week=week,
         date=date,
         first=first,
-        before=first - datetime.timedelta(1),
-        after=min(today, date + datetime.timedelta(days)) if date < today else None,
+        before=first - dt.timedelta(1),
+        after=min(today, date + dt.timedelta(days)) if date < today else None,
         days=[past.day(each, diary) for each in dates],
         plays=diary.plays[::-1],
         told=past.told(diary.moods, diary.plays),
@@ -179,7 +170,8 @@ def _history(appliance: Appliance, asked: Any) -> str:  # noqa: ANN401 - a query
     )
 
 
-def _library(appliance: Appliance, asked: Any) -> str:  # noqa: ANN401 - a query
+def _library(appliance: Appliance) -> str:
+    asked = flask.request.args
     query = asked.get("q", "")[:200]
     shown = asked.get("show", "all")
     corrections = appliance.corrections()
@@ -189,7 +181,7 @@ def _library(appliance: Appliance, asked: Any) -> str:  # noqa: ANN401 - a query
         tracks = [track for track in tracks if track.id in corrections]
     elif shown == "unsure":
         tracks = [track for track in tracks if track.affect.source in UNSURE]
-    page = sliced(tracks, asked.get("page", 1, type=int), PER_PAGE)
+    page = sliced(tracks, max(1, asked.get("page", 1, type=int)), PER_PAGE)
     return flask.render_template(
         "library.html",
         query=query,
@@ -205,20 +197,30 @@ def _library(appliance: Appliance, asked: Any) -> str:  # noqa: ANN401 - a query
     )
 
 
-def _track(appliance: Appliance, id_: TrackId) -> str:
-    track = _find(appliance, id_)
-    if track is None:
+def _track(appliance: Appliance, track: str) -> str:
+    found = _find(appliance, TrackId(track))
+    if found is None:
         flask.abort(404)
     return flask.render_template(
         "track.html",
-        track=track,
-        correction=appliance.corrections().get(id_),
+        track=found,
+        correction=appliance.corrections().get(found.id),
         moods=appliance.moods,
-        here=spot(track.affect.valence, track.affect.arousal),
+        here=spot(found.affect.valence, found.affect.arousal),
     )
 
 
-def _do(appliance: Appliance, name: str) -> flask.Response:
+def _settings(appliance: Appliance) -> str:
+    status = appliance.status()
+    return flask.render_template(
+        "settings.html",
+        now=status,
+        parts=[(name, getattr(status, name)) for name in PARTS],
+        music=appliance.settings().music,
+    )
+
+
+def _do(appliance: Appliance, name: str) -> Response:
     fields = flask.request.form
     if name == "forget":
         appliance.taste(forms.forgetting(fields))
@@ -228,4 +230,4 @@ def _do(appliance: Appliance, name: str) -> flask.Response:
     if not re.fullmatch(r"/(history|settings|library(/[0-9a-f]{1,64})?)?", back):
         back = "/"
     done = f"?done={name}" if name in forms.DONE else ""
-    return flask.redirect(back + done, 303)  # type: ignore[return-value]
+    return flask.redirect(back + done, 303)

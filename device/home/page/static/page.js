@@ -144,10 +144,9 @@ function told(status) {
   [position, positionAt] = [status.track?.position_seconds ?? 0, Date.now()];
   const now = facts(status);
   if (now !== known || Date.now() - renewedAt > REFRESH_SECONDS * 1000) {
-    const first = known === undefined;
     known = now;
     renewedAt = Date.now();
-    if (!first) refresh().catch(() => {});
+    refresh().catch(() => {});
   }
 }
 
@@ -166,10 +165,18 @@ function listen() {
     events?.close();
     events = undefined;
   } else if (!events) {
-    known &&= "";
+    known = undefined;
     events = new EventSource("/api/v1/events");
     events.addEventListener("status", (event) => told(JSON.parse(event.data)));
+    events.addEventListener("error", again);
   }
+}
+function again({ target }) {
+  // Cut off, it comes back by itself; refused, as where many listen already, it must be asked again.
+  if (target !== events || target.readyState !== EventSource.CLOSED) return;
+  events = undefined;
+  refresh().catch(() => {});
+  setTimeout(listen, REFRESH_SECONDS * 1000);
 }
 document.addEventListener("visibilitychange", listen);
 if (document.querySelector("header nav")) listen();
