@@ -6,7 +6,6 @@ Social Psychology 39, 1980): valence grows to the right, arousal upwards, each -
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import NamedTuple
 
@@ -14,15 +13,14 @@ from device.types import Status, Track
 
 RADIUS = 100.0
 """Of the circle, in the drawing's units; the drawing's middle is the origin."""
-HUES = (
-    (32.0, 42.0),
-    (75.0, 24.0),
-    (131.0, -2.0),
-    (203.0, -136.0),
-    (315.0, -202.0),
-    (392.0, -318.0),
+PAINTS = (
+    ((0.64, 0.50), (0xF5, 0xB7, 0x33)),  # happy: amber
+    ((-0.56, 0.64), (0xE4, 0x56, 0x4F)),  # angry: red
+    ((-0.64, -0.44), (0x5B, 0x7F, 0xE0)),  # sad: blue
+    ((0.60, -0.64), (0x3F, 0xB5, 0x8A)),  # calm: green
+    ((0.0, 0.0), (0xA8, 0x9D, 0x92)),
 )
-"""Angle in the circle -> hue: happy amber, surprised orange, angry red, sad blue, calm green."""
+"""Places in the circle and their red, green and blue, as `templates/parts.html` paints them too."""
 
 
 class Spot(NamedTuple):
@@ -39,35 +37,25 @@ def spot(valence: float, arousal: float) -> Spot:
 
 
 def colour(valence: float, arousal: float) -> str:
-    """The colour of a place: its hue by direction, the stronger the further out. As #rrggbb."""
-    strength = min(1.0, math.hypot(valence, arousal))
-    angle = math.degrees(math.atan2(arousal, valence)) % 360.0
-    if angle < HUES[0][0]:
-        angle += 360.0
-    for (low, before), (high, after) in itertools.pairwise(HUES):
-        if angle <= high:
-            hue = before + (after - before) * (angle - low) / (high - low)
-            break
-    return _hex(hue % 360.0, 0.12 + 0.68 * min(1.0, strength / 0.7), 0.56)
-
-
-def _hex(hue: float, saturation: float, lightness: float) -> str:
-    """CSS's hsl() as a number: https://www.w3.org/TR/css-color-4/#hsl-to-rgb."""
-    amplitude = saturation * min(lightness, 1.0 - lightness)
-
-    def channel(n: int) -> int:
-        k = (n + hue / 30.0) % 12.0
-        return round(255 * (lightness - amplitude * max(-1.0, min(k - 3.0, 9.0 - k, 1.0))))
-
-    return f"#{channel(0):02x}{channel(8):02x}{channel(4):02x}"
+    """The colour of a place, as #rrggbb: of all paints, the nearer the more (Shepard, "A
+    two-dimensional interpolation function for irregularly-spaced data", ACM 1968)."""
+    weights = [1.0 / (math.dist(place, (valence, arousal)) ** 3 + 1e-3) for place, _ in PAINTS]
+    total = sum(weights)
+    mixed = (
+        sum(weight * paint[n] for weight, (_, paint) in zip(weights, PAINTS, strict=True)) / total
+        for n in range(3)
+    )
+    return "#" + "".join(f"{round(each):02x}" for each in mixed)
 
 
 class Circle(NamedTuple):
-    """What is drawn into the circle: the room, and the music where one plays."""
+    """What is drawn into the circle: the room, and the music where one plays, each in its
+    colour."""
 
     room: Spot | None
     music: Spot | None
     colour: str
+    glow: str
     told: str
 
 
@@ -77,8 +65,9 @@ def circle_of(status: Status, track: Track | None) -> Circle:
     there = status.people > 0 or mood.overridden
     room = spot(mood.valence, mood.arousal) if there else None
     told = f"valence {mood.valence:+.2f}, arousal {mood.arousal:+.2f}" if there else "nobody"
-    music = None
+    music, glow = None, ""
     if track is not None:
         music = spot(track.affect.valence, track.affect.arousal)
+        glow = colour(track.affect.valence, track.affect.arousal)
         told += f"; the music: {track.affect.valence:+.2f}, {track.affect.arousal:+.2f}"
-    return Circle(room, music, colour(mood.valence, mood.arousal), f"The room: {told}")
+    return Circle(room, music, colour(mood.valence, mood.arousal), glow, f"The room: {told}")

@@ -206,7 +206,7 @@ def _track(appliance: Appliance, track: str) -> str:
         track=found,
         correction=appliance.corrections().get(found.id),
         moods=appliance.moods,
-        here=spot(found.affect.valence, found.affect.arousal),
+        at=spot(found.affect.valence, found.affect.arousal),
     )
 
 

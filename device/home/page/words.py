@@ -91,7 +91,7 @@ def who(status: Status) -> str:
     if status.privacy:
         return "the camera is off"
     if not status.people:
-        return "no one to look at"
+        return "the room looks empty"
     people = count(status.people, "person", "people")
     if status.age is None or status.age_group is None:
         return people
