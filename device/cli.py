@@ -304,7 +304,7 @@ def _report(parsed: argparse.Namespace) -> int:
     from device import report
 
     return report.main(
-        parsed.file, _config_path(parsed), _client(parsed), with_music=parsed.with_music
+        parsed.file, config_path_of(parsed), client_of(parsed), with_music=parsed.with_music
     )
 
 
