@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from device.types import Goal
+from device.types import HOURS, Goal
 
 HOME = Path(__file__).resolve().parent.parent
 """Where Attune is installed: the folder that holds `models_tflite/` and `music/`."""
@@ -42,7 +42,7 @@ Hours = Annotated[
     str,
     Meta(
         title='HH:MM-HH:MM, or ""',
-        pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?$",
+        pattern=HOURS,
     ),
 ]
 SECRET = {"secret": True}

@@ -18,7 +18,7 @@ from device.types import Command, LibraryScanned, Part, Say, Status
 
 MAXIMUM_TASTE_BYTES = 16 * 1024 * 1024
 """Of a taste that is imported: `device.lessons.LONGEST_EXPORT` plays."""
-PARTS = ("camera", "broker", "sound", "library")
+PARTS = ("camera", "broker", "sound", "library", "page")
 KINDS = ", ".join(sorted(kind.__struct_config__.tag for kind in typing.get_args(Command)))
 
 

@@ -10,12 +10,13 @@ import logging
 import flask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from device.home import api, events, login, login_page, openapi
+from device.home import api, collection, events, login, login_page, openapi
 from device.home.answers import Refusal, problem
 from device.home.appliance import Appliance
 from device.home.attempts import Attempts
 from device.home.guard import guard
 from device.home.keyring import Keyring
+from device.home.page import views as page
 from device.home.routes import blueprint
 from device.ports import CannotDo
 
@@ -28,10 +29,11 @@ def create_app(appliance: Appliance, keyring: Keyring) -> flask.Flask:
     app.config["MAX_CONTENT_LENGTH"] = api.MAXIMUM_TASTE_BYTES
     guard(app, keyring, appliance.settings().page.names)
     entry = login.Login(keyring, Attempts())
-    routes = (*api.ROUTES, *events.routes(), *login.routes(entry))
+    routes = (*api.ROUTES, *collection.ROUTES, *events.routes(), *login.routes(entry))
     routes = (*routes, openapi.route_of(routes))
     app.register_blueprint(blueprint("api", routes, appliance))
     app.register_blueprint(login_page.blueprint(entry))
+    app.register_blueprint(page.blueprint(appliance))
     app.register_error_handler(Refusal, lambda it: problem(it.code, it.detail, it.headers))
     app.register_error_handler(CannotDo, lambda error: problem(422, str(error)))
     app.register_error_handler(TimeoutError, _busy)

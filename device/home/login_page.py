@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import flask
+from markupsafe import Markup
 
 from device.home.answers import Refusal
 from device.home.login import Login, give, take
@@ -20,10 +21,12 @@ PAGE = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Log in - Attune</title>
-{% if style %}<link rel="stylesheet" href="{{ style }}">{% endif %}
+<meta name="color-scheme" content="light dark">
+<link rel="stylesheet" href="{{ style }}">
 </head>
 <body>
 <main>
+<section class="card">
 <h1>Attune</h1>
 <form method="post" action="/login">
 <input type="hidden" name="next" value="{{ next }}">
@@ -32,9 +35,10 @@ PAGE = """\
 autocomplete="current-password"{% if why %} aria-describedby="why" aria-invalid="true"{% endif %}>
 </p>
 {% if why %}<p id="why" role="alert">{{ why }}</p>{% endif %}
-<p><button>Log in</button></p>
+<p><button class="main">Log in</button></p>
 </form>
 <p>Set or change the password at the speaker: <code>attune password</code>.</p>
+</section>
 </main>
 </body>
 </html>
@@ -44,6 +48,7 @@ autocomplete="current-password"{% if why %} aria-describedby="why" aria-invalid=
 def blueprint(login: Login) -> flask.Blueprint:
     """`/login` and `/logout`."""
     made = flask.Blueprint("login", __name__)
+    made.app_context_processor(_account)
 
     @made.get("/login")
     def show() -> flask.Response:
@@ -72,6 +77,18 @@ def blueprint(login: Login) -> flask.Blueprint:
     return made
 
 
+def _account() -> dict[str, Markup]:
+    """The way out, for the foot of each page, where somebody is logged in."""
+    csrf = flask.g.get("csrf", "")
+    if not csrf:
+        return {}
+    form = (
+        '<form method="post" action="/logout" data-whole>'
+        '<input type="hidden" name="csrf" value="{}"><button>Log out</button></form>'
+    )
+    return {"account": Markup(form).format(csrf)}  # noqa: S704 - a constant; format() escapes
+
+
 def _lead(where: str) -> flask.Response:
     target = where if NEXT.fullmatch(where) else "/"
     return flask.Response(status=303, headers={"Location": target})
@@ -80,7 +97,6 @@ def _lead(where: str) -> flask.Response:
 def _form(
     where: str, code: int, why: str = "", headers: dict[str, str] | None = None
 ) -> flask.Response:
-    has_style = "page.asset" in flask.current_app.view_functions
-    style = flask.url_for("page.asset", name="page.css") if has_style else ""
+    style = flask.url_for("page.asset", name="page.css")
     text = flask.render_template_string(PAGE, next=where, why=why, style=style)
     return flask.Response(text, code, headers)

@@ -99,7 +99,7 @@ def test_a_command_is_answered_by_the_status_after_it(
         (b"[" * 4000, 422, "Expected `object`"),
         (b'{"x":' + b"[" * 4000, 400, "not JSON"),
         (b"7", 422, "Expected `object`"),
-        (b'{"type": "dance"}', 422, "commands: dislike, goal, like, mood"),
+        (b'{"type": "dance"}', 422, "commands: correct, dislike, goal, like, mood"),
         (b'{"type": "volume", "percent": 101}', 422, "0..100"),
         (b'{"type": "volume", "percent": "9"}', 422, "Expected `int`"),
         (b'{"type": "next", "x": 1}', 422, "unknown field"),
