@@ -15,6 +15,7 @@ To work on it
   test [PYTEST OPTIONS] everything the tests need, then linters, types and tests
   test-all              the tests on each Python from 3.10 to 3.13 found here
   test-service          the installed service, in a Debian booted for it (as root)
+  test-home-assistant   two real Home Assistants and a real broker, with the daemon
   test-training         the tests of training and conversion, with TensorFlow and PyTorch
   train                 .venv-train, with both, to train and convert models
 To live with it (as root; Raspberry Pi, Jetson, any Debian or Ubuntu with systemd)
@@ -286,6 +287,16 @@ test_service() {
     run exec .venv/bin/python -m pytest -m slow tests/service "$@"
 }
 
+test_home_assistant() {
+    need python sound mosquitto openssl
+    make_venv .venv dev,home-assistant
+    say "Home Assistant, each version on a Python that it runs on"
+    note "The first time installs them, in minutes, and keeps them in ~/.cache/attune"
+    note "Where a newer Python is needed than there is, a Debian that has it is made (as root)"
+    run .venv/bin/python -m tests.home_assistant.install
+    run exec .venv/bin/python -m pytest -m slow tests/home_assistant "$@"
+}
+
 # --- music to try it with --------------------------------------------------------------------
 
 readonly ALBUMS=/usr/local/share/attune/music # links, for zaz has its noises beside its music
@@ -357,6 +368,7 @@ demo) demo "$@" ;;
 test) tests "$@" ;;
 test-all) test_all "$@" ;;
 test-service) test_service "$@" ;;
+test-home-assistant) test_home_assistant "$@" ;;
 test-training) test_training "$@" ;;
 train | music | install | upgrade)
     [[ $# -eq 0 ]] || wrong_use "$SUBCOMMAND takes no arguments"
