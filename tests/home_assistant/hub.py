@@ -52,13 +52,14 @@ input_number:
 input_text:
   colour:
     name: Colour
+    initial: "0,0,0"
 template:
   - light:
       - name: Lamp
         unique_id: lamp
         state: "{{{{ states('input_boolean.lamp') }}}}"
         level: "{{{{ states('input_number.level') | int(0) }}}}"
-        rgb: "{{{{ (states('input_text.colour') or '0,0,0').split(',') | map('int') | list }}}}"
+        rgb: "{{{{ states('input_text.colour').split(',') | map('int') | list }}}}"
         turn_on:
           action: input_boolean.turn_on
           target:
@@ -80,6 +81,11 @@ template:
           - action: input_boolean.turn_on
             target:
               entity_id: input_boolean.lamp
+          - action: input_number.set_value
+            target:
+              entity_id: input_number.level
+            data:
+              value: "{{{{ brightness | default(255) }}}}"
           - action: input_text.set_value
             target:
               entity_id: input_text.colour
@@ -220,9 +226,7 @@ class Hub:
         from websockets.sync.client import connect  # noqa: PLC0415
 
         with connect(f"ws://127.0.0.1:{self.port}/api/websocket", max_size=2**26) as socket_:
-            socket_.recv()
-            socket_.send(json.dumps({"type": "auth", "access_token": self._token}))
-            assert json.loads(socket_.recv())["type"] == "auth_ok"
+            self._log_in(socket_)
             socket_.send(json.dumps({"id": 1, "type": kind, **fields}))
             answer = json.loads(socket_.recv())
         assert answer["success"], answer
@@ -271,10 +275,35 @@ class Hub:
         target = {"entity_id": entity} if entity else {}
         self.post(f"/api/services/{service.replace('.', '/')}", {**target, **data})
 
+    def changes(self, entity: str, enough: Callable[[list[dict[str, Any]]], bool]) -> None:
+        """Wait until an automation that is triggered by an entity's state has seen enough new
+        states."""
+        from websockets.sync.client import connect  # noqa: PLC0415
+
+        seen: list[dict[str, Any]] = []
+        deadline = time.monotonic() + 2 * WAIT_SECONDS
+        with connect(f"ws://127.0.0.1:{self.port}/api/websocket", max_size=2**26) as socket_:
+            trigger = {"platform": "state", "entity_id": entity}
+            self._log_in(socket_)
+            socket_.send(json.dumps({"id": 1, "type": "subscribe_trigger", "trigger": trigger}))
+            assert json.loads(socket_.recv())["success"]
+            while not enough(seen):
+                left = deadline - time.monotonic()
+                assert left > 0, f"{entity} showed no more than {seen}"
+                with contextlib.suppress(TimeoutError):
+                    event = json.loads(socket_.recv(timeout=left))
+                    seen.append(event["event"]["variables"]["trigger"]["to_state"])
+
+    def _log_in(self, socket_: Any) -> None:
+        socket_.recv()
+        socket_.send(json.dumps({"type": "auth", "access_token": self._token}))
+        assert json.loads(socket_.recv())["type"] == "auth_ok"
+
     def told(self) -> str:
-        """The log's end."""
-        logs = (self.folder / name for name in ("console", "home-assistant.log"))
-        return "".join(log.read_text(errors="replace")[-4000:] for log in logs if log.exists())
+        """What it said when it ended, or what it blames us for."""
+        console = (self.folder / "console").read_text(errors="replace")
+        ended = self._process is None or self._process.poll() is not None
+        return console[-4000:] if ended else "\n".join(self.complaints())
 
     def complaints(self) -> list[str]:
         """Lines of the log that blame us."""
