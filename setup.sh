@@ -16,6 +16,7 @@ To work on it
   test-all              the tests on each Python from 3.10 to 3.13 found here
   test-service          the installed service, in a Debian booted for it (as root)
   test-page             the page in a real browser: clicks, keyboard, phone, accessibility
+  test-home-assistant   two real Home Assistants and a real broker, with the daemon
   test-training         the tests of training and conversion, with TensorFlow and PyTorch
   train                 .venv-train, with both, to train and convert models
 To live with it (as root; Raspberry Pi, Jetson, any Debian or Ubuntu with systemd)
@@ -304,6 +305,16 @@ test_page() {
         .venv/bin/python -m pytest -m slow tests/page "$@"
 }
 
+test_home_assistant() {
+    need python sound mosquitto openssl
+    make_venv .venv dev,home-assistant
+    say "Home Assistant, each version on a Python that it runs on"
+    note "The first time installs them, in minutes, and keeps them in ~/.cache/attune"
+    note "Where a newer Python is needed than there is, a Debian that has it is made (as root)"
+    run .venv/bin/python -m tests.home_assistant.install
+    run exec .venv/bin/python -m pytest -m slow tests/home_assistant "$@"
+}
+
 # --- music to try it with --------------------------------------------------------------------
 
 readonly ALBUMS=/usr/local/share/attune/music # links, for zaz has its noises beside its music
@@ -376,6 +387,7 @@ test) tests "$@" ;;
 test-all) test_all "$@" ;;
 test-service) test_service "$@" ;;
 test-page) test_page "$@" ;;
+test-home-assistant) test_home_assistant "$@" ;;
 test-training) test_training "$@" ;;
 train | music | install | upgrade)
     [[ $# -eq 0 ]] || wrong_use "$SUBCOMMAND takes no arguments"
