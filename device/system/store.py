@@ -291,8 +291,8 @@ class SqliteStore:
     def forget(self, since: float) -> int:
         """Erase plays, feedback and moods from a wall time on; how many plays there were.
 
-        What is deleted is overwritten (`secure_delete`), the log that held it is emptied, and copies
-        of the whole (`device.system.copies`) are removed.
+        What is deleted is overwritten (`secure_delete`), the log that held it is emptied, and
+        copies of the whole (`device.system.copies`) are removed.
         Raises `CannotDo` where the disk refuses: nobody is told of an erasure that was none.
         """
 

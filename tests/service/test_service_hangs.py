@@ -31,7 +31,7 @@ def fragile(speaker: Machine) -> Iterator[Machine]:
     hook.mkdir(parents=True, exist_ok=True)
     shutil.copy(Path(__file__).with_name("sitecustomize.py"), hook)
     settings = speaker.file("/etc/attune/attune.toml")
-    settings.write_text(PORTRAITS + "[mqtt]\nenabled = true\n")
+    settings.write_text(f'{PORTRAITS}[mqtt]\nenabled = true\nhost = "127.0.0.1"\n')
     with speaker.drop_in("hang", f"Environment=PYTHONPATH={HOOK}"):
         yield speaker
         settings.write_text(PORTRAITS)
