@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 FILE = "attune.db"
 LOCK = "attune.lock"
 PAGE_BYTES = 1024  # saving the position every 4.5 s writes some 4.1 MB an hour
+LOG_PAGES = 32
+"""The log is begun anew after so many: a log that grows lets ext4 write its journal, too, each
+time. Measured with blocks of 4 KiB: 14 kB for each position instead of 24 kB."""
 
 MIGRATIONS = (
     """
@@ -168,6 +171,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # heeded by a new file alone
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
         _check(db)
         _migrate(db, path)
