@@ -22,6 +22,7 @@ To work on it
 To live with it (as root; Raspberry Pi, Jetson, any Debian or Ubuntu with systemd)
   install               /opt/attune, /etc/attune, user attune, service attune.service
   upgrade               the same, from this tree, over what is installed
+  rollback              back to the version before the last upgrade
   uninstall [--purge]   remove it; --purge: settings and what it remembers, too
   ssh [--admin-key FILE.pub | --remove]
                         the SSH server lets in keys alone; a key that may run attune alone
@@ -389,7 +390,7 @@ test-service) test_service "$@" ;;
 test-page) test_page "$@" ;;
 test-home-assistant) test_home_assistant "$@" ;;
 test-training) test_training "$@" ;;
-train | music | install | upgrade)
+train | music | install | upgrade | rollback)
     [[ $# -eq 0 ]] || wrong_use "$SUBCOMMAND takes no arguments"
     case $SUBCOMMAND in
     install) install_service ;;

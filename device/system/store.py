@@ -17,7 +17,8 @@ import msgspec
 
 from device.lessons import Ended, Lesson
 from device.ports import CannotDo, Clock, Play, Resume
-from device.system.database import lock, open_database
+from device.system.copies import erase_copies
+from device.system.database import FILE, lock, open_database
 from device.system.rows import (
     CORRECTION_COLUMNS,
     END_COLUMNS,
@@ -318,7 +319,8 @@ class SqliteStore:
     def forget(self, since: float) -> int:
         """Erase plays, feedback and moods from a wall time on; how many plays there were.
 
-        What is deleted is overwritten (`secure_delete`), and the log that held it is emptied.
+        What is deleted is overwritten (`secure_delete`), the log that held it is emptied, and
+        copies of the whole (`device.system.copies`) are removed.
         Raises `CannotDo` where the disk refuses: nobody is told of an erasure that was none.
         """
 
@@ -332,7 +334,8 @@ class SqliteStore:
             raise CannotDo(f"{self._folder} cannot be written: nothing was forgotten; {MEND}")
         try:
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.OperationalError as error:
+            erase_copies(self._folder / FILE)
+        except (OSError, sqlite3.OperationalError) as error:
             raise CannotDo(
                 f"forgotten, but not overwritten yet in {self._folder}: {error}; {MEND}"
             ) from error
