@@ -16,7 +16,15 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from device.lessons import Ended, ForgetTaste, Lesson, TasteAnswer, TasteChanged, TasteRequest
+from device.lessons import (
+    Ended,
+    ForgetTaste,
+    Lesson,
+    Memory,
+    TasteAnswer,
+    TasteChanged,
+    TasteRequest,
+)
 from device.music.catalogue import Catalogue, Wish, child_may_listen
 from device.music.follow import longest_lead_seconds
 from device.music.goals import Pace, distance_to_go
@@ -129,8 +137,8 @@ class Session:
             self._pending = _Going(choice, None, resume.position_seconds)
             self._position = resume.position_seconds
 
-    def set_goal(self, goal: Goal) -> None:
-        """Walk another path from the next choice on."""
+    def set_goal(self, goal: Goal | None) -> None:
+        """Walk another path from the next choice on; None: the one that is configured."""
         before, self.goal_by_hand = self.goal, goal
         self._turn_from(before)
 
@@ -172,9 +180,12 @@ class Session:
         if isinstance(answer, TasteChanged):
             self._feedback = self._store.feedback()
             self._recent = deque(self._store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS)
-        going = self._going
-        if isinstance(request, ForgetTaste) and going is not None and going.row is not None:
-            self._going = going._replace(row=0, lesson=None, drawn=False)  # it was forgotten, too
+        if isinstance(request, ForgetTaste) and Memory.TASTE in request.what:
+            self._past.clear()
+            going = self._going
+            if going is not None and going.row is not None:
+                # It was forgotten, too.
+                self._going = going._replace(row=0, lesson=None, drawn=False)
         return answer
 
     def leave(self, ended: Ended) -> None:
