@@ -32,6 +32,7 @@ from device.system.board import read_board
 from device.system.diary import read_diary
 from device.system.store import SqliteStore
 from device.system.supervise import Supervisor, WorkerFailed
+from device.system.vitals import LastError, VitalsMeter
 from device.types import (
     Board,
     Command,
@@ -45,6 +46,7 @@ from device.types import (
     Say,
     Sighting,
     Status,
+    Vitals,
 )
 from device.vision.watch import Watcher
 
@@ -66,6 +68,7 @@ Event = (
     | LibraryScanned
     | Listened
     | Board
+    | Vitals
     | Asked
     | AskedTaste
     | Command
@@ -120,8 +123,8 @@ class Pulse:
 class Daemon:
     """Threads feed one inbox; the main thread owns everything else."""
 
-    def __init__(self, settings: Settings, config_path: Path | None) -> None:
-        self._settings, self._config_path = settings, config_path
+    def __init__(self, settings: Settings, config_path: Path | None, last_error: LastError) -> None:
+        self._settings, self._config_path, self._last_error = settings, config_path, last_error
         self._clock = SystemClock()
         self._inbox: Inbox[Event] = Inbox()
         self._stop_signal: int | None = None
@@ -184,6 +187,7 @@ class Daemon:
                 self._settings.mqtt,
                 lambda command: self._inbox.post(self._admitted(command)),
                 __version__,
+                config.state_folder(self._settings),
             )
         self._inbox.post(PartChanged("broker", Part(Health.OFF, "[mqtt] enabled = false")))
         return SilentBus()
@@ -219,11 +223,13 @@ class Daemon:
 
     def _watch_board(self, context: WorkerContext) -> None:
         context.up()
+        vitals = VitalsMeter(self._clock, self._watcher, self._last_error)
         while True:
             board = read_board()
             self._watcher.set_board(board)
             self._listener.set_board(board)
             self._inbox.post(board)
+            self._inbox.post(vitals.read())
             if context.wait(BOARD_SECONDS):
                 return
 
@@ -266,7 +272,7 @@ class Daemon:
             except BaseException as error:
                 event.reply.set_exception(error)
                 raise
-        elif isinstance(event, (Sighting, PartChanged, LibraryScanned, Listened, Board)):
+        elif isinstance(event, (Sighting, PartChanged, LibraryScanned, Listened, Board, Vitals)):
             speaker.handle(event)
         elif not isinstance(event, WorkerFailed):
             self._obey(event)
@@ -297,7 +303,7 @@ class Daemon:
                 log.info("configuration: %s", line)
             self._settings = fresh
             self._speaker.configure(fresh)
-            journal.set_up(fresh.log.level)
+            journal.set_up(fresh.log.level, self._last_error)
         notify.ready()
 
     # --- signals: only flags, the main thread does the work ---------------------------------
@@ -311,5 +317,6 @@ class Daemon:
 
 def run(settings: Settings, config_path: Path | None) -> int:
     """Run the daemon in this process; returns its exit code."""
-    journal.set_up(settings.log.level)
-    return Daemon(settings, config_path).run()
+    last_error = LastError()
+    journal.set_up(settings.log.level, last_error)
+    return Daemon(settings, config_path, last_error).run()

@@ -22,9 +22,11 @@ from device.ports import Bus, CannotDo, Clock, Player, Resume, Store
 from device.settings import MusicSettings, Settings
 from device.types import (
     AgeChanged,
+    Arrived,
     Board,
     Command,
     Correct,
+    Departed,
     Dislike,
     Emotion,
     Health,
@@ -52,6 +54,7 @@ from device.types import (
     Sighting,
     Status,
     Track,
+    Vitals,
 )
 
 log = logging.getLogger(__name__)
@@ -98,6 +101,8 @@ class Speaker:
         self._session = Session(player, store, clock, settings.music, bus.tell)
         self._parts = {name: Part() for name in ("camera", "broker", "library", "listener")}
         self._board = Board()
+        self._vitals = Vitals()
+        self._somebody = False  # as last told
         self._override: Emotion | None = None
         self._override_since = now
         self._volume_by_hand: int | None = None
@@ -121,7 +126,9 @@ class Speaker:
 
     # --- events ---------------------------------------------------------------------------
 
-    def handle(self, event: Sighting | PartChanged | LibraryScanned | Listened | Board) -> None:
+    def handle(
+        self, event: Sighting | PartChanged | LibraryScanned | Listened | Board | Vitals
+    ) -> None:
         """Take in what a worker posted."""
         if isinstance(event, Sighting):
             self._see(event)
@@ -135,8 +142,10 @@ class Speaker:
             self._store.add_listened(event)
             self._listened[event.key] = event
             self._heard_since = self._heard_since or self._clock.monotonic()
-        else:
+        elif isinstance(event, Board):
             self._board = event
+        else:
+            self._vitals = event
 
     def command(self, command: Command) -> Status:  # noqa: C901, PLR0912 - one branch a command
         """Do what somebody asked; returns the status that it led to. Raises `CannotDo`."""
@@ -270,6 +279,7 @@ class Speaker:
             uptime_seconds=round(now - self._started, 1),
             dropped_sightings=self.dropped_sightings,
             version=__version__,
+            vitals=self._vitals,
             quiet_hours=self._music.quiet_hours,
         )
 
@@ -423,6 +433,17 @@ class Speaker:
             self._session.react(after)
         if after.age_group is not before.age_group:
             self._bus.tell(AgeChanged(after.age_years, after.age_group))
+        self._mind_presence(self._room.mood)
+
+    def _mind_presence(self, mood: Mood) -> None:
+        """Tell of arrivals and departures; a camera that saw nothing for a while tells of none."""
+        if mood.people and not self._somebody:
+            self._bus.tell(Arrived(mood.people))
+        elif self._somebody and mood.label is MoodLabel.NOBODY:
+            self._bus.tell(Departed())
+        else:
+            return
+        self._somebody = not self._somebody
 
     def _set_override(self, label: Emotion | None) -> None:
         self._override, self._override_since = label, self._clock.monotonic()

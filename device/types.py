@@ -487,11 +487,29 @@ class LibraryScanned(Value, frozen=True):
 
 
 class Board(Value, frozen=True):
-    """Health of the board; None where the board does not tell."""
+    """Health of the board, now and since it booted; None where the board does not tell."""
 
     temperature_celsius: float | None = None
     throttled: bool | None = None
     under_voltage: bool | None = None
+    throttled_since_boot: bool | None = None
+    under_voltage_since_boot: bool | None = None
+
+
+class Vitals(Value, frozen=True):
+    """How Attune itself does; None where that is not known yet.
+
+    `looks_per_second`: frames taken from the camera, lately. `inference_milliseconds`: what
+    searching and reading faces took, the last time. `memory_mebibytes`: resident, of this process.
+    `last_error`: the newest warning or error in the log since the start, empty where there is
+    none, and `last_error_at` when that was, in seconds since the epoch.
+    """
+
+    looks_per_second: float | None = None
+    inference_milliseconds: float | None = None
+    memory_mebibytes: float | None = None
+    last_error: str = ""
+    last_error_at: float | None = None
 
 
 class NowPlaying(Value, frozen=True):
@@ -547,6 +565,7 @@ class Status(Value, frozen=True):
     uptime_seconds: float
     dropped_sightings: int
     version: str
+    vitals: Vitals = Vitals()
     quiet_hours: str = ""
 
 
@@ -569,6 +588,16 @@ class AgeChanged(Value, frozen=True, tag="age_changed", tag_field="event_type"):
     age_group: AgeGroup | None
 
 
+class Arrived(Value, frozen=True, tag="arrival", tag_field="event_type"):
+    """Somebody is in view, where nobody was."""
+
+    people: int
+
+
+class Departed(Value, frozen=True, tag="departure", tag_field="event_type"):
+    """Nobody is in view any more. Not told while the camera cannot tell."""
+
+
 class NowStarted(Value, frozen=True, tag="track_started", tag_field="event_type"):
     """A track started to sound."""
 
@@ -577,4 +606,4 @@ class NowStarted(Value, frozen=True, tag="track_started", tag_field="event_type"
     because: str
 
 
-News = MoodChanged | AgeChanged | NowStarted
+News = MoodChanged | AgeChanged | Arrived | Departed | NowStarted
