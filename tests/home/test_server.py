@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import random
 import socket
 import ssl
@@ -142,6 +143,33 @@ def test_odd_hosts_reach_nothing(tmp_path: Path, request_: bytes) -> None:
             rude.sendall(request_)
             answer = rude.recv(1000)
         assert answer.split(b" ")[1] in (b"400", b"421"), answer
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (b"\x00\xff\r\n\r\n", 400),
+        (b"GET\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n bad: header\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n", 431),
+        (b"POST /api/v1/taste HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
+    ],
+)
+def test_what_is_no_request_is_answered_by_a_problem(
+    tmp_path: Path, request_: bytes, code: int
+) -> None:
+    with serving(tmp_path, PageSettings(port=free_port())) as page:
+        with socket.create_connection(("127.0.0.1", page.port), 5) as rude:
+            rude.sendall(request_)
+            answer = http.client.HTTPResponse(rude)
+            answer.begin()
+            problem = json.loads(answer.read())
+        assert (answer.status, problem["status"]) == (code, code)
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert problem["detail"]
 
 
 # --- TLS --------------------------------------------------------------------------------------
