@@ -14,6 +14,7 @@ To try it
 To work on it
   test [PYTEST OPTIONS] everything the tests need, then linters, types and tests
   test-all              the tests on each Python from 3.10 to 3.13 found here
+  test-api [EXAMPLES]   the API, fuzzed from its own OpenAPI document
   test-service          the installed service, in a Debian booted for it (as root)
   test-page             the page in a real browser: clicks, keyboard, phone, accessibility
   test-training         the tests of training and conversion, with TensorFlow and PyTorch
@@ -234,6 +235,13 @@ demo() {
     run exec .venv/bin/attune demo "$@"
 }
 
+test_api() { # [EXAMPLES]
+    need python sound
+    make_venv .venv-api dev,api
+    say "Fuzzing the API (minutes)"
+    run exec .venv-api/bin/python -m tests.fuzz_api "$@"
+}
+
 check_sources() { # VENV
     say "Linters and types"
     run "$1/bin/ruff" check .
@@ -374,6 +382,7 @@ case $SUBCOMMAND in
 demo) demo "$@" ;;
 test) tests "$@" ;;
 test-all) test_all "$@" ;;
+test-api) test_api "$@" ;;
 test-service) test_service "$@" ;;
 test-page) test_page "$@" ;;
 test-training) test_training "$@" ;;

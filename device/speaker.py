@@ -99,7 +99,7 @@ class Speaker:
         self._started = now
         self._room = Room(settings.mood, now)
         self._session = Session(player, store, clock, settings.music, bus.tell)
-        self._parts = {name: Part() for name in ("camera", "broker", "library", "listener")}
+        self._parts = {name: Part() for name in ("camera", "broker", "library", "listener", "page")}
         self._board = Board()
         self._vitals = Vitals()
         self._somebody = False  # as last told
@@ -280,6 +280,7 @@ class Speaker:
             dropped_sightings=self.dropped_sightings,
             version=__version__,
             vitals=self._vitals,
+            page=self._parts["page"],
             quiet_hours=self._music.quiet_hours,
         )
 

@@ -10,7 +10,7 @@ import ipaddress
 import os
 import socket
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from waitress import wasyncore
 
 from device.home.api import MAXIMUM_TASTE_BYTES
 from device.home.events import MOST_BYTES, MOST_LISTENERS
+from device.home.guard import Door, WsgiApp, at_door
+from device.home.keyring import Keyring
 from device.ports import PartUnavailable
 from device.settings import PageSettings
 
@@ -30,11 +32,16 @@ _THREADS = 2
 """Beside those that listeners take."""
 _CONNECTIONS = 50
 _PERMISSIONS = 0o660
-WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-def serve(app: WsgiApp, listener: socket.socket, context: WorkerContext, detail: str) -> None:
-    """Serve until stopping."""
+def serve(
+    app: WsgiApp,
+    listener: socket.socket,
+    context: WorkerContext,
+    detail: str,
+    check: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until stopping, or until `check` raises."""
     channels: dict[int, Any] = {}
     server = waitress.create_server(
         app,
@@ -56,6 +63,7 @@ def serve(app: WsgiApp, listener: socket.socket, context: WorkerContext, detail:
         while not context.stopping:
             wasyncore.loop(timeout=_LOOP_SECONDS, map=channels, use_poll=True, count=1)
             context.beat()
+            check()
     finally:
         server.task_dispatcher.shutdown(timeout=_LOOP_SECONDS)
         wasyncore.close_all(channels)
@@ -64,16 +72,45 @@ def serve(app: WsgiApp, listener: socket.socket, context: WorkerContext, detail:
 class PageServer:
     """Serves an app on TCP; `run` is a supervised worker's body."""
 
-    def __init__(self, app: WsgiApp, settings: PageSettings) -> None:
-        self._app, self._settings = app, settings
+    def __init__(self, app: WsgiApp, settings: PageSettings, keyring: Keyring) -> None:
+        self._app = at_door(app, Door.LOCAL if settings.local else Door.NETWORK)
+        self._settings, self._keyring = settings, keyring
 
     def run(self, context: WorkerContext) -> None:
-        """Serve until stopping. Raises `PartUnavailable` when the port cannot be had."""
-        with self._bind() as listener:
-            serve(self._app, listener, context, self._settings.url)
+        """Serve until stopping. Raises `PartUnavailable` when the port cannot be had, and as long
+        as others could reach it without a password."""
+        self._check()
+        settings = self._settings
+        with contextlib.ExitStack() as stack:
+            if not settings.certificate_file:
+                listener = stack.enter_context(self._bind(settings.address, settings.port))
+                serve(self._app, listener, context, settings.url, self._check)
+                return
+            from device.home import tls  # noqa: PLC0415 - asyncio takes memory: not without need
 
-    def _bind(self) -> socket.socket:
-        address, port = ipaddress.ip_address(self._settings.address), self._settings.port
+            keys = tls.server_context(Path(settings.certificate_file), Path(settings.key_file))
+            listener = stack.enter_context(self._bind(settings.address, settings.port))
+            listener.listen(_CONNECTIONS)
+            inner = stack.enter_context(self._bind("127.0.0.1", 0))
+            inner.listen(_CONNECTIONS)
+            front = stack.enter_context(tls.TlsFront(listener, keys, inner.getsockname()))
+
+            def check() -> None:
+                self._check()
+                if not front.alive:
+                    raise RuntimeError("the thread that speaks TLS ended")
+
+            serve(front.passed_on(self._app), inner, context, settings.url, check)
+
+    def _check(self) -> None:
+        if not self._settings.local and not self._keyring.has_password:
+            raise PartUnavailable(
+                f"the page would be open to others at {self._settings.url}: set a password with "
+                '`attune password`, or set [page] address = "127.0.0.1"'
+            )
+
+    def _bind(self, host: str, port: int) -> socket.socket:
+        address = ipaddress.ip_address(host)
         listener = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -91,7 +128,7 @@ class ApiServer:
     """Serves an app on a UNIX socket; `run` is a supervised worker's body."""
 
     def __init__(self, app: WsgiApp, path: Path) -> None:
-        self._app = app
+        self._app = at_door(app, Door.SOCKET)
         self._path = path
 
     def run(self, context: WorkerContext) -> None:
