@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import flask.testing
@@ -16,7 +17,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from device.diary import Diary, MoodSpan, Played
-from device.home.app import create_app
 from device.home.appliance import Appliance
 from device.home.collection import TrackPage, TrackTold
 from device.home.page import forms, past, words
@@ -52,6 +52,7 @@ from device.types import (
     TrackId,
 )
 from tests.fakes import a_status
+from tests.local_api import client_of
 
 FIRST = TrackId("0123456789abcdef")
 TRACKS = tuple(
@@ -71,7 +72,7 @@ PAGES = ("/", "/history", "/history?view=week", "/library", f"/library/{FIRST}",
 class Home:
     """A speaker that remembers what it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self.now = a_status()
         self.asked: list[Command] = []
         self.taste_asked: list[TasteRequest] = []
@@ -79,7 +80,7 @@ class Home:
         self.refusal: Exception | None = None
         self.diary: tuple[Any, ...] = ()
         self.library = LibraryScanned(TRACKS, skipped=(SkippedFile("/m/x.ogg", "broken"),))
-        self.client = create_app(
+        self.client = client_of(
             Appliance(
                 status=lambda: self.now,
                 command=self.command,
@@ -89,8 +90,9 @@ class Home:
                 corrections=lambda: self.corrections,
                 find=Search(),
                 moods=moods(),
-            )
-        ).test_client()
+            ),
+            folder,
+        )
 
     def command(self, command: Command) -> Status:
         if self.refusal is not None:
@@ -116,8 +118,8 @@ class Home:
 
 
 @pytest.fixture
-def home() -> Home:
-    return Home()
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
 
 
 # --- addresses ------------------------------------------------------------------------------------
@@ -399,6 +401,14 @@ def test_a_day_is_drawn_from_midnight_to_midnight() -> None:
     assert [(bar.x, bar.width, bar.fill) for bar in day.plays] == [(250, 100, "finished")]
     assert "most of it happy (62%)" in day.told
     assert "1 track sounded" in day.told
+
+
+def test_bars_of_a_colour_are_drawn_as_one() -> None:
+    bars = [past.Bar(10, 0, 2.5, 1000, fill, "") for fill in ("liked", "other", "liked")]
+    assert list(past.outlines(bars)) == [
+        ("liked", "M10 0h2.5v1000h-2.5zM10 0h2.5v1000h-2.5z"),
+        ("other", "M10 0h2.5v1000h-2.5z"),
+    ]
 
 
 @pytest.mark.parametrize(
