@@ -163,6 +163,7 @@ def test_help(machine: Machine) -> None:
         "train",
         "install",
         "upgrade",
+        "rollback",
         "uninstall",
     ):
         assert f"\n  {command} " in told.stdout
@@ -190,6 +191,7 @@ def test_wrong_use(machine: Machine, arguments: list[str]) -> None:
         ("train", "python -m training"),
         ("install", "journalctl -u attune"),
         ("upgrade", "journalctl -u attune"),
+        ("rollback", "+ ln -sfn /opt/attune /opt/attune.versions/previous"),
         ("ssh", "+ systemctl try-reload-or-restart ssh.service"),
         ("ssh --remove", "rules hold again"),
         ("uninstall", "(--purge removes them)"),

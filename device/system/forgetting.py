@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection
-from pathlib import Path
 
 from device.lessons import Memory
-from device.system.database import FILE
 
 DAY_SECONDS = 86_400.0
 CLOCK_SET = 1_735_689_600.0
@@ -32,14 +30,6 @@ def erase(db: sqlite3.Connection, since: float, what: Collection[Memory]) -> int
             " paused_by_hand = 0, volume = NULL, goal = NULL, sleep_minutes = NULL"
         )
     return plays
-
-
-def erase_copies(folder: Path) -> int:
-    """Erase the damaged databases that were set aside; how many files. Raises `OSError`."""
-    copies = sorted(folder.glob(f"{FILE}.damaged-*"))
-    for copy in copies:
-        copy.unlink()
-    return len(copies)
 
 
 def expire(db: sqlite3.Connection, wall: float, keep_days: int) -> int:

@@ -13,11 +13,15 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
+
 from device.lessons import Ended, Lesson, Memory
 from device.ports import CannotDo, Clock, Play, Resume
-from device.system.database import lock, open_database
-from device.system.forgetting import erase, erase_copies, expire
+from device.system.copies import erase_copies
+from device.system.database import FILE, lock, open_database
+from device.system.forgetting import erase, expire
 from device.system.rows import (
+    CORRECTION_COLUMNS,
     END_COLUMNS,
     FEEDBACK_COLUMNS,
     LISTENED_COLUMNS,
@@ -25,6 +29,7 @@ from device.system.rows import (
     PLAY_COLUMNS,
     RESUME_COLUMNS,
     TRACK_COLUMNS,
+    correction_of,
     insertion,
     lesson_of,
     library_changes,
@@ -35,6 +40,7 @@ from device.system.rows import (
     track_of,
 )
 from device.types import (
+    Correct,
     Goal,
     KnownFile,
     LibraryScanned,
@@ -102,7 +108,7 @@ class SqliteStore:
         row = self._db.execute(f"SELECT {RESUME_COLUMNS} FROM resume").fetchone()  # noqa: S608 - a constant
         if row is None:
             return None
-        track, position, playing, paused_by_hand, volume, goal, privacy, sleep = row
+        track, position, playing, paused_by_hand, volume, goal, privacy, sleep, quiet = row
         return Resume(
             track=None if track is None else TrackId(track),
             position_seconds=position,
@@ -112,6 +118,7 @@ class SqliteStore:
             goal=None if goal is None else Goal(goal),
             privacy=bool(privacy),
             sleep_minutes=sleep,
+            quiet_hours=quiet,
         )
 
     def save_resume(self, resume: Resume) -> None:
@@ -177,6 +184,28 @@ class SqliteStore:
     def add_listened(self, listened: Listened) -> None:
         """A track was listened to; replaces what an older analysis said of the same sound."""
         self._insert("listened", LISTENED_COLUMNS, listened_row(listened))
+
+    # --- the user's own word ---
+
+    def corrections(self) -> dict[TrackId, Correct]:
+        """The user's own word on tracks; damaged rows are left out."""
+        rows = self._db.execute(f"SELECT {CORRECTION_COLUMNS} FROM corrections")  # noqa: S608 - a constant
+        found = [each for row in rows if (each := correction_of(*row)) is not None]
+        return {each.track: each for each in found}
+
+    def correct(self, correction: Correct) -> None:
+        """Remember the user's word on a track, instead of an earlier one.
+
+        Raises `CannotDo` where the disk refuses.
+        """
+        if correction.says_nothing:
+            sql = "DELETE FROM corrections WHERE track = ?"
+            stored = self._write(lambda db: db.execute(sql, (correction.track,)))
+        else:
+            row = msgspec.structs.astuple(correction)
+            stored = self._insert("corrections", CORRECTION_COLUMNS, row)
+        if stored is None:
+            raise CannotDo(f"{self._folder} cannot be written: nothing was corrected; {MEND}")
 
     # --- the diary ---
 
@@ -292,7 +321,7 @@ class SqliteStore:
         """Erase what is remembered from a wall time on; how many plays there were.
 
         What is deleted is overwritten (`secure_delete`), the log that held it is emptied, and
-        databases that were set aside are deleted, whatever they hold. Raises `CannotDo` where the
+        copies of the whole (`device.system.copies`) are removed. Raises `CannotDo` where the
         disk refuses: nobody is told of an erasure that was none.
         """
         count = self._write(lambda db: erase(db, since, what))
@@ -301,8 +330,8 @@ class SqliteStore:
         self._saved = None
         try:
             (busy, *_) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            erase_copies(self._folder)
-        except (sqlite3.OperationalError, OSError) as error:
+            erase_copies(self._folder / FILE)
+        except (OSError, sqlite3.OperationalError) as error:
             raise CannotDo(
                 f"forgotten, but not overwritten yet in {self._folder}: {error}; {MEND}"
             ) from error
