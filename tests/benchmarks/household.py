@@ -23,6 +23,7 @@ from device.music.output import CHUNK_SECONDS
 from device.ports import Clock, PartUnavailable, WorkerContext
 from device.settings import Settings, SoundSettings
 from device.system import journal, memory, supervise
+from device.system.vitals import LastError
 from device.types import Board, Emotion, Face, Sighting
 from tests.fakes import face
 
@@ -102,6 +103,7 @@ class People:
     def __init__(self, _settings: Settings, post: Callable[[Sighting], None], clock: Clock) -> None:
         self._post, self._clock = post, clock
         self._privacy = False
+        self.frames_seen, self.inference_milliseconds = 0, 0.0
 
     def set_privacy(self, on: bool) -> None:
         self._privacy = on
@@ -120,6 +122,7 @@ class People:
             context.up("the household")
             now = self._clock.monotonic()
             self._post(Sighting(now, in_view(now)))
+            self.frames_seen += 1
             context.wait(1.0 / LOOKS_HERTZ / FastInbox.speed)
 
 
@@ -151,7 +154,7 @@ def main(path: Path, speed: float) -> int:
     supervise.STALL_SECONDS *= speed  # the workers' own waits are not hastened
     device.daemon.Watcher = People  # type: ignore[misc,assignment]
     device.music.player.Output = FastSink  # type: ignore[misc,assignment]
-    daemon = Daemon(settings, path)
+    daemon = Daemon(settings, path, LastError())
     daemon._clock = FastClock(speed)  # type: ignore[assignment]
     daemon._inbox = FastInbox()
     return daemon.run()

@@ -103,7 +103,8 @@ def table() -> str:
     results = kept()
     rows = []
     for name, (fault, promise) in PROMISES.items():
-        seconds, outcome = results[name]["recovery_seconds"], results[name]["outcome"]
+        result = results.get(name, {"recovery_seconds": None, "outcome": "not measured yet"})
+        seconds, outcome = result["recovery_seconds"], result["outcome"]
         recovery = "-" if seconds is None else f"{seconds:.1f} s"
         rows.append(f"| {fault} | {promise} | {recovery} | {outcome} |")
     head = "| what goes wrong | promised | well again after | seen |\n|---|---|---|---|"
