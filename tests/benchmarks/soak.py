@@ -211,7 +211,8 @@ def furnish(folder: Path, port: int, *, real: bool) -> Path:
     }
     remember(folder / "state")
     if not real:
-        tables["music"] |= {"quiet_hours": "22:00-07:00"}
+        # Listening cannot be hastened: a whole day would fall into its first minutes.
+        tables["music"] |= {"quiet_hours": "22:00-07:00", "listen": False}
     path = folder / "attune.toml"
     path.write_text(toml(tables))
     return path
