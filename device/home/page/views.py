@@ -167,6 +167,7 @@ def _history(appliance: Appliance) -> str:
         plays=diary.plays[::-1],
         told=past.told(diary.moods, diary.plays),
         taken=past.taken,
+        outlines=past.outlines,
     )
 
 
