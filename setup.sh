@@ -17,11 +17,13 @@ To work on it
   test-api [EXAMPLES]   the API, fuzzed from its own OpenAPI document
   test-service          the installed service, in a Debian booted for it (as root)
   test-page             the page in a real browser: clicks, keyboard, phone, accessibility
+  test-home-assistant   two real Home Assistants and a real broker, with the daemon
   test-training         the tests of training and conversion, with TensorFlow and PyTorch
   train                 .venv-train, with both, to train and convert models
 To live with it (as root; Raspberry Pi, Jetson, any Debian or Ubuntu with systemd)
   install               /opt/attune, /etc/attune, user attune, service attune.service
   upgrade               the same, from this tree, over what is installed
+  rollback              back to the version before the last upgrade
   uninstall [--purge]   remove it; --purge: settings and what it remembers, too
   ssh [--admin-key FILE.pub | --remove]
                         the SSH server lets in keys alone; a key that may run attune alone
@@ -312,6 +314,16 @@ test_page() {
         .venv/bin/python -m pytest -m slow tests/page "$@"
 }
 
+test_home_assistant() {
+    need python sound mosquitto openssl
+    make_venv .venv dev,home-assistant
+    say "Home Assistant, each version on a Python that it runs on"
+    note "The first time installs them, in minutes, and keeps them in ~/.cache/attune"
+    note "Where a newer Python is needed than there is, a Debian that has it is made (as root)"
+    run .venv/bin/python -m tests.home_assistant.install
+    run exec .venv/bin/python -m pytest -m slow tests/home_assistant "$@"
+}
+
 # --- music to try it with --------------------------------------------------------------------
 
 readonly ALBUMS=/usr/local/share/attune/music # links, for zaz has its noises beside its music
@@ -385,8 +397,9 @@ test-all) test_all "$@" ;;
 test-api) test_api "$@" ;;
 test-service) test_service "$@" ;;
 test-page) test_page "$@" ;;
+test-home-assistant) test_home_assistant "$@" ;;
 test-training) test_training "$@" ;;
-train | music | install | upgrade)
+train | music | install | upgrade | rollback)
     [[ $# -eq 0 ]] || wrong_use "$SUBCOMMAND takes no arguments"
     case $SUBCOMMAND in
     install) install_service ;;

@@ -57,6 +57,8 @@ TICK_SECONDS = 0.1
 BOARD_SECONDS = 10.0
 WATCHDOG_SECONDS = 20.0
 """Where systemd sets none, workers are looked after all the same."""
+LOOK_SECONDS = 1.0
+"""Between looks for a worker that hangs."""
 ANSWER_SECONDS = 2.0
 TASTE_SECONDS = 4.0
 """An export of years may take a second on a small board."""
@@ -100,24 +102,26 @@ class SilentBus:
 
 
 class Pulse:
-    """Feeds systemd's watchdog as long as no worker hangs."""
+    """Feeds systemd's watchdog as long as no worker hangs, and calls it where one does."""
 
     def __init__(self, stalled: Callable[[float], str | None]) -> None:
         self._stalled = stalled
         self._seconds = (notify.watchdog_seconds() or WATCHDOG_SECONDS) / 2
-        self._due = 0.0
+        self._look_due = self._feed_due = 0.0
         self._named: str | None = None
 
     def beat(self, now: float) -> None:
         """The main loop goes round. Names who hangs once: by hand, nobody restarts us."""
-        if now < self._due:
+        if now < self._look_due:
             return
+        self._look_due = now + LOOK_SECONDS
         stalled = self._stalled(now)
-        self._due = now + (self._seconds if stalled is None else 1.0)
-        if stalled is None:
+        if stalled is not None and stalled != self._named:
+            log.error("%s hangs; the watchdog is called", stalled)
+            notify.watchdog_trigger()
+        elif stalled is None and now >= self._feed_due:
             notify.watchdog()
-        elif stalled != self._named:
-            log.error("%s hangs; the watchdog is no longer fed", stalled)
+            self._feed_due = now + self._seconds
         self._named = stalled
 
 

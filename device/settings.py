@@ -390,6 +390,15 @@ class StateSettings(Group, frozen=True, kw_only=True):
             extra=PATH,
         ),
     ] = ""
+    keep_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="plays and moods older than so many days are erased; 0: none before you "
+            "do it (`attune forget`)",
+        ),
+    ] = 400
 
 
 class LogSettings(Group, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from device.types import Status
 MOST_LISTENERS = 8
 """At once, over all that is listened on."""
 MOST_BYTES = 256 * 1024
-"""To one listener, until it must come again: the server holds twice as much without waiting."""
+"""To one listener, until it must come again: the server holds more without waiting."""
 LONGEST_SECONDS = 600.0
 HEARTBEAT_SECONDS = 15.0
 LEAST_SECONDS = 1.0

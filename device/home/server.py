@@ -18,9 +18,10 @@ import waitress
 from waitress import wasyncore
 
 from device.home.api import MAXIMUM_TASTE_BYTES
-from device.home.events import MOST_BYTES, MOST_LISTENERS
+from device.home.events import MOST_LISTENERS
 from device.home.guard import Door, WsgiApp, at_door
 from device.home.keyring import Keyring
+from device.home.unparsed import Channel
 from device.ports import PartUnavailable
 from device.settings import PageSettings
 
@@ -31,6 +32,10 @@ _LOOP_SECONDS = 0.5
 _THREADS = 2
 """Beside those that listeners take."""
 _CONNECTIONS = 50
+_IDLE_SECONDS = 30
+_LONGEST_PAGE_BYTES = 1024 * 1024
+"""Of a body over TCP, where anybody may send one before we know who it is; a longer taste is
+imported by the command line."""
 _PERMISSIONS = 0o660
 
 
@@ -39,9 +44,12 @@ def serve(
     listener: socket.socket,
     context: WorkerContext,
     detail: str,
+    *,
     check: Callable[[], None] = lambda: None,
+    longest_body: int,
 ) -> None:
-    """Serve until stopping, or until `check` raises."""
+    """Serve until stopping, or until `check` raises. A body longer than `longest_body` bytes is
+    refused before anybody looks at it."""
     channels: dict[int, Any] = {}
     server = waitress.create_server(
         app,
@@ -52,12 +60,16 @@ def serve(
         connection_limit=_CONNECTIONS,
         # Notices while it answers that the other side went away.
         channel_request_lookahead=1,
-        # What a listener that does not read is sent stays in memory, and never blocks a thread.
-        outbuf_overflow=2 * MOST_BYTES,
+        # What comes and goes stays in memory, not on the SD card, and what a client does not read
+        # blocks no thread.
+        inbuf_overflow=longest_body + 1,
+        outbuf_overflow=MAXIMUM_TASTE_BYTES,
         outbuf_high_watermark=MAXIMUM_TASTE_BYTES,
-        max_request_body_size=MAXIMUM_TASTE_BYTES,
+        max_request_body_size=longest_body + 1,
         max_request_header_size=16 * 1024,
+        channel_timeout=_IDLE_SECONDS,
     )
+    server.channel_class = Channel
     try:
         context.up(detail)
         while not context.stopping:
@@ -84,7 +96,7 @@ class PageServer:
         with contextlib.ExitStack() as stack:
             if not settings.certificate_file:
                 listener = stack.enter_context(self._bind(settings.address, settings.port))
-                serve(self._app, listener, context, settings.url, self._check)
+                self._serve(self._app, listener, context, self._check)
                 return
             from device.home import tls  # noqa: PLC0415 - asyncio takes memory: not without need
 
@@ -100,7 +112,17 @@ class PageServer:
                 if not front.alive:
                     raise RuntimeError("the thread that speaks TLS ended")
 
-            serve(front.passed_on(self._app), inner, context, settings.url, check)
+            self._serve(front.passed_on(self._app), inner, context, check)
+
+    def _serve(
+        self,
+        app: WsgiApp,
+        listener: socket.socket,
+        context: WorkerContext,
+        check: Callable[[], None],
+    ) -> None:
+        limit = _LONGEST_PAGE_BYTES
+        serve(app, listener, context, self._settings.url, check=check, longest_body=limit)
 
     def _check(self) -> None:
         if not self._settings.local and not self._keyring.has_password:
@@ -137,7 +159,8 @@ class ApiServer:
         with self._bind() as listener:
             own = self._path.stat().st_ino
             try:
-                serve(self._app, listener, context, str(self._path))
+                place, limit = str(self._path), MAXIMUM_TASTE_BYTES
+                serve(self._app, listener, context, place, longest_body=limit)
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     if self._path.stat().st_ino == own:

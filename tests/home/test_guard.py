@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,13 @@ from typing import Any
 import flask
 import flask.testing
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from device.home.app import create_app
-from device.home.guard import COOKIE, CSRF_HEADER, DOOR, Door, at_door, host_of, is_ours
+from device.home.guard import COOKIE, CSRF_HEADER, DOOR, FORMS, Door, at_door, host_of, is_ours
 from device.home.keyring import FILE, Keyring
-from device.types import Next, Say
+from device.types import Next, Pause, Say
 from tests.local_api import TinySpeaker
 
 PASSWORD = "correct horse battery"
@@ -176,6 +177,45 @@ def test_only_our_own_pages_and_programs_change_anything(
     answer = home.client(Door.LOCAL).post(COMMANDS, data=NEXT, headers={**JSON, **headers})
     assert answer.status_code == (200 if admitted else 403)
     assert home.speaker.asked == ([Next()] if admitted else [])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    origin=st.none() | st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"])),
+    site=st.none() | st.sampled_from(["same-origin", "none", "same-site", "cross-site", "x", ""]),
+    mimetype=st.sampled_from(["application/json", "text/plain", *FORMS, ""]),
+)
+def test_no_other_origin_changes_anything(
+    home: Home, origin: str | None, site: str | None, mimetype: str
+) -> None:
+    home.speaker.asked.clear()
+    told = {"Origin": origin, "Sec-Fetch-Site": site, "Content-Type": mimetype or None}
+    headers = {name: value for name, value in told.items() if value is not None}
+    answer = home.client(Door.LOCAL).post(COMMANDS, data=NEXT, headers=headers)
+    admitted = (
+        origin in (None, "http://127.0.0.1:8088", "https://127.0.0.1:8088")
+        and site in (None, "same-origin", "none")
+        and mimetype == "application/json"
+    )
+    assert (answer.status_code == 200) is admitted
+    assert home.speaker.asked == ([Next()] if admitted else [])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(value=st.text(st.characters(codec="latin-1", categories=["L", "N", "P", "S"]), max_size=80))
+def test_nothing_guessed_lets_anybody_in(locked: Home, value: str) -> None:
+    client = locked.client(Door.NETWORK)
+    for headers in (
+        {"Authorization": value},
+        {"Authorization": f"Bearer {value}"},
+        {"Authorization": f"Bearer attune_{value}"},
+        {"Cookie": f"{COOKIE}={value}"},
+        {"Cookie": value},
+        {CSRF_HEADER: value},
+    ):
+        answer = client.post(COMMANDS, data=NEXT, headers={**JSON, **headers})
+        assert answer.status_code == 401
+    assert not locked.speaker.asked
 
 
 @pytest.mark.parametrize(
@@ -422,3 +462,41 @@ def test_every_answer_carries_the_headers(locked: Home) -> None:
         assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
         assert headers["Cache-Control"] == "no-store"
         assert "Access-Control-Allow-Origin" not in headers
+
+
+# --- the page's forms -------------------------------------------------------------------------
+
+
+def test_the_page_leads_to_the_login_and_its_forms_carry_the_token(locked: Home) -> None:
+    client = locked.client(Door.NETWORK)
+    led = client.get("/library?q=a")
+    assert led.status_code == 303
+    assert led.headers["Location"] == "/login?next=%2Flibrary%3Fq%3Da"
+    style = re.search(r'href="(/assets/page.css[^"]*)"', client.get("/login").text)
+    assert style is not None
+    assert client.get(style[1]).status_code == 200
+    client.post("/login", data={"password": PASSWORD}, headers=FORM)
+    page = client.get("/").text
+    assert "Log out" in page
+    token = re.search(r'name="csrf" value="([0-9a-f]{64})"', page)
+    assert token is not None
+    for fields, code in (({"csrf": "0" * 64}, 403), ({"csrf": token[1]}, 303)):
+        answer = client.post("/do/pause", data={"back": "/", **fields}, headers=FORM)
+        assert answer.status_code == code
+    assert locked.speaker.asked == [Pause()]
+
+
+def test_on_this_machine_the_pages_forms_need_to_come_from_the_page(home: Home) -> None:
+    client = home.client(Door.LOCAL)
+    assert "Log out" not in client.get("/").text
+    for headers, code in (
+        ({}, 415),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-origin"}, 303),
+        (FORM, 303),
+    ):
+        answer = client.post("/do/pause", data={"back": "/"}, headers=headers)
+        assert answer.status_code == code
+    assert home.speaker.asked == [Pause(), Pause()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import random
 import socket
 import ssl
@@ -16,10 +17,11 @@ from typing import NamedTuple
 
 import pytest
 
+from device.client import Client
 from device.home import tls
 from device.home.app import create_app
 from device.home.keyring import Keyring
-from device.home.server import PageServer
+from device.home.server import ApiServer, PageServer
 from device.settings import PageSettings
 from device.system.supervise import Supervisor, WorkerFailed
 from device.types import Health
@@ -141,6 +143,33 @@ def test_odd_hosts_reach_nothing(tmp_path: Path, request_: bytes) -> None:
             rude.sendall(request_)
             answer = rude.recv(1000)
         assert answer.split(b" ")[1] in (b"400", b"421"), answer
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (b"\x00\xff\r\n\r\n", 400),
+        (b"GET\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n bad: header\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n", 431),
+        (b"POST /api/v1/taste HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
+    ],
+)
+def test_what_is_no_request_is_answered_by_a_problem(
+    tmp_path: Path, request_: bytes, code: int
+) -> None:
+    with serving(tmp_path, PageSettings(port=free_port())) as page:
+        with socket.create_connection(("127.0.0.1", page.port), 5) as rude:
+            rude.sendall(request_)
+            answer = http.client.HTTPResponse(rude)
+            answer.begin()
+            problem = json.loads(answer.read())
+        assert (answer.status, problem["status"]) == (code, code)
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert problem["detail"]
 
 
 # --- TLS --------------------------------------------------------------------------------------
@@ -270,3 +299,30 @@ def test_nothing_is_left_of_tls(tmp_path: Path, pair: tuple[Path, Path]) -> None
     with serving(tmp_path, tls_settings(pair)) as page:
         page.get("/api/v1/status", keys=trusting(pair)).read()
     assert threading.active_count() == before
+
+
+def test_whoever_clogs_the_page_keeps_no_command_waiting(tmp_path: Path) -> None:
+    speaker, keyring, path = TinySpeaker(), Keyring(tmp_path), tmp_path / "api.sock"
+    served, settings = Served(), PageSettings(port=free_port())
+    supervisor = Supervisor(served.told.append, SystemClock(), random.Random(0))
+    app = create_app(speaker.appliance, keyring)
+    supervisor.start("page", PageServer(app, settings, keyring).run)
+    served.part(Health.UP)
+    supervisor.start("api", ApiServer(app, path).run)
+    deadline = time.monotonic() + 5.0
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    with contextlib.ExitStack() as stack:
+        stack.callback(supervisor.stop, 4.0)
+        for number in range(60):
+            clog = stack.enter_context(socket.create_connection(("127.0.0.1", settings.port), 5))
+            events = b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            clog.sendall(events if number < 20 else events[:20])
+        client = Client((path,))
+        time.sleep(0.2)  # each is on its way by now
+        slowest = 0.0
+        for _ in range(20):
+            started = time.monotonic()
+            client.status()
+            slowest = max(slowest, time.monotonic() - started)
+        assert slowest < 1.0
