@@ -7,7 +7,6 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 69 the daemon is not running, 78 conf
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import difflib
 import io
 import logging
@@ -20,11 +19,28 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from device import __version__, config, lessons, library, watch
-from device.client import Client, NotRunning, Refused, socket_paths
+from device import (
+    __version__,
+    cli_access,
+    cli_config,
+    cli_forget,
+    cli_taste,
+    config,
+    library,
+    watch,
+)
+from device.cli_common import (
+    BAD_CONFIG,
+    FAILED,
+    INTERRUPTED,
+    NOT_RUNNING,
+    Handler,
+    client_of,
+    config_path_of,
+    fail,
+)
+from device.client import NotRunning, Refused
 from device.config import ConfigError
-from device.config_text import default_toml, schema, shown_toml
-from device.settings import Settings
 from device.types import (
     LONGEST_SLEEP_MINUTES,
     Command,
@@ -47,16 +63,6 @@ from device.types import (
 
 if TYPE_CHECKING:
     from device.vision.look import SeenFrame
-
-Handler = Callable[[argparse.Namespace], int]
-
-FAILED = 1
-WRONG_USE = 2
-NOT_RUNNING = 69  # EX_UNAVAILABLE of sysexits.h
-BAD_CONFIG = 78  # EX_CONFIG of sysexits.h; the unit does not restart after it
-LARGEST_IMPORT_BYTES = 24 * 1024 * 1024  # as it is indented; it is sent without
-YES = ("y", "yes")
-INTERRUPTED = 130  # as a shell says it of SIGINT
 
 EXAMPLES = """\
 examples:
@@ -94,22 +100,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = parsed.run(parsed)
         sys.stdout.flush()
     except NotRunning as error:
-        return _fail(str(error), NOT_RUNNING)
+        return fail(str(error), NOT_RUNNING)
     except Refused as error:
-        return _fail(str(error), FAILED)
+        return fail(str(error), FAILED)
     except ConfigError as error:
-        return _fail(str(error), BAD_CONFIG)
+        return fail(str(error), BAD_CONFIG)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader (`| head`) has enough; what is left must not fail once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    return code
-
-
-def _fail(message: str, code: int) -> int:
-    sys.stderr.write(f"attune: {message}\n")
     return code
 
 
@@ -196,9 +197,13 @@ def _parser() -> argparse.ArgumentParser:
         add(name, help_, _command).add_argument("command", type=read, metavar=metavar)
     add("scan", "look through the music folders again, and show how far it is", _scan)
     library.add_commands(add("library", "what Attune knows of your music", _library), shared)
-    _add_taste(add("taste", "tell what was learned of taste here", _taste), shared)
+    cli_forget.add_commands(add("forget", "erase what is remembered of people", None))
+    cli_taste.add_commands(add("taste", "tell what was learned of taste here", None), shared)
     doctor = add("doctor", "check camera, sound, broker, models and more; name the mend", _doctor)
     doctor.add_argument("--json", action="store_true", help="one JSON line a check")
+    report = add("report", "pack what helps to find a fault, without secrets or pictures", _report)
+    report.add_argument("--with-music", action="store_true", help="names of music, too")
+    report.add_argument("file", nargs="?", type=Path, metavar="FILE.tar.gz", help="- for stdout")
     look = add("look", "faces, emotions and ages in pictures and clips", _look)
     look.add_argument("--json", action="store_true", help="one JSON line a frame")
     look.add_argument("--crop", action="store_true", help="each file is one face already cut out")
@@ -209,50 +214,10 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--seconds", type=float, metavar="N", help="end by itself after N seconds")
     demo.add_argument("--summary", type=Path, metavar="FILE", help="write what happened, as JSON")
     demo.add_argument("--camera", metavar="SRC", help="a real camera, as in [camera] source")
-    topics = add("config", "check or show the configuration", None).add_subparsers(
-        metavar="check|show|default|schema", required=True
-    )
-    for name, help_, run in (
-        ("check", "every mistake in the file, with its line", _config_check),
-        ("show", "all settings as they are, secrets masked", _config_show),
-        ("default", "a commented file of all defaults", _config_default),
-        ("schema", "JSON schema of the file, for editors", _config_schema),
-    ):
-        topic = topics.add_parser(name, help=help_, description=help_, parents=[shared])
-        topic.set_defaults(run=run)
-        if name == "check":
-            topic.add_argument("file", nargs="?", type=Path, metavar="FILE")
+    cli_access.add_password(add("password", "set the password of the page in the network", None))
+    cli_access.add_token(add("token", "let programs use the API in the network", None), shared)
+    cli_config.add_commands(add("config", "check or show the configuration", None), shared)
     return parser
-
-
-def _add_taste(taste: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
-    taste.add_argument("--json", action="store_true", help="as JSON, for scripts")
-    taste.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw it, too")
-    topics = taste.add_subparsers(metavar="forget|export|import")
-
-    def add(name: str, help_: str, run: Handler) -> argparse.ArgumentParser:
-        topic = topics.add_parser(name, help=help_, description=help_, parents=[shared])
-        topic.set_defaults(run=run)
-        return topic
-
-    forget = add("forget", "erase plays, likes and moods, and what was learned of them", _forget)
-    which = forget.add_mutually_exclusive_group(required=True)
-    which.add_argument("--since", type=_day, metavar="DAY", help="from a day on, as 2026-05-31")
-    which.add_argument("--all", action="store_true", help="everything")
-    forget.add_argument("--yes", action="store_true", help="do not ask")
-    add("export", "write all that taste was learned from, as JSON", _export).add_argument(
-        "file", type=Path, metavar="FILE.json"
-    )
-    add("import", "learn from an exported file, too", _import).add_argument(
-        "file", type=Path, metavar="FILE.json"
-    )
-
-
-def _day(text: str) -> float:
-    try:
-        return max(0.0, dt.datetime.fromisoformat(text).timestamp())
-    except (ValueError, OverflowError, OSError):
-        raise argparse.ArgumentTypeError(f"{text!r} is no day; write it as 2026-05-31") from None
 
 
 def _shared_options() -> argparse.ArgumentParser:
@@ -275,23 +240,11 @@ def _shared_options() -> argparse.ArgumentParser:
     return shared
 
 
-def _config_path(parsed: argparse.Namespace) -> Path | None:
-    return config.find(getattr(parsed, "config", None))
-
-
-def _settings(parsed: argparse.Namespace) -> Settings:
-    return config.load(_config_path(parsed))
-
-
-def _client(parsed: argparse.Namespace) -> Client:
-    return Client(socket_paths(getattr(parsed, "socket", None), getattr(parsed, "config", None)))
-
-
 # --- commands that talk to the daemon --------------------------------------------------------
 
 
 def _status(parsed: argparse.Namespace) -> int:
-    client = _client(parsed)
+    client = client_of(parsed)
     if parsed.json:
         print(client.status_json().decode())
         return 0
@@ -302,78 +255,26 @@ def _status(parsed: argparse.Namespace) -> int:
 
 def _watch(parsed: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave the screen as it was
-    watch.watch(_client(parsed), sys.stdout)
+    watch.watch(client_of(parsed), sys.stdout)
     return 0
 
 
 def _scan(parsed: argparse.Namespace) -> int:
-    part = library.follow_scan(_client(parsed), sys.stdout)
+    part = library.follow_scan(client_of(parsed), sys.stdout)
     return FAILED if part.health is Health.DOWN else 0
 
 
 def _library(parsed: argparse.Namespace) -> int:
     try:
-        told = list(parsed.tell(_client(parsed).library(), parsed))
+        told = list(parsed.tell(client_of(parsed).library(), parsed))
     except library.Unknown as error:
-        return _fail(str(error), FAILED)
+        return fail(str(error), FAILED)
     print("\n".join(told))
     return 0
 
 
 def _command(parsed: argparse.Namespace) -> int:
-    print(watch.summary(_client(parsed).command(parsed.command)))
-    return 0
-
-
-def _taste(parsed: argparse.Namespace) -> int:
-    from device import taste_view
-
-    report = _client(parsed).taste(lessons.ShowTaste(), lessons.TasteReport)
-    if parsed.plot is not None:
-        try:
-            parsed.plot.write_text(taste_view.svg(report), encoding="utf-8")
-        except OSError as error:
-            return _fail(f"{parsed.plot}: {error.strerror}", FAILED)
-    if parsed.json:
-        print(msgspec.json.encode(report).decode())
-    else:
-        print("\n".join(taste_view.words(report)))
-    return 0
-
-
-def _forget(parsed: argparse.Namespace) -> int:
-    if not parsed.yes:
-        if not sys.stdin.isatty():
-            return _fail("this cannot be undone: add --yes", WRONG_USE)
-        what = "everything" if parsed.all else "all of that time"
-        if input(f"Forget {what}? This cannot be undone. [y/N] ").strip().lower() not in YES:
-            return _fail("nothing was forgotten", FAILED)
-    answer = _client(parsed).taste(lessons.ForgetTaste(parsed.since), lessons.TasteChanged)
-    print(f"forgot {answer.count} plays, and likes, dislikes and moods of that time")
-    return 0
-
-
-def _export(parsed: argparse.Namespace) -> int:
-    answer = _client(parsed).taste(lessons.ExportTaste(), lessons.TasteFile)
-    try:
-        parsed.file.write_bytes(msgspec.json.format(msgspec.json.encode(answer)) + b"\n")
-    except OSError as error:
-        return _fail(f"{parsed.file}: {error.strerror}", FAILED)
-    print(f"{parsed.file}: {len(answer.lessons)} plays")
-    return 0
-
-
-def _import(parsed: argparse.Namespace) -> int:
-    try:
-        if parsed.file.stat().st_size > LARGEST_IMPORT_BYTES:
-            return _fail(f"{parsed.file}: too large for an exported taste", FAILED)
-        taste = msgspec.json.decode(parsed.file.read_bytes(), type=lessons.TasteFile)
-    except OSError as error:
-        return _fail(f"{parsed.file}: {error.strerror}", FAILED)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _fail(f"{parsed.file} is no taste that `attune taste export` wrote: {error}", FAILED)
-    answer = _client(parsed).taste(lessons.ImportTaste(taste.lessons), lessons.TasteChanged)
-    print(f"learned from {answer.count} plays; {len(taste.lessons) - answer.count} known before")
+    print(watch.summary(client_of(parsed).command(parsed.command)))
     return 0
 
 
@@ -381,7 +282,7 @@ def _import(parsed: argparse.Namespace) -> int:
 
 
 def _run(parsed: argparse.Namespace) -> int:
-    path = _config_path(parsed)
+    path = config_path_of(parsed)
     settings = config.load(path)
     from device import daemon
     from device.system.database import StateError
@@ -389,7 +290,7 @@ def _run(parsed: argparse.Namespace) -> int:
     try:
         return daemon.run(settings, path)
     except StateError as error:
-        return _fail(str(error), FAILED)
+        return fail(str(error), FAILED)
 
 
 def _demo(parsed: argparse.Namespace) -> int:
@@ -402,7 +303,7 @@ def _doctor(parsed: argparse.Namespace) -> int:
     from device import doctor
 
     failed = False
-    for check in doctor.examine(_config_path(parsed), _client(parsed)):
+    for check in doctor.examine(config_path_of(parsed), client_of(parsed)):
         failed |= check.verdict is doctor.Verdict.FAIL
         if parsed.json:
             print(msgspec.json.encode(check).decode(), flush=True)
@@ -411,13 +312,21 @@ def _doctor(parsed: argparse.Namespace) -> int:
     return FAILED if failed else 0
 
 
+def _report(parsed: argparse.Namespace) -> int:
+    from device import report
+
+    return report.main(
+        parsed.file, config_path_of(parsed), client_of(parsed), with_music=parsed.with_music
+    )
+
+
 def _look(parsed: argparse.Namespace) -> int:
     from device.vision.detect import GridDetector
     from device.vision.look import look
     from device.vision.reader import ModelReader
     from device.vision.runtime import Model, ModelError
 
-    settings = _settings(parsed)
+    settings = config.load(config_path_of(parsed))
     folder, vision = settings.models_folder, settings.vision
     if not parsed.json:
         logging.disable()  # what cannot be read is told in its line
@@ -427,7 +336,7 @@ def _look(parsed: argparse.Namespace) -> int:
         )
         reader = ModelReader(folder, vision.threads)
     except ModelError as error:
-        return _fail(str(error), FAILED)
+        return fail(str(error), FAILED)
     failed = False
     for frame in look(parsed.files, crop=parsed.crop, detector=detector, reader=reader):
         failed |= bool(frame.error)
@@ -451,37 +360,10 @@ def _bench(parsed: argparse.Namespace) -> int:
     from device.vision.runtime import ModelError
 
     try:
-        report = bench.measure(_settings(parsed).models_folder)
+        report = bench.measure(config.load(config_path_of(parsed)).models_folder)
     except (ModelError, OSError) as error:
-        return _fail(str(error), FAILED)
+        return fail(str(error), FAILED)
     print(msgspec.json.encode(report).decode() if parsed.json else bench.table(report))
-    return 0
-
-
-# --- the configuration -----------------------------------------------------------------------
-
-
-def _config_check(parsed: argparse.Namespace) -> int:
-    path = parsed.file or _config_path(parsed)
-    config.load(path)
-    print(f"{path}: good" if path else "no configuration file: the defaults hold")
-    return 0
-
-
-def _config_show(parsed: argparse.Namespace) -> int:
-    path = _config_path(parsed)
-    print(f"# {path or 'no configuration file: the defaults'}")
-    print(shown_toml(config.load(path)), end="")
-    return 0
-
-
-def _config_default(_parsed: argparse.Namespace) -> int:
-    print(default_toml(), end="")
-    return 0
-
-
-def _config_schema(_parsed: argparse.Namespace) -> int:
-    print(schema(), end="")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import random
 import signal
@@ -12,18 +13,24 @@ from pathlib import Path
 from types import FrameType
 
 from device import __version__, config
-from device.home.api import ApiServer, create_app
+from device.home.app import create_app
+from device.home.appliance import Appliance
+from device.home.keyring import Keyring
 from device.home.mqtt import MqttBridge
+from device.home.server import ApiServer, PageServer
 from device.inbox import Asked, AskedTaste, Inbox, ask, ask_taste
 from device.music.announce import admit
+from device.music.corrections import moods
 from device.music.librarian import Librarian
 from device.music.listener import Listener
 from device.music.player import PygamePlayer
+from device.music.search import Search
 from device.ports import Bus, CannotDo, WorkerContext
 from device.settings import Settings
 from device.speaker import Actions, Speaker
 from device.system import journal, notify
 from device.system.board import read_board
+from device.system.diary import read_diary
 from device.system.store import SqliteStore
 from device.system.supervise import Supervisor, WorkerFailed
 from device.system.vitals import LastError, VitalsMeter
@@ -50,6 +57,8 @@ TICK_SECONDS = 0.1
 BOARD_SECONDS = 10.0
 WATCHDOG_SECONDS = 20.0
 """Where systemd sets none, workers are looked after all the same."""
+LOOK_SECONDS = 1.0
+"""Between looks for a worker that hangs."""
 ANSWER_SECONDS = 2.0
 TASTE_SECONDS = 4.0
 """An export of years may take a second on a small board."""
@@ -93,24 +102,26 @@ class SilentBus:
 
 
 class Pulse:
-    """Feeds systemd's watchdog as long as no worker hangs."""
+    """Feeds systemd's watchdog as long as no worker hangs, and calls it where one does."""
 
     def __init__(self, stalled: Callable[[float], str | None]) -> None:
         self._stalled = stalled
         self._seconds = (notify.watchdog_seconds() or WATCHDOG_SECONDS) / 2
-        self._due = 0.0
+        self._look_due = self._feed_due = 0.0
         self._named: str | None = None
 
     def beat(self, now: float) -> None:
         """The main loop goes round. Names who hangs once: by hand, nobody restarts us."""
-        if now < self._due:
+        if now < self._look_due:
             return
+        self._look_due = now + LOOK_SECONDS
         stalled = self._stalled(now)
-        self._due = now + (self._seconds if stalled is None else 1.0)
-        if stalled is None:
+        if stalled is not None and stalled != self._named:
+            log.error("%s hangs; the watchdog is called", stalled)
+            notify.watchdog_trigger()
+        elif stalled is None and now >= self._feed_due:
             notify.watchdog()
-        elif stalled != self._named:
-            log.error("%s hangs; the watchdog is no longer fed", stalled)
+            self._feed_due = now + self._seconds
         self._named = stalled
 
 
@@ -164,7 +175,13 @@ class Daemon:
         self._status = self._speaker.status()
         stack.callback(self._supervisor.stop, STOP_SECONDS)
         start = self._supervisor.start
-        start("api", self._api().run)
+        keyring = Keyring(config.state_folder(settings))
+        app = create_app(self._appliance(), keyring)
+        start("api", ApiServer(app, config.socket_path(settings)).run)
+        if settings.page.enabled:
+            start("page", PageServer(app, settings.page, keyring).run)
+        else:
+            self._inbox.post(PartChanged("page", Part(Health.OFF, "[page] enabled = false")))
         start("camera", self._watcher.run)
         start("library", self._librarian.run)
         start("listener", self._listener.run)
@@ -183,14 +200,19 @@ class Daemon:
         self._inbox.post(PartChanged("broker", Part(Health.OFF, "[mqtt] enabled = false")))
         return SilentBus()
 
-    def _api(self) -> ApiServer:
-        app = create_app(
-            self._read_status,
-            lambda command: ask(self._inbox.post, self._admitted(command), ANSWER_SECONDS),
-            lambda request: ask_taste(self._inbox.post, request, TASTE_SECONDS),
-            lambda: self._speaker.library,
+    def _appliance(self) -> Appliance:
+        return Appliance(
+            status=self._read_status,
+            command=lambda each: ask(self._inbox.post, self._admitted(each), ANSWER_SECONDS),
+            taste=lambda request: ask_taste(self._inbox.post, request, TASTE_SECONDS),
+            library=lambda: self._speaker.library,
+            settings=lambda: self._settings,
+            stopping=lambda: self._stop_signal is not None,
+            history=functools.partial(read_diary, config.state_folder(self._settings)),
+            corrections=lambda: self._speaker.corrections,
+            find=Search(),
+            moods=moods(),
         )
-        return ApiServer(app, config.socket_path(self._settings))
 
     def _admitted(self, command: Command) -> Command:
         """A command fit for the main thread: files are looked at by whoever's thread asks.
@@ -245,6 +267,8 @@ class Daemon:
         if isinstance(event, Asked):
             try:
                 event.reply.set_result(self._obey(event.command))
+            except CannotDo as refusal:
+                event.reply.set_exception(refusal)
             except BaseException as error:
                 event.reply.set_exception(error)
                 raise

@@ -7,7 +7,7 @@ retried, never fatal. Anything else that is raised is a bug and ends the process
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from typing_extensions import Self
 
-    from device.lessons import Ended, Lesson, Moment
+    from device.lessons import Ended, Lesson, Memory, Moment
     from device.types import (
         Choice,
+        Correct,
         Detection,
         FaceReading,
         Goal,
@@ -222,7 +223,8 @@ class Play(NamedTuple):
 
 class Resume(NamedTuple):
     """Where to go on after a restart: `playing` says whether music sounded, `paused_by_hand`
-    that nobody's arrival may start it. `volume` and `goal`: None until changed by hand.
+    that nobody's arrival may start it. `volume`, `goal` and `quiet_hours`: None until changed by
+    hand.
     `sleep_minutes`: what is left of the sleep timer."""
 
     track: TrackId | None
@@ -233,6 +235,7 @@ class Resume(NamedTuple):
     goal: Goal | None
     privacy: bool
     sleep_minutes: int | None = None
+    quiet_hours: str | None = None
 
 
 class Store(Resource, Protocol):
@@ -268,6 +271,17 @@ class Store(Resource, Protocol):
         """A track was listened to, or could not be."""
         ...
 
+    def corrections(self) -> dict[TrackId, Correct]:
+        """The user's own word on tracks."""
+        ...
+
+    def correct(self, correction: Correct) -> None:
+        """Remember the user's word on a track, instead of an earlier one.
+
+        Raises `CannotDo` where the disk refuses.
+        """
+        ...
+
     def add_play(self, play: Play) -> int:
         """A track was started; returns the row to end it by."""
         ...
@@ -301,11 +315,15 @@ class Store(Resource, Protocol):
         """
         ...
 
-    def forget(self, since: float) -> int:
-        """Erase plays, feedback and moods from a wall time on; how many plays there were.
+    def forget(self, since: float, what: Collection[Memory]) -> int:
+        """Erase what is remembered from a wall time on; how many plays there were.
 
         Raises `CannotDo` where the disk refuses.
         """
+        ...
+
+    def expire(self, keep_days: int) -> None:
+        """Erase some of the plays and moods that are older; to be called once a day."""
         ...
 
     def add_mood(self, wall: float, mood: Mood) -> None:

@@ -6,13 +6,14 @@ from these types by `device.config`.
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from device.types import Goal
+from device.types import HOURS, Goal
 
 HOME = Path(__file__).resolve().parent.parent
 """Where Attune is installed: the folder that holds `models_tflite/` and `music/`."""
@@ -41,7 +42,7 @@ Hours = Annotated[
     str,
     Meta(
         title='HH:MM-HH:MM, or ""',
-        pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?$",
+        pattern=HOURS,
     ),
 ]
 SECRET = {"secret": True}
@@ -339,6 +340,45 @@ class ApiSettings(Group, frozen=True, kw_only=True):
     ] = ""
 
 
+class PageSettings(Group, frozen=True, kw_only=True):
+    """The page, and the API for programs: on this machine alone, unless it has a password."""
+
+    enabled: Annotated[bool, Meta(description="serve the page at all")] = True
+    address: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=45,
+            description="IP address to listen on: 127.0.0.1 or ::1 for this machine alone, one of "
+            "its others or 0.0.0.0 for the network, where a password must be set",
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1024, le=65_535, description="port to listen on")] = 8088
+    names: Annotated[
+        list[str],
+        Meta(
+            description="further host names that lead here, such as a proxy's; then a password is "
+            "needed at any address"
+        ),
+    ] = msgspec.field(default_factory=list)
+    certificate_file: Annotated[
+        str, Meta(description="PEM of a certificate, and its chain: https", extra=FILE)
+    ] = ""
+    key_file: Annotated[str, Meta(description="PEM of the certificate's key", extra=FILE)] = ""
+
+    @property
+    def local(self) -> bool:
+        """Whether none but this machine reaches the page, so that no login is needed."""
+        return ipaddress.ip_address(self.address).is_loopback and not self.names
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        scheme = "https" if self.certificate_file else "http"
+        return f"{scheme}://{host}:{self.port}"
+
+
 class StateSettings(Group, frozen=True, kw_only=True):
     """What is remembered."""
 
@@ -350,6 +390,15 @@ class StateSettings(Group, frozen=True, kw_only=True):
             extra=PATH,
         ),
     ] = ""
+    keep_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="plays and moods older than so many days are erased; 0: none before you "
+            "do it (`attune forget`)",
+        ),
+    ] = 400
 
 
 class LogSettings(Group, frozen=True, kw_only=True):
@@ -370,6 +419,7 @@ class Settings(Group, frozen=True, kw_only=True):
     sound: SoundSettings = SoundSettings()
     mqtt: MqttSettings = MqttSettings()
     api: ApiSettings = ApiSettings()
+    page: PageSettings = msgspec.field(default_factory=PageSettings)
     state: StateSettings = StateSettings()
     log: LogSettings = LogSettings()
 

@@ -9,21 +9,23 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from device import __version__
-from device.lessons import Ended, TasteAnswer, TasteRequest
+from device.lessons import Ended, ForgetTaste, Memory, TasteAnswer, TasteRequest
 from device.mood.circumplex import COORDINATES
 from device.mood.room import Room
 from device.music.catalogue import Catalogue, child_may_listen
+from device.music.corrections import corrected, playable
 from device.music.heard import enrich
 from device.music.listened import Work, sound_key, still_to_hear
 from device.music.session import Session
 from device.music.volume import Sleep, Volume, VolumeKeeper, cap_of
-from device.ports import Bus, Clock, Player, Resume, Store
-from device.settings import Settings
+from device.ports import Bus, CannotDo, Clock, Player, Resume, Store
+from device.settings import MusicSettings, Settings
 from device.types import (
     AgeChanged,
     Arrived,
     Board,
     Command,
+    Correct,
     Departed,
     Dislike,
     Emotion,
@@ -46,6 +48,7 @@ from device.types import (
     Scan,
     SetGoal,
     SetPrivacy,
+    SetQuietHours,
     SetSleep,
     SetVolume,
     Sighting,
@@ -59,6 +62,8 @@ log = logging.getLogger(__name__)
 SAVE_SECONDS = 4.5
 """A power cut loses at most so much of where we were."""
 MOOD_ROW_SECONDS = 60.0
+DAY_SECONDS, SETTLED_SECONDS = 86_400.0, 600.0
+"""What is old is erased so often, and first so long after a start, when the clock is set."""
 HEARD_SECONDS = 30.0
 """What was listened to counts after so long."""
 HEARD_SECONDS_A_TRACK = 0.03
@@ -96,13 +101,14 @@ class Speaker:
         self._started = now
         self._room = Room(settings.mood, now)
         self._session = Session(player, store, clock, settings.music, bus.tell)
-        self._parts = {name: Part() for name in ("camera", "broker", "library", "listener")}
+        self._parts = {name: Part() for name in ("camera", "broker", "library", "listener", "page")}
         self._board = Board()
         self._vitals = Vitals()
         self._somebody = False  # as last told
         self._override: Emotion | None = None
         self._override_since = now
         self._volume_by_hand: int | None = None
+        self._quiet_by_hand: str | None = None
         self._volume_keeper = VolumeKeeper()
         self._volume_now = Volume(-1.0, -1.0, "")  # the player was told of none yet
         self._sleep: Sleep | None = None
@@ -113,7 +119,9 @@ class Speaker:
         self._paused_by_hand = False
         self._saved_at = now
         self._mood_row_at = float("-inf")
+        self._expired_at = now - DAY_SECONDS + SETTLED_SECONDS
         self._tracks: tuple[Track, ...] = ()
+        self.corrections = store.corrections()
         self._listened = {known.key: known for known in store.listened()}
         self._heard_since: float | None = None
         self.dropped_sightings = 0
@@ -143,7 +151,7 @@ class Speaker:
             self._vitals = event
 
     def command(self, command: Command) -> Status:  # noqa: C901, PLR0912 - one branch a command
-        """Do what somebody asked; returns the status that it led to."""
+        """Do what somebody asked; returns the status that it led to. Raises `CannotDo`."""
         session = self._session
         if isinstance(command, Play):
             self._by_hand(session.play)
@@ -158,6 +166,10 @@ class Speaker:
         elif isinstance(command, SetSleep):
             now = self._clock.monotonic()
             self._sleep = Sleep.after(command.minutes, now) if command.minutes else None
+        elif isinstance(command, SetQuietHours):
+            self._quiet_by_hand = command.hours
+        elif isinstance(command, Correct):
+            self._correct(command)
         elif isinstance(command, Say):
             self._player.announce(command.file)
         elif isinstance(command, SetGoal):
@@ -182,7 +194,10 @@ class Speaker:
 
     def taste(self, request: TasteRequest) -> TasteAnswer:
         """Tell, give out, take in or erase what was learned of taste."""
-        return self._session.taste(request)
+        answer = self._session.taste(request)
+        if isinstance(request, ForgetTaste) and Memory.BY_HAND in request.what:
+            self._forget_what_was_set()
+        return answer
 
     def configure(self, settings: Settings) -> None:
         """Take changed settings over; what was changed by hand stays."""
@@ -206,6 +221,9 @@ class Speaker:
         if now - self._mood_row_at >= MOOD_ROW_SECONDS and self.mood.people:
             self._store.add_mood(self._clock.wall(), self.mood)
             self._mood_row_at = now
+        if now - self._expired_at >= DAY_SECONDS and self._settings.state.keep_days:
+            self._store.expire(self._settings.state.keep_days)
+            self._expired_at = now
         self._bus.show(self.status())
 
     def close(self) -> None:
@@ -271,6 +289,8 @@ class Speaker:
             dropped_sightings=self.dropped_sightings,
             version=__version__,
             vitals=self._vitals,
+            page=self._parts["page"],
+            quiet_hours=self._music.quiet_hours,
         )
 
     # --- how ------------------------------------------------------------------------------
@@ -281,6 +301,12 @@ class Speaker:
         by_hand = self._volume_by_hand
         return self._settings.music.volume if by_hand is None else by_hand
 
+    @property
+    def _music(self) -> MusicSettings:
+        """The configured music, with the quiet hours that were chosen by hand."""
+        music, by_hand = self._settings.music, self._quiet_by_hand
+        return music if by_hand is None else replace(music, quiet_hours=by_hand)
+
     def _wake(self) -> None:
         """Come back where an earlier run stopped."""
         self.library = self._store.library()
@@ -290,6 +316,7 @@ class Speaker:
             self._session.resume(resume)
             self._paused_by_hand = resume.paused_by_hand
             self._volume_by_hand = resume.volume
+            self._quiet_by_hand = resume.quiet_hours
             self._privacy = resume.privacy
             if resume.sleep_minutes:
                 self._sleep = Sleep.after(resume.sleep_minutes, self._started)
@@ -308,11 +335,29 @@ class Speaker:
         self._actions.listen(still_to_hear(tracks, self._listened), len(keys))
 
     def _restock(self) -> None:
-        """Let what was listened to count."""
+        """Let count what was listened to, and above all what the user says."""
         self._heard_since = None
-        tracks = [enrich(track, self._listened, sound_key(track)) for track in self._tracks]
-        self.library = replace(self.library, tracks=tuple(tracks))
-        self._session.restock(Catalogue(tracks))
+        tracks = tuple(
+            corrected(
+                enrich(track, self._listened, sound_key(track)), self.corrections.get(track.id)
+            )
+            for track in self._tracks
+        )
+        self.library = replace(self.library, tracks=tracks)
+        self._session.restock(Catalogue(playable(tracks, self.corrections)))
+
+    def _correct(self, correction: Correct) -> None:
+        """Take the user's word on a track; what shall never play ends at once."""
+        if not any(track.id == correction.track for track in self._tracks):
+            raise CannotDo(f"there is no track {correction.track!r}; `attune library` shows them")
+        self._store.correct(correction)
+        others = {id_: one for id_, one in self.corrections.items() if id_ != correction.track}
+        said = {} if correction.says_nothing else {correction.track: correction}
+        self.corrections = others | said
+        self._restock()
+        now = self._session.now
+        if correction.skip and now is not None and now.id == correction.track:
+            self._session.leave(Ended.SKIPPED)
 
     @property
     def _library(self) -> Part:
@@ -354,7 +399,7 @@ class Speaker:
     def _mind_volume(self, now: float) -> None:
         """Bring the player to the volume that holds now."""
         wall, child = self._clock.wall(), child_may_listen(self.mood)
-        cap = cap_of(self._settings.music, wall, child=child)
+        cap = cap_of(self._music, wall, child=child)
         share = 0.0 if self._asleep else 1.0 if self._sleep is None else self._sleep.share(now)
         volume = self._volume_keeper.update(now, self._volume, cap, share)
         if volume[:2] != self._volume_now[:2]:
@@ -365,6 +410,13 @@ class Speaker:
         """Somebody asked for music: it plays although nobody may be in view."""
         self._paused_by_hand, self._insisted = False, True
         act()
+
+    def _forget_what_was_set(self) -> None:
+        """As at the first start, but what plays goes on, and the camera stays on or off."""
+        self._volume_by_hand = self._sleep = None
+        self._session.set_goal(None)
+        self._follow(lambda: self._set_override(None))
+        self.tick()
 
     def _set_privacy(self, on: bool) -> None:
         if on is not self._privacy:
@@ -384,6 +436,7 @@ class Speaker:
             goal=self._session.goal_by_hand,
             privacy=self._privacy,
             sleep_minutes=self._sleep and self._sleep.minutes_left(self._saved_at),
+            quiet_hours=self._quiet_by_hand,
         )
         self._store.save_resume(resume)
 

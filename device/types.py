@@ -9,7 +9,8 @@ instants are seconds of the monotonic clock, valence and arousal lie in -1..1
 from __future__ import annotations
 
 import enum
-from typing import NewType
+import re
+from typing import Annotated, NewType
 
 import msgspec
 
@@ -20,6 +21,11 @@ was first found at. It stays when the file is moved, renamed or tagged anew."""
 
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of every value here: immutable, compared by content, encodable as JSON."""
+
+
+def told_bounds(low: int, high: int) -> msgspec.Meta:
+    """Bounds for JSON schemas; the type itself checks them, with words of its own."""
+    return msgspec.Meta(extra_json_schema={"minimum": low, "maximum": high})
 
 
 class Emotion(str, enum.Enum):
@@ -297,7 +303,7 @@ class Previous(Value, frozen=True, tag="previous"):
 class SetVolume(Value, frozen=True, tag="volume"):
     """Set the volume in percent, 0..100."""
 
-    percent: int
+    percent: Annotated[int, told_bounds(0, 100)]
 
     def __post_init__(self) -> None:
         if not 0 <= self.percent <= 100:
@@ -332,12 +338,14 @@ class SetPrivacy(Value, frozen=True, tag="privacy"):
 
 
 LONGEST_SLEEP_MINUTES = 720
+HOURS = r"^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?$"
+"""A span of the day, as "22:00-07:00", or nothing."""
 
 
 class SetSleep(Value, frozen=True, tag="sleep"):
     """Fade the music out and pause in so many minutes; 0: do not."""
 
-    minutes: int
+    minutes: Annotated[int, told_bounds(0, LONGEST_SLEEP_MINUTES)]
 
     def __post_init__(self) -> None:
         if not 0 <= self.minutes <= LONGEST_SLEEP_MINUTES:
@@ -345,10 +353,51 @@ class SetSleep(Value, frozen=True, tag="sleep"):
             raise ValueError(msg)
 
 
+class SetQuietHours(Value, frozen=True, tag="quiet"):
+    """When the volume is capped, as "22:00-07:00" by the local time; "": never; None: as
+    configured."""
+
+    hours: str | None
+
+    def __post_init__(self) -> None:
+        if self.hours is not None and not re.fullmatch(HOURS, self.hours):
+            msg = f"quiet hours are as 22:00-07:00, or empty, not {self.hours!r}"
+            raise ValueError(msg)
+
+
 class Say(Value, frozen=True, tag="say"):
     """Announce a sound file: an absolute path, or a name in the folder of announcements."""
 
     file: str
+
+
+class Correct(Value, frozen=True, tag="correct"):
+    """The user's own word on a track, which wins over all else that is said of it.
+
+    Valence and arousal are given together, -1..1. `explicit`: whether it is unfit for children.
+    `skip`: never play it. None, or False for `skip`: nothing is said; nothing at all: take an
+    earlier correction back.
+    """
+
+    track: TrackId
+    valence: float | None = None
+    arousal: float | None = None
+    explicit: bool | None = None
+    skip: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.valence is None) is not (self.arousal is None):
+            msg = "valence and arousal are given together"
+            raise ValueError(msg)
+        for name, number in (("valence", self.valence), ("arousal", self.arousal)):
+            if number is not None and not -1.0 <= number <= 1.0:
+                msg = f"{name} must be -1..1, not {number}"
+                raise ValueError(msg)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it only takes an earlier one back."""
+        return self == Correct(self.track)
 
 
 class Scan(Value, frozen=True, tag="scan"):
@@ -371,7 +420,9 @@ Command = (
     | Dislike
     | SetPrivacy
     | SetSleep
+    | SetQuietHours
     | Say
+    | Correct
     | Scan
     | Reload
 )
@@ -401,7 +452,7 @@ class Part(Value, frozen=True):
 class PartChanged(Value, frozen=True):
     """A worker's news about itself."""
 
-    name: str  # "camera", "broker", "sound", "library"
+    name: str  # "camera", "broker", "sound", "library", "page"
     part: Part
 
 
@@ -494,6 +545,7 @@ class Status(Value, frozen=True):
 
     `volume` is the wished one, `volume_now` what the music has, `volume_why` says what keeps it
     from the wished one, if anything. `sleep_minutes`: until the sleep timer ends, None: none.
+    `quiet_hours`: as "22:00-07:00", empty: none.
     """
 
     mood: MoodNow
@@ -519,6 +571,8 @@ class Status(Value, frozen=True):
     dropped_sightings: int
     version: str
     vitals: Vitals = Vitals()
+    quiet_hours: str = ""
+    page: Part = Part()
 
 
 # --- news: what happened, told once ---------------------------------------------------------

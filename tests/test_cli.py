@@ -315,7 +315,7 @@ def test_watch_without_a_terminal_tells_changes_line_by_line(
         [*ATTUNE, "watch"], env=environment, stdout=subprocess.PIPE, text=True
     )
     assert program.stdout is not None
-    first = [program.stdout.readline()[10:].strip() for _ in range(7)]
+    first = [program.stdout.readline()[10:].strip() for _ in range(8)]
     assert first[0] == "mood: happiness, 90% sure"
     assert first[5] == "broker: down, connection refused"
     speaker.ask(SetVolume(7))
@@ -342,7 +342,8 @@ def test_watch_on_a_terminal_redraws_what_changed_and_restores_the_screen(
     assert "happiness" in first
     speaker.ask(SetVolume(7))
     second = _read_until(primary, "volume: 7")
-    assert "volume 7 %" in second
+    assert "7 %, goal" in second
+    assert "volume 7 %" not in second  # of a line, only what changed
     assert "bright and quick" not in second
     program.send_signal(signal.SIGTERM)
     assert "\x1b[?1049l" in _read_until(primary, "\x1b[?1049l")
@@ -366,7 +367,7 @@ def test_watch_survives_a_restart_of_the_daemon(
             [*ATTUNE, "watch"], env=environment, stdout=subprocess.PIPE, text=True
         )
         assert program.stdout is not None
-        for _ in range(7):
+        for _ in range(8):
             program.stdout.readline()
     line = program.stdout.readline()
     assert "not running" in line or "went away" in line

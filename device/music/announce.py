@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import stat
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +38,12 @@ LONGEST_SECONDS = 60.0
 LARGEST_BYTES = 20 * 1024 * 1024
 MOST_WAITING = 8
 """Of those that were asked for, so many wait; whoever asks for more is forgotten."""
+LOOKING_SECONDS = 2.5
+"""A drive that does not show a file within so long is taken for dead: whoever asks waits."""
+LOADING_SECONDS = 20.0
+"""A file that is not read within so long is not announced: others wait for their turn."""
+MOST_LOOKING = 4
+"""So many looks may hang in dead drives, where nobody can end them, before others are refused."""
 NAME = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]{0,199}")
 """A file's name and no path: nothing in it leads out of its folder."""
 
@@ -42,8 +51,34 @@ NAME = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]{0,199}")
 def admit(file: str, folder: Path | None) -> Path:
     """The file to announce: an absolute path, or a name in `folder` (None: there is none).
 
-    Reads the disk. Raises `CannotDo` with the reason and the mend.
+    Reads the disk, in a thread of its own, for that may hang in a drive that went away. Raises
+    `CannotDo` with the reason and the mend.
     """
+    if not _LOOKING.acquire(blocking=False):
+        raise CannotDo(f"{file[:200]} was not looked at: earlier ones still hang in a dead drive")
+    found: Future[Path] = Future()
+
+    def look() -> None:
+        try:
+            found.set_result(_admitted(file, folder))
+        except BaseException as error:  # noqa: BLE001 - whoever asked gets it
+            found.set_exception(error)
+        finally:
+            _LOOKING.release()
+
+    threading.Thread(target=look, name="admission", daemon=True).start()
+    if not wait([found], LOOKING_SECONDS).done:
+        raise CannotDo(
+            f"{file[:200]}: its drive did not answer within {LOOKING_SECONDS:g} s. "
+            "Is it asleep, or gone?"
+        )
+    return found.result()
+
+
+_LOOKING = threading.BoundedSemaphore(MOST_LOOKING)
+
+
+def _admitted(file: str, folder: Path | None) -> Path:
     path = Path(file) if file.startswith("/") else named(file, folder)
     try:
         found = path.stat()
@@ -84,27 +119,49 @@ def _where(folder: Path | None) -> str:
 
 
 class Clip:
-    """An announcement, loaded and levelled in a thread of its own; `changed` when that is done."""
+    """An announcement, loaded and levelled in a thread of its own; `changed` when that is done.
+
+    One that a dead drive does not give becomes `ready`, with no sound, after `LOADING_SECONDS`.
+    """
 
     def __init__(self, path: str, changed: Callable[[], None]) -> None:
         self.path = path
         self.sound: Samples = np.zeros((0, 2), np.float32)
-        self.ready = False
         self._changed = changed
+        self._lock = threading.Lock()
+        self._done = False
+        self._deadline = math.inf
 
     def load(self) -> None:
         """Begin to load: only when its turn comes, for a minute of sound takes 21 MB."""
+        self._deadline = time.monotonic() + LOADING_SECONDS
         threading.Thread(target=self._load, name="announcement", daemon=True).start()
 
+    @property
+    def ready(self) -> bool:
+        """Whether it can sound, or never will."""
+        with self._lock:
+            if not self._done and time.monotonic() >= self._deadline:
+                # The thread hangs in the system, which no one can end; it ends with the read.
+                self._done = True
+                log.warning(
+                    "cannot announce %s: it was not read within %.0f s", self.path, LOADING_SECONDS
+                )
+            return self._done
+
     def _load(self) -> None:
+        sound = self.sound
         try:
-            self.sound = levelled(self.path)
+            sound = levelled(self.path)
         except CannotDecode as error:
             log.warning("cannot announce %s: %s", self.path, error)
         except Exception:
             # Whatever a strange file does to the decoder is that file's trouble alone.
             log.exception("the decoder stumbled over %s", self.path)
-        self.ready = True
+        with self._lock:
+            if self._done:
+                return
+            self.sound, self._done = sound, True
         self._changed()
 
 
@@ -154,6 +211,11 @@ class Announcements:
         self._waiting.clear()
         self._clip = None
         self._ducked = Ramp(0.0)
+
+    @property
+    def waits(self) -> bool:
+        """Whether something is to be said that is not loaded yet."""
+        return self._clip is not None and not self._clip.ready
 
     @property
     def has_work(self) -> bool:

@@ -159,6 +159,11 @@ class Mixer:
         return self._has_music or self._announcements.has_work
 
     @property
+    def waits_for_file(self) -> bool:
+        """Whether something shall sound that may still be being opened."""
+        return self.state is PlayerState.PLAYING or self._announcements.waits
+
+    @property
     def _has_music(self) -> bool:
         current = self.current
         return bool(self._leaving) or (

@@ -210,8 +210,7 @@ class PygamePlayer:
             while not (self._has_work or self._leaving):
                 if deadline is not None and time.monotonic() >= deadline:
                     return False
-                waits_for_file = self._mixer.state is PlayerState.PLAYING
-                self._changed.wait(LOOK_SECONDS if waits_for_file else seconds)
+                self._changed.wait(LOOK_SECONDS if self._mixer.waits_for_file else seconds)
         return True
 
     @property

@@ -11,17 +11,16 @@ import logging
 import math
 import random
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from device.lessons import Ended, ForgetTaste, Lesson, TasteAnswer, TasteChanged, TasteRequest
-from device.music.catalogue import Catalogue, Wish, child_may_listen
+from device.lessons import Ended, ForgetTaste, Memory, TasteAnswer, TasteRequest
+from device.music.catalogue import Catalogue, child_may_listen
+from device.music.chooser import MOVED, Chooser
+from device.music.diary import Going, begun, taken
 from device.music.follow import longest_lead_seconds
-from device.music.goals import Pace, distance_to_go
-from device.music.learner import Learner, lesson_of, moved
-from device.ports import Clock, PartUnavailable, Play, Player, Resume, Store
+from device.ports import Clock, PartUnavailable, Player, Resume, Store
 from device.settings import MusicSettings
 from device.types import (
     Choice,
@@ -44,31 +43,12 @@ AHEAD_SECONDS = 10.0
 """What follows is chosen so long before it may come in: time to open it, not to change the mood."""
 RESTART_SECONDS = 5.0
 """`previous` within so long of a track's start goes to the track before, later to its own start."""
-MOVED = 0.3
-"""How far in valence/arousal the mood must have moved for a sounding track to be left: about
-half of the way from neutral to any emotion of `device.mood.circumplex`."""
 SOUND_RETRY_SECONDS = (1.0, 60.0)
 """First and longest wait before a lost sound output is tried again; doubling in between."""
 FAILURES_IN_A_ROW = 8
 """So many unplayable tracks, one after the other, mean that the music folder is broken."""
 WELL_SECONDS = 5.0
 """A track that sounded for so long shows that the music folder is well."""
-RECENT_PLAYS = 1000
-
-
-class _Going(NamedTuple):
-    """The choice that sounds, the mood it was made for, and its row in the diary.
-
-    The mood is None for a choice of an earlier run: the first certain one is taken for it.
-    `drawn`: Attune chose it just now, so that how it is taken teaches; `lesson`: what, so far.
-    """
-
-    choice: Choice
-    mood: Mood | None
-    start_seconds: float = 0.0
-    row: int | None = None
-    lesson: Lesson | None = None
-    drawn: bool = False
 
 
 class Session:
@@ -85,23 +65,16 @@ class Session:
         self._player, self._store, self._clock, self._tell = player, store, clock, tell
         self._settings = settings
         self._random = random.Random(settings.random_seed)  # noqa: S311 - taste, not secrets
-        self._catalogue = Catalogue(())
-        self._recent: deque[tuple[TrackId, float]] = deque(
-            store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS
-        )
-        self._feedback: Mapping[TrackId, int] = store.feedback()
-        self._learner = Learner(store)
+        self._chooser = Chooser(store, clock, settings, self._random)
         self._mood = Mood()
-        self._path_from: float | None = None
         self._past: deque[Choice] = deque(maxlen=50)
-        self._going: _Going | None = None
-        self._queued: _Going | None = None
-        self._pending: _Going | None = None
+        self._going: Going | None = None
+        self._queued: Going | None = None
+        self._pending: Going | None = None
         self._position = 0.0
         self._failures = 0
         self._retry_at = 0.0
         self._retry_seconds = SOUND_RETRY_SECONDS[0]
-        self._steps = 0
         self.goal_by_hand: Goal | None = None
         self.wanted = False
         self.held = False
@@ -112,25 +85,26 @@ class Session:
     def configure(self, settings: MusicSettings) -> None:
         """Take changed settings over."""
         before, self._settings = self.goal, settings
+        self._chooser.configure(settings)
         self._turn_from(before)
 
     def restock(self, catalogue: Catalogue) -> None:
         """A new library; what sounds goes on."""
-        self._catalogue = catalogue
+        self._chooser.restock(catalogue)
         self._failures = 0
 
     def resume(self, resume: Resume) -> None:
         """Go on where an earlier run of the daemon stopped."""
-        track = self._catalogue.get(resume.track) if resume.track else None
+        track = self._chooser.get(resume.track) if resume.track else None
         self.wanted = resume.playing
         self.goal_by_hand = resume.goal
         if track is not None:
             choice = Choice(track, 1.0, "going on where the music stopped")
-            self._pending = _Going(choice, None, resume.position_seconds)
+            self._pending = Going(choice, None, resume.position_seconds)
             self._position = resume.position_seconds
 
-    def set_goal(self, goal: Goal) -> None:
-        """Walk another path from the next choice on."""
+    def set_goal(self, goal: Goal | None) -> None:
+        """Walk another path from the next choice on; None: the one that is configured."""
         before, self.goal_by_hand = self.goal, goal
         self._turn_from(before)
 
@@ -159,22 +133,20 @@ class Session:
         going = self._going or self._pending
         if going is None:
             return False
-        track = going.choice.track.id
-        self._store.add_feedback(track, self._clock.wall(), liked=liked, mood=mood, play=going.row)
-        self._feedback = self._store.feedback()
+        self._chooser.rate(going.choice.track.id, liked=liked, mood=mood, play=going.row)
         if going.lesson is not None and going is self._going:
             self._going = going._replace(lesson=replace(going.lesson, liked=liked))
         return True
 
     def taste(self, request: TasteRequest) -> TasteAnswer:
         """Tell, give out, take in or erase what was learned of taste. Raises `CannotDo`."""
-        answer = self._learner.answer(request, learning=self._settings.learn)
-        if isinstance(answer, TasteChanged):
-            self._feedback = self._store.feedback()
-            self._recent = deque(self._store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS)
-        going = self._going
-        if isinstance(request, ForgetTaste) and going is not None and going.row is not None:
-            self._going = going._replace(row=0, lesson=None, drawn=False)  # it was forgotten, too
+        answer = self._chooser.taste(request)
+        if isinstance(request, ForgetTaste) and Memory.TASTE in request.what:
+            self._past.clear()
+            going = self._going
+            if going is not None and going.row is not None:
+                # It was forgotten, too.
+                self._going = going._replace(row=0, lesson=None, drawn=False)
         return answer
 
     def leave(self, ended: Ended) -> None:
@@ -288,49 +260,21 @@ class Session:
             >= MOVED
         )
 
-    def _choose(self, mood: Mood) -> _Going | None:
-        self._mind_path(mood)
+    def _choose(self, mood: Mood) -> Going | None:
         left = self._going.choice if self._going else self._past[-1] if self._past else None
-        wish = Wish(
-            mood=mood,
-            goal=self.goal,
-            wall=self._clock.wall(),
-            steps=self._steps,
-            recent=tuple(self._recent),
-            feedback=self._feedback,
-            repeat_hours=self._settings.repeat_hours,
-            exclude=left.track.id if left else None,
-            pace=Pace(self._settings.path_step, self._settings.path_reach),
-        )
-        belief = self._learner.belief if self._settings.learn else None
-        choice = self._catalogue.choose(wish, self._random, belief)
-        if choice is None:
-            return None
-        if belief is not None:
-            choice = self._learner.explained(choice)
-        return _Going(choice, mood, drawn=True)
+        choice = self._chooser.choose(self.goal, mood, left.track.id if left else None)
+        return None if choice is None else Going(choice, mood, drawn=True)
 
-    def _choose_after(self, going: _Going, mood: Mood) -> _Going | None:
+    def _choose_after(self, going: Going, mood: Mood) -> Going | None:
         """What follows a track that plays to its end: the next of its album, where wished."""
-        if self._settings.albums_together and going.mood and going.mood.label is mood.label:
-            track = self._catalogue.following(going.choice.track.id, mood)
-            if track is not None:
-                choice = Choice(track, 1.0, f"the next on {track.album}")
-                return _Going(choice, mood)
+        if going.mood and going.mood.label is mood.label:
+            choice = self._chooser.next_on_album(going.choice.track.id, mood)
+            if choice is not None:
+                return Going(choice, mood)
         return self._choose(mood)
 
-    def _mind_path(self, mood: Mood) -> None:
-        """A path begins where the person is, and again where the mood has fallen behind that."""
-        to_go = distance_to_go(self.goal, mood)
-        if to_go is None:
-            return
-        if self._path_from is None:
-            self._path_from = to_go
-        elif to_go > self._path_from + MOVED:
-            self._path_from, self._steps = to_go, 0
-
     def _start(
-        self, going: _Going | None, *, remember: bool = True, ended: Ended = Ended.FAILED
+        self, going: Going | None, *, remember: bool = True, ended: Ended = Ended.FAILED
     ) -> None:
         if going is None:
             return
@@ -345,10 +289,10 @@ class Session:
     def _step_back(self, mood: Mood) -> None:
         going = self._going or self._pending
         if self._past and (going is None or self._position < RESTART_SECONDS):
-            back = _Going(self._past.pop(), mood)
+            back = Going(self._past.pop(), mood)
             self._start(back, remember=False, ended=Ended.RETURNED)
         elif going is not None:
-            self._start(_Going(going.choice, mood), remember=False, ended=Ended.REPLAYED)
+            self._start(Going(going.choice, mood), remember=False, ended=Ended.REPLAYED)
 
     def _queue_ahead(self, mood: Mood) -> None:
         going = self._going
@@ -365,7 +309,7 @@ class Session:
 
     def _turn_from(self, before: Goal) -> None:
         if self.goal is not before:
-            self._steps, self._path_from = 0, None
+            self._chooser.turn()
             self._forget_queued()
 
     def _drop_explicit(self) -> None:
@@ -392,13 +336,8 @@ class Session:
             return
         self._sound_works()
         wall = self._clock.wall()
-        mood = going.mood or Mood()
-        lesson = lesson_of(going.choice, self.goal, mood, wall) if going.drawn else None
-        moment = None if lesson is None else lesson.moment
-        row = self._store.add_play(Play(event.track, wall, self.goal, mood, going.choice, moment))
-        self._going = going._replace(row=row, lesson=lesson)
-        self._recent.appendleft((event.track, wall))
-        self._steps += 1
+        self._going = begun(self._store, going, self.goal, wall)
+        self._chooser.started(event.track, wall)
         track = going.choice.track
         log.info("playing %s: %s", track.title, going.choice.because)
         self._tell(NowStarted(track.title, track.artist, going.choice.because))
@@ -420,9 +359,9 @@ class Session:
 
     def _give_up_on(self, track: TrackId, reason: str) -> None:
         """Leave an unplayable track out like one just heard; rest when it is one after another."""
-        self._recent.appendleft((track, self._clock.wall()))
+        self._chooser.avoid(track)
         self._failures += 1
-        known = self._catalogue.get(track)
+        known = self._chooser.get(track)
         log.warning("cannot play %s: %s", known.path if known else track, reason)
         if self._failures >= FAILURES_IN_A_ROW:
             self._failures = 0
@@ -439,20 +378,16 @@ class Session:
             heard = max(0.0, self._position - going.start_seconds)
             if heard >= WELL_SECONDS:
                 self._failures = 0
-            way = None
-            if going.mood is not None and going.lesson is not None:
-                way = moved(going.lesson.goal, going.mood, self._mood, heard)
+            lesson = taken(going, ended, heard, self._mood)
             self._store.end_play(
                 going.row,
                 heard_seconds=heard,
                 finished=ended is Ended.FINISHED,
                 ended=ended,
-                moved=way,
+                moved=lesson.moved if lesson else None,
             )
-            if going.lesson is not None:
-                self._learner.learn(
-                    replace(going.lesson, heard_seconds=heard, ended=ended, moved=way)
-                )
+            if lesson is not None:
+                self._chooser.learn(lesson)
             self._going = going._replace(row=None, lesson=None)
 
     # --- sound comes and goes -------------------------------------------------------------

@@ -8,29 +8,47 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from device.lessons import Ended, Lesson, Moment
+from device.lessons import Ended, Lesson, Memory
 from device.ports import CannotDo, Clock, Play, Resume
-from device.system.database import lock, open_database
+from device.system.copies import erase_copies
+from device.system.database import FILE, lock, open_database
+from device.system.forgetting import erase, expire
+from device.system.rows import (
+    CORRECTION_COLUMNS,
+    END_COLUMNS,
+    FEEDBACK_COLUMNS,
+    LISTENED_COLUMNS,
+    MOOD_COLUMNS,
+    PLAY_COLUMNS,
+    RESUME_COLUMNS,
+    TRACK_COLUMNS,
+    correction_of,
+    insertion,
+    lesson_of,
+    library_changes,
+    listened_of,
+    listened_row,
+    moment_text,
+    mood_row,
+    track_of,
+)
 from device.types import (
-    Affect,
+    Correct,
     Goal,
-    Heard,
     KnownFile,
     LibraryScanned,
     Listened,
     Mood,
-    MoodLabel,
     SkippedFile,
     Track,
     TrackId,
-    Value,
 )
 
 if TYPE_CHECKING:
@@ -40,15 +58,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
-
-TRACK_COLUMNS = (
-    "id, path, title, artist, valence, arousal, deviation, affect_source, duration_seconds,"
-    " album, genre, year, tempo_bpm, loudness_lufs, explicit, album_artist, track_number,"
-    " disc_number, peak_dbfs, album_loudness_lufs, album_peak_dbfs, audio_hash"
-)
-FILE_COLUMNS = "track, stamp, missing_since"
-SKIP_COLUMNS = "path, reason, stamp"
-MOOD_COLUMNS = "label, valence, arousal, confidence, people, age_years, youngest_years"
 
 REFUSALS = (
     "database or disk is full",
@@ -96,13 +105,10 @@ class SqliteStore:
 
     def load_resume(self) -> Resume | None:
         """Where to go on, None at the very first start."""
-        row = self._db.execute(
-            "SELECT track, position_seconds, playing, paused_by_hand, volume, goal, privacy,"
-            " sleep_minutes FROM resume"
-        ).fetchone()
+        row = self._db.execute(f"SELECT {RESUME_COLUMNS} FROM resume").fetchone()  # noqa: S608 - a constant
         if row is None:
             return None
-        track, position, playing, paused_by_hand, volume, goal, privacy, sleep = row
+        track, position, playing, paused_by_hand, volume, goal, privacy, sleep, quiet = row
         return Resume(
             track=None if track is None else TrackId(track),
             position_seconds=position,
@@ -112,20 +118,14 @@ class SqliteStore:
             goal=None if goal is None else Goal(goal),
             privacy=bool(privacy),
             sleep_minutes=sleep,
+            quiet_hours=quiet,
         )
 
     def save_resume(self, resume: Resume) -> None:
         """Remember where to go on; nothing is written when nothing changed."""
         if resume == self._saved:
             return
-        stored = self._write(
-            lambda db: db.execute(
-                "INSERT OR REPLACE INTO resume (only, track, position_seconds, playing,"
-                " paused_by_hand, volume, goal, privacy, sleep_minutes)"
-                " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
-                resume,
-            )
-        )
+        stored = self._insert("resume", f"only, {RESUME_COLUMNS}", (1, *resume))
         self._saved = None if stored is None else resume
 
     # --- the library ---
@@ -143,7 +143,7 @@ class SqliteStore:
     def _load_library(self) -> LibraryScanned:
         # Columns are named, for ALTER TABLE puts new ones at the end.
         rows = self._db.execute(f"SELECT {TRACK_COLUMNS} FROM tracks ORDER BY path")  # noqa: S608 - a constant
-        tracks = [_track(row) for row in rows]
+        tracks = [track_of(row) for row in rows]
         files = tuple(
             KnownFile(TrackId(track), stamp, missing_since)
             for track, stamp, missing_since in self._db.execute(
@@ -162,11 +162,7 @@ class SqliteStore:
     def replace_library(self, library: LibraryScanned) -> None:
         """The library as scanned just now; only what differs is written, all or nothing."""
         before = self.library()
-        changes = (
-            _Changes("tracks", "id", TRACK_COLUMNS, _tracks_of(before), _tracks_of(library)),
-            _Changes("known_files", "track", FILE_COLUMNS, _files_of(before), _files_of(library)),
-            _Changes("skipped_files", "path", SKIP_COLUMNS, _skips_of(before), _skips_of(library)),
-        )
+        changes = library_changes(before, library)
         if not any(change.any for change in changes):
             return
 
@@ -182,33 +178,50 @@ class SqliteStore:
 
     def listened(self) -> Sequence[Listened]:
         """All that was listened to, and what could not be; what is unreadable is left out."""
-        rows = self._db.execute("SELECT sound, version, heard, error FROM listened")
-        return [known for row in rows if (known := _listened(*row)) is not None]
+        rows = self._db.execute(f"SELECT {LISTENED_COLUMNS} FROM listened")  # noqa: S608 - a constant
+        return [known for row in rows if (known := listened_of(*row)) is not None]
 
     def add_listened(self, listened: Listened) -> None:
         """A track was listened to; replaces what an older analysis said of the same sound."""
-        heard = None if listened.heard is None else msgspec.json.encode(listened.heard).decode()
-        self._write(
-            lambda db: db.execute(
-                "INSERT OR REPLACE INTO listened VALUES (?, ?, ?, ?)",
-                (listened.key, listened.version, heard, listened.error),
-            )
-        )
+        self._insert("listened", LISTENED_COLUMNS, listened_row(listened))
+
+    # --- the user's own word ---
+
+    def corrections(self) -> dict[TrackId, Correct]:
+        """The user's own word on tracks; damaged rows are left out."""
+        rows = self._db.execute(f"SELECT {CORRECTION_COLUMNS} FROM corrections")  # noqa: S608 - a constant
+        found = [each for row in rows if (each := correction_of(*row)) is not None]
+        return {each.track: each for each in found}
+
+    def correct(self, correction: Correct) -> None:
+        """Remember the user's word on a track, instead of an earlier one.
+
+        Raises `CannotDo` where the disk refuses.
+        """
+        if correction.says_nothing:
+            sql = "DELETE FROM corrections WHERE track = ?"
+            stored = self._write(lambda db: db.execute(sql, (correction.track,)))
+        else:
+            row = msgspec.structs.astuple(correction)
+            stored = self._insert("corrections", CORRECTION_COLUMNS, row)
+        if stored is None:
+            raise CannotDo(f"{self._folder} cannot be written: nothing was corrected; {MEND}")
 
     # --- the diary ---
 
     def add_play(self, play: Play) -> int:
         """A track was started; returns the row to end it by, 0 when the disk refused it."""
         cursor = self._insert(
-            f"plays (track, wall, goal, probability, because, {MOOD_COLUMNS}, moment)",
+            "plays",
+            PLAY_COLUMNS,
             (
                 play.track,
                 play.wall,
                 play.goal.value,
                 play.choice.probability,
                 play.choice.because,
-                *_mood_row(play.mood),
-                None if play.moment is None else msgspec.json.encode(play.moment).decode(),
+                *mood_row(play.mood),
+                moment_text(play.moment),
             ),
         )
         return 0 if cursor is None else cursor.lastrowid or 0
@@ -243,10 +256,7 @@ class SqliteStore:
         self, track: TrackId, wall: float, *, liked: bool, mood: Mood, play: int | None = None
     ) -> None:
         """A like or dislike in such a mood, of the play of that row."""
-        self._insert(
-            f"feedback (track, wall, liked, {MOOD_COLUMNS}, play)",
-            (track, wall, liked, *_mood_row(mood), play),
-        )
+        self._insert("feedback", FEEDBACK_COLUMNS, (track, wall, liked, *mood_row(mood), play))
 
     def feedback(self) -> dict[TrackId, int]:
         """Likes minus dislikes of each track that has any."""
@@ -257,7 +267,7 @@ class SqliteStore:
         """A mood; only the first of each minute is kept."""
         minute = int(wall // 60)
         if self._db.execute("SELECT 1 FROM moods WHERE minute = ?", (minute,)).fetchone() is None:
-            self._insert(f"moods (minute, {MOOD_COLUMNS})", (minute, *_mood_row(mood)))
+            self._insert("moods", f"minute, {MOOD_COLUMNS}", (minute, *mood_row(mood)))
 
     # --- what taste is learned from ---
 
@@ -272,7 +282,7 @@ class SqliteStore:
             " ORDER BY id DESC LIMIT ?",
             (count,),
         )
-        found = [lesson for row in rows if (lesson := _lesson(row, verdicts)) is not None]
+        found = [lesson for row in rows if (lesson := lesson_of(row, verdicts)) is not None]
         return found[::-1]
 
     def add_lessons(self, lessons: Sequence[Lesson]) -> int:
@@ -290,18 +300,14 @@ class SqliteStore:
                 row -= 1
                 mood = (each.label.value, each.valence, each.arousal, 0.0, each.people, None, None)
                 db.execute(
-                    f"INSERT INTO plays (id, track, wall, goal, probability, because,"  # noqa: S608
-                    f" {MOOD_COLUMNS}, heard_seconds, finished, moment, ended, moved)"
-                    f" VALUES ({_marks(18)})",
-                    (row, each.track, each.wall, each.goal.value, each.probability, "imported",
-                     *mood, each.heard_seconds, each.ended is Ended.FINISHED,
-                     msgspec.json.encode(each.moment).decode(),
-                     each.ended and each.ended.value, each.moved),
+                    insertion("plays", f"{PLAY_COLUMNS}, id, {END_COLUMNS}"),
+                    (each.track, each.wall, each.goal.value, each.probability, "imported",
+                     *mood, moment_text(each.moment), row, each.heard_seconds,
+                     each.ended is Ended.FINISHED, each.ended and each.ended.value, each.moved),
                 )  # fmt: skip
                 if each.liked is not None:
                     db.execute(
-                        f"INSERT INTO feedback (track, wall, liked, {MOOD_COLUMNS}, play)"  # noqa: S608
-                        f" VALUES ({_marks(11)})",
+                        insertion("feedback", FEEDBACK_COLUMNS),
                         (each.track, each.wall, each.liked, *mood, row),
                     )
             return len(new)
@@ -311,34 +317,41 @@ class SqliteStore:
             raise CannotDo(f"{self._folder} cannot be written: nothing was learned; {MEND}")
         return count
 
-    def forget(self, since: float) -> int:
-        """Erase plays, feedback and moods from a wall time on; how many plays there were.
+    def forget(self, since: float, what: Collection[Memory] = (Memory.TASTE, Memory.MOODS)) -> int:
+        """Erase what is remembered from a wall time on; how many plays there were.
 
-        What is deleted is overwritten (`secure_delete`), and the log that held it is emptied.
-        Raises `CannotDo` where the disk refuses: nobody is told of an erasure that was none.
+        What is deleted is overwritten (`secure_delete`), the log that held it is emptied, and
+        copies of the whole (`device.system.copies`) are removed. Raises `CannotDo` where the
+        disk refuses: nobody is told of an erasure that was none.
         """
-
-        def erase(db: sqlite3.Connection) -> int:
-            db.execute("DELETE FROM feedback WHERE wall >= ?", (since,))
-            db.execute("DELETE FROM moods WHERE minute >= ?", (int(since // 60),))
-            return db.execute("DELETE FROM plays WHERE wall >= ?", (since,)).rowcount
-
-        count = self._write(erase)
+        count = self._write(lambda db: erase(db, since, what))
         if count is None:
             raise CannotDo(f"{self._folder} cannot be written: nothing was forgotten; {MEND}")
+        self._saved = None
         try:
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.OperationalError as error:
+            (busy, *_) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            erase_copies(self._folder / FILE)
+        except (OSError, sqlite3.OperationalError) as error:
             raise CannotDo(
                 f"forgotten, but not overwritten yet in {self._folder}: {error}; {MEND}"
             ) from error
+        if busy:
+            raise CannotDo(
+                f"forgotten, but not overwritten yet in {self._folder}: another program reads the "
+                "database; close that, and forget once more"
+            )
         return count
+
+    def expire(self, keep_days: int) -> None:
+        """Erase some of the plays and moods that are older; to be called once a day."""
+        count = self._write(lambda db: expire(db, self._clock.wall(), keep_days))
+        if count:
+            log.info("erased %d rows older than %d days", count, keep_days)
 
     # --- writing ---
 
-    def _insert(self, into: str, row: tuple[object, ...]) -> sqlite3.Cursor | None:
-        sql = f"INSERT INTO {into} VALUES ({_marks(len(row))})"  # noqa: S608 - names from this file
-        return self._write(lambda db: db.execute(sql, row))
+    def _insert(self, table: str, columns: str, row: tuple[object, ...]) -> sqlite3.Cursor | None:
+        return self._write(lambda db: db.execute(insertion(table, columns), row))
 
     def _write(self, work: Callable[[sqlite3.Connection], Result]) -> Result | None:
         """Run `work` in one transaction; None when the disk refused."""
@@ -361,155 +374,5 @@ class SqliteStore:
         return result
 
 
-def _listened(sound: str, version: int, heard: str | None, error: str | None) -> Listened | None:
-    """A row of what was heard; None when another version of Attune wrote it, which listens anew."""
-    try:
-        content = None if heard is None else msgspec.json.decode(heard, type=Heard)
-    except msgspec.DecodeError:
-        return None
-    return Listened(sound, version, content, error)
-
-
 def _disk_refused(error: sqlite3.OperationalError) -> bool:
     return str(error).startswith(REFUSALS)
-
-
-def _lesson(row: tuple[Any, ...], verdicts: dict[int, int]) -> Lesson | None:
-    number, track, wall, goal, probability, label, valence, arousal, people, *rest = row
-    moment, heard, ended, moved = rest
-    liked = verdicts.get(number)
-    try:
-        return Lesson(
-            TrackId(track), wall, Goal(goal), probability, MoodLabel(label), valence, arousal,
-            people, msgspec.json.decode(moment, type=Moment), heard,
-            None if ended is None else Ended(ended), moved,
-            None if liked is None else bool(liked),
-        )  # fmt: skip
-    except (ValueError, msgspec.DecodeError) as error:
-        log.warning("play %s teaches nothing: %s", number, error)
-        return None
-
-
-def _marks(count: int) -> str:
-    return ", ".join("?" * count)
-
-
-def _mood_row(mood: Mood) -> tuple[str | float | None, ...]:
-    return (
-        mood.label.value,
-        mood.valence,
-        mood.arousal,
-        mood.confidence,
-        mood.people,
-        mood.age_years,
-        mood.youngest_years,
-    )
-
-
-class _Changes:
-    """What became of the rows of a table, by primary key."""
-
-    def __init__(
-        self,
-        table: str,
-        key: str,
-        columns: str,
-        before: Mapping[str, Value],
-        after: Mapping[str, Value],
-    ) -> None:
-        self._table, self._key, self._columns = table, key, columns
-        self._gone = [key for key in before if key not in after]
-        # Most values are the same objects as before, and need no comparing.
-        self._new = [
-            value
-            for key, value in after.items()
-            if before.get(key) is not value and before.get(key) != value
-        ]
-
-    @property
-    def any(self) -> bool:
-        """Whether there is something to write."""
-        return bool(self._gone or self._new)
-
-    def write(self, db: sqlite3.Connection) -> None:
-        """Bring the table to what it shall be."""
-        db.executemany(
-            f"DELETE FROM {self._table} WHERE {self._key} = ?",  # noqa: S608 - names from this file
-            ((key,) for key in self._gone),
-        )
-        marks = _marks(self._columns.count(",") + 1)
-        db.executemany(
-            f"INSERT OR REPLACE INTO {self._table} ({self._columns}) VALUES ({marks})",  # noqa: S608 - likewise
-            map(_row, self._new),
-        )
-
-
-def _tracks_of(library: LibraryScanned) -> dict[str, Track]:
-    return {track.id: track for track in (*library.tracks, *library.missing)}
-
-
-def _files_of(library: LibraryScanned) -> dict[str, KnownFile]:
-    return {file.track: file for file in library.files}
-
-
-def _skips_of(library: LibraryScanned) -> dict[str, SkippedFile]:
-    return {skipped.path: skipped for skipped in library.skipped}
-
-
-def _row(value: Value) -> tuple[object, ...]:
-    return _track_row(value) if isinstance(value, Track) else msgspec.structs.astuple(value)
-
-
-def _track_row(track: Track) -> tuple[str | float | None, ...]:
-    return (
-        track.id,
-        track.path,
-        track.title,
-        track.artist,
-        track.affect.valence,
-        track.affect.arousal,
-        track.affect.deviation,
-        track.affect.source,
-        track.duration_seconds,
-        track.album,
-        track.genre,
-        track.year,
-        track.tempo_bpm,
-        track.loudness_lufs,
-        track.explicit,
-        track.album_artist,
-        track.track_number,
-        track.disc_number,
-        track.peak_dbfs,
-        track.album_loudness_lufs,
-        track.album_peak_dbfs,
-        track.audio_hash,
-    )
-
-
-def _track(row: tuple[Any, ...]) -> Track:
-    """The inverse of `_track_row`."""
-    track, path, title, artist, valence, arousal, deviation, source, duration, *rest = row
-    album, genre, year, tempo, loudness, explicit, *rest = rest
-    album_artist, number, disc, peak, album_loudness, album_peak, audio_hash = rest
-    return Track(
-        id=TrackId(track),
-        path=path,
-        title=title,
-        artist=artist,
-        affect=Affect(valence, arousal, deviation, source),
-        duration_seconds=duration,
-        album=album,
-        genre=genre,
-        year=year,
-        tempo_bpm=tempo,
-        loudness_lufs=loudness,
-        explicit=bool(explicit),
-        album_artist=album_artist,
-        track_number=number,
-        disc_number=disc,
-        peak_dbfs=peak,
-        album_loudness_lufs=album_loudness,
-        album_peak_dbfs=album_peak,
-        audio_hash=audio_hash,
-    )

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +36,7 @@ class LoadedClip(Clip):
     def load(self) -> None:
         if not self._broken:
             self.sound = sine(1000.0, self._seconds)
-        self.ready = True
+        self._done = True
 
 
 def playing() -> Mixer:
@@ -191,6 +196,71 @@ def test_files_that_may_not_say_why(tmp_path: Path, file: str, words: str) -> No
         large.truncate(announce.LARGEST_BYTES + 1)
     with pytest.raises(CannotDo, match=words):
         admit(file, tmp_path)
+
+
+def test_a_drive_that_does_not_answer_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announce, "LOOKING_SECONDS", 0.2)
+    bell = tone(tmp_path / "bell.ogg", 0.5)
+    with held_up(bell):
+        for _ in range(announce.MOST_LOOKING):
+            with pytest.raises(CannotDo, match=r"did not answer within 0\.2 s"):
+                admit(str(bell), None)
+        with pytest.raises(CannotDo, match="earlier ones still hang"):
+            admit(str(bell), None)
+    deadline = time.monotonic() + 10.0
+    while True:  # the drive is back
+        try:
+            assert admit("bell.ogg", tmp_path) == bell
+        except CannotDo:
+            assert time.monotonic() < deadline
+        else:
+            return
+
+
+@contextmanager
+def held_up(file: Path) -> Iterator[None]:
+    """Whoever opens the file hangs in the system: another process holds a lease on it."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(file)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        yield
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+HOLD = """
+import fcntl, os, signal, sys, time
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+file = os.open(sys.argv[1], os.O_RDWR)
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print("held", flush=True)
+time.sleep(40)
+"""
+
+
+def test_one_that_is_never_read_holds_the_others_up_no_longer_than_it_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(announce, "LOADING_SECONDS", 0.3)
+    os.mkfifo(tmp_path / "dead")  # to open it hangs until somebody writes
+    mixer = playing()
+    dead = Clip(str(tmp_path / "dead"), lambda: None)
+    mixer.announce(dead)
+    mixer.announce(LoadedClip(1.0))
+    assert mixer.waits_for_file
+    assert amplitude_at(render(mixer, 1.0), 1000) < 1e-3
+    time.sleep(0.3)
+    assert amplitude_at(render(mixer, 2.0)[RATE : 3 * RATE // 2], 1000) > 0.25
+    assert caplog.text.count("it was not read within") == 1
+    (tmp_path / "dead").write_bytes(b"")  # its thread ends, and changes nothing
+    assert dead.ready
+    assert not len(dead.sound)
 
 
 def test_without_a_folder_no_name_is_known() -> None:

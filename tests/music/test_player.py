@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device.music import deck, output
+from device.music import announce, deck, output
 from device.music import player as player_module
 from device.music.capture import capture_environment, raw_to_wav
 from device.music.decode import RATE, Samples, decode
@@ -370,6 +370,20 @@ def test_an_idle_output_is_let_go_and_taken_again(
         player.announce(str(bell))
         wait_until(lambda: output.pygame.mixer.get_init() is not None)
         wait_until(lambda: output.pygame.mixer.get_init() is None)
+
+
+def test_an_announcement_on_a_dead_drive_keeps_nobody_waiting(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announce, "LOADING_SECONDS", 0.5)
+    os.mkfifo(tmp_path / "dead")
+    bell = tone(tmp_path / "bell.flac", 1.0, 1500.0, rate=RATE)
+    with new_player() as player:
+        for path in (tmp_path / "dead", bell):
+            player.announce(str(path))
+        time.sleep(3.0)
+    said = [part for part in windows(audible(read_raw(raw)), 0.1) if amplitude_at(part, 1500) > 0.1]
+    assert len(said) == pytest.approx(10, abs=2)
 
 
 def wait_until(seen: Callable[[], bool]) -> None:

@@ -1,0 +1,121 @@
+"""What comes next: drawn by mood, goal, taste and what was heard, or the next of an album."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Mapping
+
+from device.lessons import Lesson, TasteAnswer, TasteChanged, TasteRequest
+from device.music.catalogue import Catalogue, Wish
+from device.music.goals import Pace, distance_to_go
+from device.music.learner import Learner
+from device.ports import Clock, Store
+from device.settings import MusicSettings
+from device.types import Choice, Goal, Mood, Track, TrackId
+
+MOVED = 0.3
+"""How far in valence/arousal the mood must have moved for a sounding track to be left, or for a
+path to begin anew: about half of the way from neutral to any emotion of
+`device.mood.circumplex`."""
+RECENT_PLAYS = 1000
+
+
+class Chooser:
+    """The library, and all that speaks for or against a track of it. Main thread alone."""
+
+    def __init__(
+        self, store: Store, clock: Clock, settings: MusicSettings, rng: random.Random
+    ) -> None:
+        self._store, self._clock, self._settings, self._random = store, clock, settings, rng
+        self._catalogue = Catalogue(())
+        self._recent: deque[tuple[TrackId, float]] = deque(
+            store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS
+        )
+        self._feedback: Mapping[TrackId, int] = store.feedback()
+        self._learner = Learner(store)
+        self._path_from: float | None = None
+        self._steps = 0
+
+    def configure(self, settings: MusicSettings) -> None:
+        """Take changed settings over."""
+        self._settings = settings
+
+    def restock(self, catalogue: Catalogue) -> None:
+        """A new library."""
+        self._catalogue = catalogue
+
+    def get(self, track: TrackId) -> Track | None:
+        """The track of an id, None when it is not, or no longer, in the library."""
+        return self._catalogue.get(track)
+
+    # --- what comes next ------------------------------------------------------------------
+
+    def choose(self, goal: Goal, mood: Mood, left: TrackId | None) -> Choice | None:
+        """Draw a track, but the one that is left; None when nothing may be played now."""
+        self._mind_path(goal, mood)
+        wish = Wish(
+            mood=mood,
+            goal=goal,
+            wall=self._clock.wall(),
+            steps=self._steps,
+            recent=tuple(self._recent),
+            feedback=self._feedback,
+            repeat_hours=self._settings.repeat_hours,
+            exclude=left,
+            pace=Pace(self._settings.path_step, self._settings.path_reach),
+        )
+        belief = self._learner.belief if self._settings.learn else None
+        choice = self._catalogue.choose(wish, self._random, belief)
+        return choice if choice is None or belief is None else self._learner.explained(choice)
+
+    def next_on_album(self, track: TrackId, mood: Mood) -> Choice | None:
+        """What follows a track on its album; None where there is nothing, or it is not wished."""
+        if not self._settings.albums_together:
+            return None
+        following = self._catalogue.following(track, mood)
+        if following is None:
+            return None
+        return Choice(following, 1.0, f"the next on {following.album}")
+
+    def turn(self) -> None:
+        """Another goal: its path begins where the person then is."""
+        self._steps, self._path_from = 0, None
+
+    def _mind_path(self, goal: Goal, mood: Mood) -> None:
+        """A path begins where the person is, and again where the mood has fallen behind that."""
+        to_go = distance_to_go(goal, mood)
+        if to_go is None:
+            return
+        if self._path_from is None:
+            self._path_from = to_go
+        elif to_go > self._path_from + MOVED:
+            self._path_from, self._steps = to_go, 0
+
+    # --- what became of it ----------------------------------------------------------------
+
+    def started(self, track: TrackId, wall: float) -> None:
+        """A track sounds: one step on the path, and not again soon."""
+        self._recent.appendleft((track, wall))
+        self._steps += 1
+
+    def avoid(self, track: TrackId) -> None:
+        """A track cannot be played: leave it out like one just heard."""
+        self._recent.appendleft((track, self._clock.wall()))
+
+    def rate(self, track: TrackId, *, liked: bool, mood: Mood, play: int | None) -> None:
+        """A track was liked or disliked, in the play of that row."""
+        self._store.add_feedback(track, self._clock.wall(), liked=liked, mood=mood, play=play)
+        self._feedback = self._store.feedback()
+
+    def learn(self, lesson: Lesson) -> None:
+        """Take in how a play was taken."""
+        self._learner.learn(lesson)
+
+    def taste(self, request: TasteRequest) -> TasteAnswer:
+        """Tell, give out, take in or erase what was learned of taste. Raises `CannotDo`."""
+        answer = self._learner.answer(request, learning=self._settings.learn)
+        if isinstance(answer, TasteChanged):
+            self._feedback = self._store.feedback()
+            self._recent = deque(self._store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS)
+        return answer

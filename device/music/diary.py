@@ -1,0 +1,47 @@
+"""What goes: a choice that sounds, its row in the diary, and what it teaches when it ends."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from device.lessons import Ended, Lesson
+from device.music.learner import lesson_of, moved
+from device.ports import Play, Store
+from device.types import Choice, Goal, Mood
+
+
+class Going(NamedTuple):
+    """The choice that sounds, the mood it was made for, and its row in the diary.
+
+    The mood is None for a choice of an earlier run: the first certain one is taken for it.
+    `drawn`: Attune chose it just now, so that how it is taken teaches; `lesson`: what, so far.
+    """
+
+    choice: Choice
+    mood: Mood | None
+    start_seconds: float = 0.0
+    row: int | None = None
+    lesson: Lesson | None = None
+    drawn: bool = False
+
+
+def begun(store: Store, going: Going, goal: Goal, wall: float) -> Going:
+    """What goes now has a row."""
+    mood = going.mood or Mood()
+    lesson = lesson_of(going.choice, goal, mood, wall) if going.drawn else None
+    moment = None if lesson is None else lesson.moment
+    row = store.add_play(Play(going.choice.track.id, wall, goal, mood, going.choice, moment))
+    return going._replace(row=row, lesson=lesson)
+
+
+def taken(going: Going, ended: Ended, heard_seconds: float, mood: Mood) -> Lesson | None:
+    """What a play taught that ends now, in such a mood; None where it teaches nothing."""
+    lesson = going.lesson
+    if lesson is None:
+        return None
+    way = None
+    if going.mood is not None:
+        way = moved(lesson.goal, going.mood, mood, heard_seconds)
+    return replace(lesson, heard_seconds=heard_seconds, ended=ended, moved=way)

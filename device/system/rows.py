@@ -1,0 +1,195 @@
+"""What is remembered as rows of the database, and rows as values again."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from device.lessons import Ended, Lesson, Moment
+from device.types import (
+    Affect,
+    Correct,
+    Goal,
+    Heard,
+    KnownFile,
+    LibraryScanned,
+    Listened,
+    Mood,
+    MoodLabel,
+    SkippedFile,
+    Track,
+    TrackId,
+    Value,
+)
+
+log = logging.getLogger(__name__)
+
+_TRACK_FIELDS = (
+    *("id", "path", "title", "artist", "duration_seconds", "album", "genre", "year", "tempo_bpm"),
+    *("loudness_lufs", "explicit", "album_artist", "track_number", "disc_number", "peak_dbfs"),
+    *("album_loudness_lufs", "album_peak_dbfs", "audio_hash"),
+)
+"""Of a track, but for what it feels like. What listening told is kept by sound, not by track."""
+TRACK_COLUMNS = ", ".join((*_TRACK_FIELDS, "valence, arousal, deviation, affect_source"))
+RESUME_COLUMNS = (
+    "track, position_seconds, playing, paused_by_hand, volume, goal, privacy, sleep_minutes,"
+    " quiet_hours"
+)
+FILE_COLUMNS = "track, stamp, missing_since"
+SKIP_COLUMNS = "path, reason, stamp"
+MOOD_COLUMNS = "label, valence, arousal, confidence, people, age_years, youngest_years"
+
+
+CORRECTION_COLUMNS = "track, valence, arousal, explicit, skip"
+LISTENED_COLUMNS = "sound, version, heard, error"
+PLAY_COLUMNS = f"track, wall, goal, probability, because, {MOOD_COLUMNS}, moment"
+END_COLUMNS = "heard_seconds, finished, ended, moved"
+FEEDBACK_COLUMNS = f"track, wall, liked, {MOOD_COLUMNS}, play"
+
+
+def insertion(table: str, columns: str) -> str:
+    """SQL that writes a row, in the place of one with the same key. Both names are our own."""
+    marks = ", ".join("?" * (columns.count(",") + 1))
+    return f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - see above
+
+
+def correction_of(
+    track: str, valence: float | None, arousal: float | None, explicit: int | None, skip: int
+) -> Correct | None:
+    """A row of what the user said; None when it is damaged."""
+    try:
+        return Correct(
+            TrackId(track), valence, arousal, None if explicit is None else bool(explicit),
+            bool(skip),
+        )  # fmt: skip
+    except ValueError as error:
+        log.warning("what was said of track %s does not count: %s", track, error)
+        return None
+
+
+_own_fields = attrgetter(*_TRACK_FIELDS)
+
+
+def _track_row(track: Track) -> tuple[object, ...]:
+    return (*_own_fields(track), *msgspec.structs.astuple(track.affect))
+
+
+def track_of(row: Sequence[Any]) -> Track:
+    """A row of `TRACK_COLUMNS`."""
+    fields = dict(zip(_TRACK_FIELDS, row, strict=False))
+    fields["explicit"] = bool(fields["explicit"])
+    return Track(**fields, affect=Affect(*row[len(_TRACK_FIELDS) :]))
+
+
+def mood_row(mood: Mood) -> tuple[str | float | None, ...]:
+    """A row of `MOOD_COLUMNS`."""
+    return (
+        mood.label.value,
+        mood.valence,
+        mood.arousal,
+        mood.confidence,
+        mood.people,
+        mood.age_years,
+        mood.youngest_years,
+    )
+
+
+def moment_text(moment: Moment | None) -> str | None:
+    """A play's circumstances as they are kept."""
+    return None if moment is None else msgspec.json.encode(moment).decode()
+
+
+def listened_of(sound: str, version: int, heard: str | None, error: str | None) -> Listened | None:
+    """A row of what was heard; None when another version of Attune wrote it, which listens anew."""
+    try:
+        content = None if heard is None else msgspec.json.decode(heard, type=Heard)
+    except msgspec.DecodeError:
+        return None
+    return Listened(sound, version, content, error)
+
+
+def listened_row(listened: Listened) -> tuple[object, ...]:
+    """A row of `LISTENED_COLUMNS`."""
+    heard = None if listened.heard is None else msgspec.json.encode(listened.heard).decode()
+    return listened.key, listened.version, heard, listened.error
+
+
+def lesson_of(row: tuple[Any, ...], verdicts: dict[int, int]) -> Lesson | None:
+    """A play by its row, and by its verdicts; None where the row is damaged."""
+    number, track, wall, goal, probability, label, valence, arousal, people, *rest = row
+    moment, heard, ended, moved = rest
+    liked = verdicts.get(number)
+    try:
+        return Lesson(
+            TrackId(track), wall, Goal(goal), probability, MoodLabel(label), valence, arousal,
+            people, msgspec.json.decode(moment, type=Moment), heard,
+            None if ended is None else Ended(ended), moved,
+            None if liked is None else bool(liked),
+        )  # fmt: skip
+    except (ValueError, msgspec.DecodeError) as error:
+        log.warning("play %s teaches nothing: %s", number, error)
+        return None
+
+
+class Changes:
+    """What became of the rows of a table, by primary key."""
+
+    def __init__(
+        self,
+        table: str,
+        key: str,
+        columns: str,
+        before: Mapping[str, Value],
+        after: Mapping[str, Value],
+    ) -> None:
+        self._table, self._key, self._columns = table, key, columns
+        self._gone = [key for key in before if key not in after]
+        # Most values are the same objects as before, and need no comparing.
+        self._new = [
+            value
+            for key, value in after.items()
+            if before.get(key) is not value and before.get(key) != value
+        ]
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to write."""
+        return bool(self._gone or self._new)
+
+    def write(self, db: sqlite3.Connection) -> None:
+        """Bring the table to what it shall be."""
+        db.executemany(
+            f"DELETE FROM {self._table} WHERE {self._key} = ?",  # noqa: S608 - names from this file
+            ((key,) for key in self._gone),
+        )
+        db.executemany(insertion(self._table, self._columns), map(_row, self._new))
+
+
+def library_changes(before: LibraryScanned, after: LibraryScanned) -> tuple[Changes, ...]:
+    """What a scan changed in the tables of the library."""
+    return (
+        Changes("tracks", "id", TRACK_COLUMNS, _tracks_of(before), _tracks_of(after)),
+        Changes("known_files", "track", FILE_COLUMNS, _files_of(before), _files_of(after)),
+        Changes("skipped_files", "path", SKIP_COLUMNS, _skips_of(before), _skips_of(after)),
+    )
+
+
+def _tracks_of(library: LibraryScanned) -> dict[str, Track]:
+    return {track.id: track for track in (*library.tracks, *library.missing)}
+
+
+def _files_of(library: LibraryScanned) -> dict[str, KnownFile]:
+    return {file.track: file for file in library.files}
+
+
+def _skips_of(library: LibraryScanned) -> dict[str, SkippedFile]:
+    return {skipped.path: skipped for skipped in library.skipped}
+
+
+def _row(value: Value) -> tuple[object, ...]:
+    return _track_row(value) if isinstance(value, Track) else msgspec.structs.astuple(value)
