@@ -38,7 +38,9 @@ def test_an_edge_keeps_its_promise(name: str, tmp_path: Path) -> None:
 def test_a_case_is_told_by_its_number_alone() -> None:
     seeds = {"a": [b"x = 1"], "b": [b'{"k": [1, "two", null]}']}
     first, again = (Cases("e", 7, seeds, [b"word"]) for _ in range(2))
-    assert [first.case(n) for n in range(300)] == [again.case(n) for n in reversed(range(300))][::-1]
+    assert [first.case(n) for n in range(300)] == [again.case(n) for n in reversed(range(300))][
+        ::-1
+    ]
     assert len({first.case(n).data for n in range(300)}) > 200
     assert Cases("e", 8, seeds, []).case(250) != first.case(250)
 
