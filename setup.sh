@@ -14,8 +14,10 @@ To try it
 To work on it
   test [PYTEST OPTIONS] everything the tests need, then linters, types and tests
   test-all              the tests on each Python from 3.10 to 3.13 found here
+  test-api [EXAMPLES]   the API, fuzzed from its own OpenAPI document
   test-service          the installed service, in a Debian booted for it (as root)
   test-page             the page in a real browser: clicks, keyboard, phone, accessibility
+  test-home-assistant   two real Home Assistants and a real broker, with the daemon
   test-training         the tests of training and conversion, with TensorFlow and PyTorch
   train                 .venv-train, with both, to train and convert models
 To live with it (as root; Raspberry Pi, Jetson, any Debian or Ubuntu with systemd)
@@ -235,6 +237,13 @@ demo() {
     run exec .venv/bin/attune demo "$@"
 }
 
+test_api() { # [EXAMPLES]
+    need python sound
+    make_venv .venv-api dev,api
+    say "Fuzzing the API (minutes)"
+    run exec .venv-api/bin/python -m tests.fuzz_api "$@"
+}
+
 check_sources() { # VENV
     say "Linters and types"
     run "$1/bin/ruff" check .
@@ -303,6 +312,16 @@ test_page() {
     say "The page, in Chromium"
     run exec env ATTUNE_AXE="$cache/package/axe.min.js" \
         .venv/bin/python -m pytest -m slow tests/page "$@"
+}
+
+test_home_assistant() {
+    need python sound mosquitto openssl chromium
+    make_venv .venv dev,home-assistant
+    say "Home Assistant, each version on a Python that it runs on"
+    note "The first time installs them, in minutes, and keeps them in ~/.cache/attune"
+    note "Where a newer Python is needed than there is, a Debian that has it is made (as root)"
+    run .venv/bin/python -m tests.home_assistant.install
+    run exec .venv/bin/python -m pytest -m slow tests/home_assistant "$@"
 }
 
 # --- music to try it with --------------------------------------------------------------------
@@ -375,8 +394,10 @@ case $SUBCOMMAND in
 demo) demo "$@" ;;
 test) tests "$@" ;;
 test-all) test_all "$@" ;;
+test-api) test_api "$@" ;;
 test-service) test_service "$@" ;;
 test-page) test_page "$@" ;;
+test-home-assistant) test_home_assistant "$@" ;;
 test-training) test_training "$@" ;;
 train | music | install | upgrade | rollback)
     [[ $# -eq 0 ]] || wrong_use "$SUBCOMMAND takes no arguments"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from device import __version__
-from device.lessons import Ended, TasteAnswer, TasteRequest
+from device.lessons import Ended, ForgetTaste, Memory, TasteAnswer, TasteRequest
 from device.mood.circumplex import COORDINATES
 from device.mood.room import Room
 from device.music.catalogue import Catalogue, child_may_listen
@@ -64,6 +64,8 @@ SAVE_SECONDS = 9.0
 """A power cut leads back to within half of it of where we were: what is saved is where we shall
 be by then. It may come anywhere in between, and each save wears the SD card."""
 MOOD_ROW_SECONDS = 60.0
+DAY_SECONDS, SETTLED_SECONDS = 86_400.0, 600.0
+"""What is old is erased so often, and first so long after a start, when the clock is set."""
 HEARD_SECONDS = 30.0
 """What was listened to counts after so long."""
 HEARD_SECONDS_A_TRACK = 0.03
@@ -101,7 +103,7 @@ class Speaker:
         self._started = now
         self._room = Room(settings.mood, now)
         self._session = Session(player, store, clock, settings.music, bus.tell)
-        self._parts = {name: Part() for name in ("camera", "broker", "library", "listener")}
+        self._parts = {name: Part() for name in ("camera", "broker", "library", "listener", "page")}
         self._board = Board()
         self._vitals = Vitals()
         self._somebody = False  # as last told
@@ -120,6 +122,7 @@ class Speaker:
         self._saved_at = now
         self._saved_track: TrackId | None = None
         self._mood_row_at = float("-inf")
+        self._expired_at = now - DAY_SECONDS + SETTLED_SECONDS
         self._tracks: tuple[Track, ...] = ()
         self.corrections = store.corrections()
         self._listened = {known.key: known for known in store.listened()}
@@ -194,7 +197,10 @@ class Speaker:
 
     def taste(self, request: TasteRequest) -> TasteAnswer:
         """Tell, give out, take in or erase what was learned of taste."""
-        return self._session.taste(request)
+        answer = self._session.taste(request)
+        if isinstance(request, ForgetTaste) and Memory.BY_HAND in request.what:
+            self._forget_what_was_set()
+        return answer
 
     def configure(self, settings: Settings) -> None:
         """Take changed settings over; what was changed by hand stays."""
@@ -219,6 +225,9 @@ class Speaker:
         if now - self._mood_row_at >= MOOD_ROW_SECONDS and self.mood.people:
             self._store.add_mood(self._clock.wall(), self.mood)
             self._mood_row_at = now
+        if now - self._expired_at >= DAY_SECONDS and self._settings.state.keep_days:
+            self._store.expire(self._settings.state.keep_days)
+            self._expired_at = now
         self._bus.show(self.status())
 
     def close(self) -> None:
@@ -284,6 +293,7 @@ class Speaker:
             dropped_sightings=self.dropped_sightings,
             version=__version__,
             vitals=self._vitals,
+            page=self._parts["page"],
             quiet_hours=self._music.quiet_hours,
         )
 
@@ -404,6 +414,13 @@ class Speaker:
         """Somebody asked for music: it plays although nobody may be in view."""
         self._paused_by_hand, self._insisted = False, True
         act()
+
+    def _forget_what_was_set(self) -> None:
+        """As at the first start, but what plays goes on, and the camera stays on or off."""
+        self._volume_by_hand = self._sleep = None
+        self._session.set_goal(None)
+        self._follow(lambda: self._set_override(None))
+        self.tick()
 
     def _set_privacy(self, on: bool) -> None:
         if on is not self._privacy:

@@ -49,7 +49,7 @@ class Learner:
     def answer(self, request: TasteRequest, *, learning: bool) -> TasteAnswer:
         """Tell, give out, take in or erase what was learned. Raises `CannotDo`."""
         if isinstance(request, ForgetTaste):
-            count = self._store.forget(request.since or 0.0)
+            count = self._store.forget(request.since or 0.0, request.what)
             self._read()
             log.info("forgot %d plays", count)
             return TasteChanged(count)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from device.lessons import Ended, ForgetTaste, TasteAnswer, TasteRequest
+from device.lessons import Ended, ForgetTaste, Memory, TasteAnswer, TasteRequest
 from device.music.catalogue import Catalogue, child_may_listen
 from device.music.chooser import MOVED, Chooser
 from device.music.diary import Going, begun, taken
@@ -103,8 +103,8 @@ class Session:
             self._pending = Going(choice, None, resume.position_seconds)
             self._position = resume.position_seconds
 
-    def set_goal(self, goal: Goal) -> None:
-        """Walk another path from the next choice on."""
+    def set_goal(self, goal: Goal | None) -> None:
+        """Walk another path from the next choice on; None: the one that is configured."""
         before, self.goal_by_hand = self.goal, goal
         self._turn_from(before)
 
@@ -141,9 +141,12 @@ class Session:
     def taste(self, request: TasteRequest) -> TasteAnswer:
         """Tell, give out, take in or erase what was learned of taste. Raises `CannotDo`."""
         answer = self._chooser.taste(request)
-        going = self._going
-        if isinstance(request, ForgetTaste) and going is not None and going.row is not None:
-            self._going = going._replace(row=0, lesson=None, drawn=False)  # it was forgotten, too
+        if isinstance(request, ForgetTaste) and Memory.TASTE in request.what:
+            self._past.clear()
+            going = self._going
+            if going is not None and going.row is not None:
+                # It was forgotten, too.
+                self._going = going._replace(row=0, lesson=None, drawn=False)
         return answer
 
     def leave(self, ended: Ended) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 from device import config, lessons
 from device.config import ConfigError
 from device.config_text import default_toml, shown_toml
-from device.home.api import create_app
+from device.home.appliance import Appliance
 from device.home.commands import PARSERS, parse_command
 from device.lessons import ForgetTaste, TasteFile
 from device.music.announce import admit
@@ -41,6 +42,7 @@ from device.types import (
 )
 from tests.fakes import FakeClock, a_status
 from tests.fuzz.edge import Attack, Seeds
+from tests.local_api import client_of
 
 # --- configuration ---------------------------------------------------------------------------
 
@@ -176,9 +178,8 @@ def rest_attack(folder: Path) -> Iterator[Attack]:
 
     with SqliteStore(folder / "state", FakeClock()) as store:
         learner = Learner(store)
-        client = create_app(
-            lambda: now, ask, lambda request: learner.answer(request, learning=True)
-        ).test_client()
+        taste = partial(learner.answer, learning=True)
+        client = client_of(Appliance(lambda: now, ask, taste), folder)
 
         def attack(kind: str, data: bytes) -> bool:
             method, path, mimetype = kind.split()

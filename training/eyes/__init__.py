@@ -1,0 +1,1 @@
+"""Attune's own eye network: the faces that it learns from, its training and figures."""
