@@ -114,7 +114,7 @@ class Installation:
         subprocess.run(self._inside(*command), check=True, env=environment())
 
     def _inside(self, *command: str) -> list[str]:
-        return list(command) if self._python else ["chroot", str(self.root), *command]
+        return list(command) if self._python else ["/usr/sbin/chroot", str(self.root), *command]
 
 
 def environment() -> dict[str, str]:
