@@ -34,6 +34,8 @@ LEFT_OUT = (
     # On the machine itself no login is needed, which the document says.
     "ignored_auth",
 )
+REFUSALS = (400, 401, 403, 404, 405, 409, 413, 415, 421, 422, 429, 503)
+"""With which what the document forbids may be refused: a body beyond all bounds by 413, too."""
 SEARCH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 
@@ -81,6 +83,8 @@ def program(name: str) -> str:
 
 def fuzz(port: int, examples: int, document: Path, *options: str) -> int:
     """Fuzz what listens there; schemathesis' exit code."""
+    settings = f"[checks.negative_data_rejection]\nexpected-statuses = {list(REFUSALS)}\n"
+    document.with_name("schemathesis.toml").write_text(settings, encoding="utf-8")
     command = [program("schemathesis"), "run", str(document), "--no-color"]
     command += ["--url", f"http://127.0.0.1:{port}", "--max-examples", str(examples)]
     command += ["--checks", "all", "--exclude-checks", ",".join(LEFT_OUT)]

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from device.demo import free_port
+from device.types import Health
 from tests.daemon import Daemon, running
 
 PASSWORD = "correct horse battery"
@@ -77,6 +78,8 @@ def test_a_password_opens_the_page_to_the_network_and_tokens_let_programs_in(
     with running(tmp_path, page=page) as daemon:
         daemon.wait_told("the page would be open to others")
         assert status_code(port) is None
+        part = daemon.wait_for(lambda status: status.page.health is Health.DOWN).page
+        assert "attune password" in part.detail
         assert attune(daemon, "password").returncode == 2
         short = attune(daemon, "password", "--stdin", piped="short\n")
         assert short.returncode == 1

@@ -37,7 +37,7 @@ class Attempts:
                 wait = max(wait, self._failed[-ALL][0] + WINDOW_SECONDS - now)
             if wait <= 0.0:
                 self._failed.append((now, source))
-            return max(0.0, wait)
+            return min(max(0.0, wait), WINDOW_SECONDS)  # rounding may lead beyond either
 
     def forgive(self, address: str) -> None:
         """This address gave the right password: what it failed before is forgotten."""

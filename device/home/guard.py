@@ -113,13 +113,16 @@ def is_ours(host: str, by: Door, own: frozenset[str]) -> bool:
 
 
 def _check_site() -> None:
-    """Refuse what another site's page would change. Browsers tell where a request comes from; a
-    program that tells nothing can send JSON, which other sites' pages cannot unasked."""
+    """Refuse what another site's page would change, or have for itself; it may lead here by a
+    link. Browsers tell where a request comes from; a program that tells nothing can send JSON,
+    which other sites' pages cannot unasked."""
     request = flask.request
+    link = request.method in SAFE and request.headers.get("Sec-Fetch-Mode") == "navigate"
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    if site not in ("same-origin", "none") and not link:
+        raise Refusal(403, "this was asked by a page of another site")
     if request.method in SAFE:
         return
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-        raise Refusal(403, "this was asked by a page of another site")
     origin = request.headers.get("Origin")
     host = request.headers["Host"].lower()
     if origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}"):

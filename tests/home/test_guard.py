@@ -219,6 +219,25 @@ def test_nothing_guessed_lets_anybody_in(locked: Home, value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("site", "mode", "code"),
+    [
+        ("same-origin", "cors", 200),
+        ("none", "navigate", 200),
+        ("cross-site", "navigate", 200),  # a link
+        ("cross-site", "no-cors", 403),  # an image, a script
+        ("cross-site", "cors", 403),
+        ("same-site", "cors", 403),  # another port of this machine
+    ],
+)
+def test_other_sites_may_lead_here_and_have_nothing_for_themselves(
+    home: Home, site: str, mode: str, code: int
+) -> None:
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode}
+    for path in ("/", "/api/v1/status"):
+        assert home.client(Door.LOCAL).get(path, headers=headers).status_code == code
+
+
+@pytest.mark.parametrize(
     "mimetype", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
 )
 @pytest.mark.parametrize("method", ["POST", "PUT"])

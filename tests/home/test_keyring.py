@@ -168,7 +168,13 @@ class Guessing(RuleBasedStateMachine):
 
 
 TestGuessing = Guessing.TestCase
-TestGuessing.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
+TestGuessing.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
+
+
+def test_rounding_leads_to_no_longer_wait() -> None:
+    attempts = Attempts(lambda: 124.47401329881782)
+    waits = [attempts.admit("192.0.2.1") for _ in range(EACH + 1)]
+    assert waits == [0.0] * EACH + [WINDOW_SECONDS]
 
 
 def test_an_ipv6_household_is_one() -> None:
