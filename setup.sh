@@ -315,7 +315,7 @@ test_page() {
 }
 
 test_home_assistant() {
-    need python sound mosquitto openssl
+    need python sound mosquitto openssl chromium
     make_venv .venv dev,home-assistant
     say "Home Assistant, each version on a Python that it runs on"
     note "The first time installs them, in minutes, and keeps them in ~/.cache/attune"

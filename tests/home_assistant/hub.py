@@ -114,6 +114,22 @@ AUTOMATIONS = """\
 """
 
 
+WITHOUT_TLS = {"set_client_cert": False, "set_ca_cert": "off"}
+
+
+def _as_shown(form: list[dict[str, Any]]) -> dict[str, Any]:
+    """A form's answers where nobody changes what it shows: defaults, also of its sections."""
+    answers = {}
+    for field in form:
+        if field.get("type") == "expandable":
+            answers[field["name"]] = _as_shown(field["schema"])
+        elif "default" in field:
+            answers[field["name"]] = field["default"]
+        elif field["name"] in WITHOUT_TLS:
+            answers[field["name"]] = WITHOUT_TLS[field["name"]]
+    return answers
+
+
 class Hub:
     """Home Assistant with the project's examples, and an owner who is logged in."""
 
@@ -198,7 +214,7 @@ class Hub:
         flows = "/api/config/config_entries/flow"
         step = self.post(flows, {"handler": "mqtt", "show_advanced_options": False})
         login = {"username": username, "password": password} if username else {}
-        answer = {"broker": "127.0.0.1", "port": port, **login}
+        answer = {**_as_shown(step["data_schema"]), "broker": "127.0.0.1", "port": port, **login}
         done = self.post(f"{flows}/{step['flow_id']}", answer)
         assert done["type"] == "create_entry", done
 

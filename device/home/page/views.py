@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 from device.home.appliance import Appliance
 from device.home.collection import sliced
 from device.home.page import forms, past, words
-from device.home.page.circle import circle_of, spot
+from device.home.page.circle import circle_of, colour, spot
 from device.ports import CannotDo
 from device.types import Emotion, Goal, Health, Status, Track, TrackId
 
@@ -193,6 +193,7 @@ def _library(appliance: Appliance) -> str:
         corrections=corrections,
         moods=appliance.moods,
         spot=spot,
+        colour=colour,
         skipped=library.skipped,
         missing=library.missing,
     )
