@@ -421,7 +421,7 @@ class Speaker:
 
     def _forget_what_was_set(self) -> None:
         """As at the first start, but what plays goes on, and the camera stays on or off."""
-        self._volume_by_hand = self._sleep = None
+        self._volume_by_hand = self._sleep = self._quiet_by_hand = None
         self._session.set_goal(None)
         self._follow(lambda: self._set_override(None))
         self.tick()

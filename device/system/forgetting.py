@@ -27,7 +27,8 @@ def erase(db: sqlite3.Connection, since: float, what: Collection[Memory]) -> int
         # Never the privacy switch: forgetting must not open a camera.
         db.execute(
             "UPDATE resume SET track = NULL, position_seconds = 0, playing = 0,"
-            " paused_by_hand = 0, volume = NULL, goal = NULL, sleep_minutes = NULL"
+            " paused_by_hand = 0, volume = NULL, goal = NULL, sleep_minutes = NULL,"
+            " quiet_hours = NULL"
         )
     return plays
 

@@ -35,7 +35,7 @@ WIDTHS = (448, 320, 160, 80)
 
 
 class Needles:
-    """All runs of eight bytes of some pictures, in the forms that they take on the way."""
+    """Some pictures, in the forms that they take on the way, cut into words of eight bytes."""
 
     def __init__(self, files: Iterable[Path], width: int, height: int) -> None:
         detector = GridDetector(
@@ -62,28 +62,28 @@ class Needles:
         for start in PICTURE_STARTS:
             if start in data:
                 return f"the beginning of a picture's file, {start!r}"
-        whole = len(data) // WORD * WORD
-        words = np.frombuffer(data[:whole], np.uint64)
-        if len(words) < RUN or not len(self._words):
+        if len(data) < RUN * WORD:
             return ""
+        # The pictures are cut into words, what was written is looked at from every byte on.
+        windows = np.lib.stride_tricks.sliding_window_view(np.frombuffer(data, np.uint8), WORD)
+        words = np.ascontiguousarray(windows).view(np.uint64).reshape(-1)
         places = np.minimum(np.searchsorted(self._words, words), len(self._words) - 1)
         hits = self._words[places] == words
-        runs = np.logical_and.reduce([hits[n : len(hits) - RUN + 1 + n] for n in range(RUN)])
+        last = len(hits) - (RUN - 1) * WORD
+        runs = np.logical_and.reduce([hits[n * WORD : last + n * WORD] for n in range(RUN)])
         if runs.any():
-            at = int(np.argmax(runs)) * WORD
+            at = int(np.argmax(runs))
             return f"pixels at byte {at}: {data[at : at + 16].hex(' ')}"
         return ""
 
 
 def _words(form: npt.NDArray[np.uint8]) -> Words:
-    """Eight bytes from every place on, without those that are too plain."""
-    flat = np.ascontiguousarray(form).reshape(-1).view(np.uint8)
-    if len(flat) < WORD:
-        return np.empty(0, np.uint64)
-    windows = np.lib.stride_tricks.sliding_window_view(flat, WORD)
-    ordered = np.sort(windows, axis=1)
+    """Each eight bytes, without those that are too plain."""
+    flat = np.ascontiguousarray(form).reshape(-1)
+    cut = flat[: len(flat) // WORD * WORD].reshape(-1, WORD)
+    ordered = np.sort(cut, axis=1)
     varied = 1 + np.count_nonzero(np.diff(ordered, axis=1), axis=1) >= VARIED
-    return np.ascontiguousarray(windows[varied]).view(np.uint64).reshape(-1)
+    return np.ascontiguousarray(cut[varied]).view(np.uint64).reshape(-1)
 
 
 def _shown(image: Image, faces: list[Detection]) -> Iterator[Image]:

@@ -52,7 +52,7 @@ def remember(store: SqliteStore, clock: FakeClock) -> None:
     for number in range(60):  # more than a page of each
         note(store, clock.wall(), f"{NEEDLE} {number}")
         clock.now += 60.0
-    resume = Resume(TrackId(NEEDLE), 1.0, True, True, 41, Goal.LIFT, True, 30)
+    resume = Resume(TrackId(NEEDLE), 1.0, True, True, 41, Goal.LIFT, True, 30, "22:00-07:00")
     store.save_resume(resume)
 
 
