@@ -14,6 +14,7 @@ To try it
 To work on it
   test [PYTEST OPTIONS] everything the tests need, then linters, types and tests
   test-all              the tests on each Python from 3.10 to 3.13 found here
+  test-api [EXAMPLES]   the API, fuzzed from its own OpenAPI document
   test-service          the installed service, in a Debian booted for it (as root)
   test-page             the page in a real browser: clicks, keyboard, phone, accessibility
   test-home-assistant   two real Home Assistants and a real broker, with the daemon
@@ -239,6 +240,13 @@ demo() {
     run exec .venv/bin/attune demo "$@"
 }
 
+test_api() { # [EXAMPLES]
+    need python sound
+    make_venv .venv-api dev,api
+    say "Fuzzing the API (minutes)"
+    run exec .venv-api/bin/python -m tests.fuzz_api "$@"
+}
+
 check_sources() { # VENV
     say "Linters and types"
     run "$1/bin/ruff" check .
@@ -325,7 +333,7 @@ test_page() {
 }
 
 test_home_assistant() {
-    need python sound mosquitto openssl
+    need python sound mosquitto openssl chromium
     make_venv .venv dev,home-assistant
     say "Home Assistant, each version on a Python that it runs on"
     note "The first time installs them, in minutes, and keeps them in ~/.cache/attune"
@@ -404,6 +412,7 @@ case $SUBCOMMAND in
 demo) demo "$@" ;;
 test) tests "$@" ;;
 test-all) test_all "$@" ;;
+test-api) test_api "$@" ;;
 test-service) test_service "$@" ;;
 test-page) test_page "$@" ;;
 test-home-assistant) test_home_assistant "$@" ;;

@@ -19,7 +19,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from device import __version__, cli_config, cli_forget, cli_taste, config, library, watch
+from device import (
+    __version__,
+    cli_access,
+    cli_config,
+    cli_forget,
+    cli_taste,
+    config,
+    library,
+    watch,
+)
 from device.cli_common import (
     BAD_CONFIG,
     FAILED,
@@ -205,6 +214,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--seconds", type=float, metavar="N", help="end by itself after N seconds")
     demo.add_argument("--summary", type=Path, metavar="FILE", help="write what happened, as JSON")
     demo.add_argument("--camera", metavar="SRC", help="a real camera, as in [camera] source")
+    cli_access.add_password(add("password", "set the password of the page in the network", None))
+    cli_access.add_token(add("token", "let programs use the API in the network", None), shared)
     cli_config.add_commands(add("config", "check or show the configuration", None), shared)
     return parser
 

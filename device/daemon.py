@@ -15,6 +15,7 @@ from types import FrameType
 from device import __version__, config
 from device.home.app import create_app
 from device.home.appliance import Appliance
+from device.home.keyring import Keyring
 from device.home.mqtt import MqttBridge
 from device.home.server import ApiServer, PageServer
 from device.inbox import Asked, AskedTaste, Inbox, ask, ask_taste
@@ -174,10 +175,13 @@ class Daemon:
         self._status = self._speaker.status()
         stack.callback(self._supervisor.stop, STOP_SECONDS)
         start = self._supervisor.start
-        app = create_app(self._appliance())
+        keyring = Keyring(config.state_folder(settings))
+        app = create_app(self._appliance(), keyring)
         start("api", ApiServer(app, config.socket_path(settings)).run)
         if settings.page.enabled:
-            start("page", PageServer(app, settings.page).run)
+            start("page", PageServer(app, settings.page, keyring).run)
+        else:
+            self._inbox.post(PartChanged("page", Part(Health.OFF, "[page] enabled = false")))
         start("camera", self._watcher.run)
         start("library", self._librarian.run)
         start("listener", self._listener.run)

@@ -54,13 +54,15 @@ from device.types import (
     Sighting,
     Status,
     Track,
+    TrackId,
     Vitals,
 )
 
 log = logging.getLogger(__name__)
 
-SAVE_SECONDS = 4.5
-"""A power cut loses at most so much of where we were."""
+SAVE_SECONDS = 9.0
+"""A power cut leads back to within half of it of where we were: what is saved is where we shall
+be by then. It may come anywhere in between, and each save wears the SD card."""
 MOOD_ROW_SECONDS = 60.0
 DAY_SECONDS, SETTLED_SECONDS = 86_400.0, 600.0
 """What is old is erased so often, and first so long after a start, when the clock is set."""
@@ -101,7 +103,7 @@ class Speaker:
         self._started = now
         self._room = Room(settings.mood, now)
         self._session = Session(player, store, clock, settings.music, bus.tell)
-        self._parts = {name: Part() for name in ("camera", "broker", "library", "listener")}
+        self._parts = {name: Part() for name in ("camera", "broker", "library", "listener", "page")}
         self._board = Board()
         self._vitals = Vitals()
         self._somebody = False  # as last told
@@ -118,6 +120,7 @@ class Speaker:
         self._insisted = False
         self._paused_by_hand = False
         self._saved_at = now
+        self._saved_track: TrackId | None = None
         self._mood_row_at = float("-inf")
         self._expired_at = now - DAY_SECONDS + SETTLED_SECONDS
         self._tracks: tuple[Track, ...] = ()
@@ -216,7 +219,8 @@ class Speaker:
         patience = max(HEARD_SECONDS, HEARD_SECONDS_A_TRACK * len(self._tracks))
         if self._heard_since is not None and now - self._heard_since >= patience:
             self._restock()
-        if now - self._saved_at >= SAVE_SECONDS:
+        track = self._session.now
+        if now - self._saved_at >= SAVE_SECONDS or (track and track.id) != self._saved_track:
             self._save()
         if now - self._mood_row_at >= MOOD_ROW_SECONDS and self.mood.people:
             self._store.add_mood(self._clock.wall(), self.mood)
@@ -228,7 +232,7 @@ class Speaker:
 
     def close(self) -> None:
         """Write down where we are. The player is stopped by whoever opened it."""
-        self._save()
+        self._save(ahead_seconds=0.0)
         self._session.close()
 
     # --- what is so -----------------------------------------------------------------------
@@ -289,6 +293,7 @@ class Speaker:
             dropped_sightings=self.dropped_sightings,
             version=__version__,
             vitals=self._vitals,
+            page=self._parts["page"],
             quiet_hours=self._music.quiet_hours,
         )
 
@@ -422,13 +427,18 @@ class Speaker:
             self._privacy = on
             self._actions.set_privacy(on)
 
-    def _save(self) -> None:
-        """Remember where we are."""
+    def _save(self, ahead_seconds: float = SAVE_SECONDS / 2) -> None:
+        """Remember where we shall be so much later."""
         self._saved_at = self._clock.monotonic()
         now = self._session.now
+        self._saved_track = now and now.id
+        position = now.position_seconds if now else 0.0
+        if now is not None and self._session.playing:
+            last = max(position, now.duration_seconds - 1.0)
+            position = min(position + ahead_seconds, last)
         resume = Resume(
             track=now.id if now else None,
-            position_seconds=now.position_seconds if now else 0.0,
+            position_seconds=position,
             playing=self._session.wishes_to_play,
             paused_by_hand=self._paused_by_hand,
             volume=self._volume_by_hand,

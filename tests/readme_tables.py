@@ -1,6 +1,7 @@
 """The README's tables that code can make: `python -m tests.readme_tables` writes them.
 
-What fuzzing found comes from `tests/fuzz/results.json`; speed and memory come from `tests/benchmarks/bench.json`, as `attune bench --json` printed it.
+Speed and memory come from `tests/benchmarks/bench.json`, as `attune bench --json` printed it, what
+fuzzing found from `tests/fuzz/results.json`.
 """
 
 from __future__ import annotations

@@ -23,11 +23,12 @@ import pytest
 from device.settings import HOME
 from device.types import Play
 from tests.daemon import Daemon
+from tests.music.audio import tone
 
 PLAY_SECONDS = 600.0
-LISTEN_SECONDS = 300.0
+LISTEN_SECONDS = 240.0
 LIMIT_MB = 5.0
-TRACKS = 16
+TRACKS = 6
 
 pytestmark = [
     pytest.mark.benchmark,
@@ -80,13 +81,16 @@ def card(tmp_path: Path) -> Iterator[Card]:
 
 @pytest.fixture
 def daemon(tmp_path: Path, card: Card) -> Iterator[Daemon]:
-    """It sees one person all the time, and plays what came with it."""
+    """It sees one person all the time, and plays tracks of three minutes."""
     (tmp_path / "pictures").mkdir()
     shutil.copy(HOME / "config/portraits/collins.jpg", tmp_path / "pictures")
+    for number in range(TRACKS):
+        tags = {"title": f"Track {number}", "artist": "Somebody", "album": "An album"}
+        tone(tmp_path / f"music/{number}.flac", 180.0, 220.0 + number, tags=tags)
     daemon = Daemon(
         tmp_path / "d",
         camera={"source": f"slideshow:{tmp_path / 'pictures'}"},
-        music={"folders": [str(HOME / "music")]},
+        music={"folders": [str(tmp_path / "music")]},
         state={"folder": str(card.folder / "state")},
         log={"level": "info"},
     )

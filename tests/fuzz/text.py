@@ -16,7 +16,6 @@ from device import config, lessons
 from device.config import ConfigError
 from device.config_text import default_toml, shown_toml
 from device.diary import Diary
-from device.home.app import create_app
 from device.home.appliance import Appliance
 from device.home.commands import PARSERS, parse_command
 from device.lessons import ForgetTaste, TasteFile
@@ -45,6 +44,7 @@ from device.types import (
 )
 from tests.fakes import FakeClock, a_status
 from tests.fuzz.edge import Attack, Seeds
+from tests.local_api import client_of
 
 # --- configuration ---------------------------------------------------------------------------
 
@@ -196,23 +196,22 @@ def rest_attack(folder: Path) -> Iterator[Attack]:
     with SqliteStore(folder / "state", FakeClock()) as store:
         learner = Learner(store)
         appliance = Appliance(lambda: now, ask, ask_taste, history=history, stopping=lambda: True)
-        client = create_app(appliance).test_client()
+        client = client_of(appliance, folder)
 
         def attack(kind: str, data: bytes) -> bool:
             method, path, mimetype, *_ = kind.split()
             query = quote_from_bytes(data, "&=%") if method == "GET" else ""
-            answer = client.open(
+            with client.open(
                 path, method=method, data=data, content_type=mimetype, query_string=query
-            )
-            assert answer.status_code < 500, answer.data
-            if not path.startswith("/api/"):
-                return answer.status_code < 400
-            if answer.status_code >= 400:
-                assert answer.mimetype == "application/problem+json"
-                assert msgspec.json.decode(answer.data)["status"] == answer.status_code
+            ) as answer:
+                code, content, kind_of_it = answer.status_code, answer.data, answer.mimetype
+            assert code < 500, content
+            if code >= 400 and path.startswith("/api/"):
+                assert kind_of_it == "application/problem+json"
+                assert msgspec.json.decode(content)["status"] == code
             elif b'"import"' in data:
                 ask_taste(ForgetTaste())
-            return answer.status_code < 400
+            return code < 400
 
         yield attack
 

@@ -175,6 +175,7 @@ class Browser:
             "axe.run(document, {runOnly: {type: 'tag', values: arguments[0]}}).then(done, done)",
             list(AXE_RULES),
         )
+        assert len(found["passes"]) > 10, "axe-core looked at the page"
         return [
             f"{each['impact']}: {each['help']}: {node['html'][:200]}"
             for each in found["violations"]

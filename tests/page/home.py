@@ -29,7 +29,7 @@ from tests.music.audio import tone
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def home(folder: Path) -> Daemon:
+def home(folder: Path, address: str = "127.0.0.1") -> Daemon:
     """Portraits before its camera, the starter music, and something to announce."""
     tone(folder / "announcements" / "door.ogg", 0.5, 880.0)
     port = free_port()
@@ -38,7 +38,7 @@ def home(folder: Path) -> Daemon:
         camera={"source": f"slideshow:{ROOT / 'config/portraits'}"},
         music={"folders": [str(ROOT / "music/starter")], "minimum_play_seconds": 5.0},
         sound={"announcements": str(folder / "announcements")},
-        page={"enabled": True, "port": port},
+        page={"enabled": True, "port": port, "address": address},
         mqtt={"name": "Attune"},
     )
 

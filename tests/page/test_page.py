@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 import urllib.request
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,9 +14,11 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
 from device.diary import Diary
+from device.home.entry import PasswordNow, SetPassword
 from device.types import (
     Correct,
     Goal,
+    Health,
     OverrideMood,
     Pause,
     Play,
@@ -26,9 +29,9 @@ from device.types import (
     SetVolume,
 )
 from tests.daemon import Daemon
-from tests.page.browser import DESK, PHONE, Browser, Screen
+from tests.page.browser import DESK, PHONE, Browser, Screen, browsing
 from tests.page.conftest import Open
-from tests.page.home import base
+from tests.page.home import base, home
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -197,7 +200,7 @@ def webdriver_click(page: Browser, element: object, right: float, down: float) -
 
 def test_the_past_is_drawn_and_listed(open_page: Open) -> None:
     page = open_page(DESK).go("/history?view=week")
-    assert len(page.all(".weekday .plot rect")) > 60
+    assert len(page.all(".weekday .plot path[fill]")) > 60
     yesterday = page.all(".weekday h3 a")[-2]
     yesterday.click()
     page.wait(lambda: len(page.all(".plays li")) > 30)
@@ -377,3 +380,36 @@ def test_every_label_belongs_to_its_field(open_page: Open) -> None:
             assert page.run("return arguments[0].labels.length", field) > 0, path
         for button in page.driver.find_elements(By.TAG_NAME, "button"):
             assert button.accessible_name or not button.is_displayed()
+
+
+# --- from the network -----------------------------------------------------------------------------
+
+
+def test_from_the_network_it_asks_for_the_password(tmp_path: Path) -> None:
+    daemon = home(tmp_path, address="0.0.0.0")  # noqa: S104 - what a network sees
+    try:
+        daemon.start(SDL_AUDIODRIVER="dummy")
+        daemon.wait_for(lambda status: status.tracks > 0)
+        said = SetPassword("correct horse battery")
+        assert daemon.client.ask("PUT", "/password", PasswordNow, said).set
+        daemon.wait_for(lambda status: status.page.health is Health.UP)
+        with browsing(base(daemon), DESK) as page:
+            page.go("/library")
+            assert page.path.startswith("/login?next=")
+            assert page.barriers() == []
+            page.one("#password").send_keys("wrong password", Keys.ENTER)
+            page.wait(lambda: "not the password" in page.text("#why"))
+            page.one("#password").send_keys("correct horse battery", Keys.ENTER)
+            page.wait(lambda: page.path == "/library")
+            page.go("/")
+            page.wait(lambda: page.has(PLAY) or page.has(PAUSE))
+            daemon.client.command(Play())
+            page.click(PAUSE)
+            daemon.wait_for(lambda status: not status.playing)
+            assert [each for each in page.complaints() if "401" not in each] == []
+            page.click("footer button")
+            page.wait(lambda: page.path.startswith("/login"))
+            page.go("/settings")
+            assert page.path.startswith("/login")
+    finally:
+        daemon.kill()

@@ -7,17 +7,21 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from device.home import api, collection, events
+import msgspec
+
+from device.home.appliance import Appliance
 from device.home.entities import ENTITIES
-from device.home.routes import PREFIX
 from device.home.state import document
 from device.home.topics import topics
+from device.lessons import TasteChanged
 from device.settings import HOME, MqttSettings, StateSettings
 from device.system.database import MIGRATIONS
 from tests.fakes import a_status
+from tests.local_api import client_of
 
 PRIVACY = HOME / "PRIVACY.md"
 RESULTS = Path(__file__).with_name("results.json")
@@ -27,14 +31,14 @@ SCANNED = "while the file is there, and 400 days longer"
 
 STORED = {
     "resume": (
-        "what played last, and where in it; what was set by hand: volume, goal, quiet hours, sleep "
-        "timer, privacy switch",
+        "what played last, and where in it; what was set by hand: volume, goal, quiet hours, "
+        + "sleep timer, privacy switch",
         "the newest only",
         f"{FORGET} (the switch stays as it is)",
     ),
     "plays": (
         "each play: when, which track, why; mood, number of people and ages then; how much was "
-        "heard, how it ended",
+        + "heard, how it ended",
         OLD,
         FORGET,
     ),
@@ -47,13 +51,21 @@ STORED = {
     "tracks": ("your music: path, tags, what it feels like", SCANNED, "remove the file"),
     "known_files": ("when each file changed last", SCANNED, "remove the file"),
     "skipped_files": ("files left out, and why", "until the next scan", "remove the file"),
-    "listened": ("what listening to each track's sound told", "for ever", "uninstall with `--purge`"),
-    "corrections": ("your own word on a track, given on the page", "until you take it back", "the page"),
+    "listened": (
+        "what listening to each track's sound told",
+        "for ever",
+        "uninstall with `--purge`",
+    ),
+    "corrections": (
+        "your own word on a track, given on the page",
+        "until you take it back",
+        "the page",
+    ),
 }
 """What each table holds of people or their music, how long, and how to erase it."""
 
 SENT = {
-    "state": ("retained", "the status, below"),
+    "state": ("retained", "the status, below; in it, the newest warning of the log"),
     "event": ("not retained", "mood, age group or track changed: the new one"),
     "availability": ("retained", "online or offline"),
     "commands": ("received", "what Home Assistant asks"),
@@ -99,11 +111,16 @@ def sent() -> str:
 
 
 def served() -> str:
-    """A row for each route of the API."""
-    routes = (*api.ROUTES, *collection.ROUTES, *events.routes())
+    """A row for each route of the API, from its own OpenAPI document."""
+    with tempfile.TemporaryDirectory() as folder:
+        appliance = Appliance(a_status, lambda _: a_status(), lambda _: TasteChanged(0))
+        answer = client_of(appliance, Path(folder)).get("/api/v1/openapi.json")
+        document = msgspec.json.decode(answer.data)
     rows = [
-        f"| `{route.method} {PREFIX}{route.path}` | {route.summary.partition('. ')[0]} |"
-        for route in routes
+        f"| `{method.upper()} {path}` | {row['summary'].partition('. ')[0]} |"
+        for path, methods in document["paths"].items()
+        for method, row in methods.items()
+        if "summary" in row
     ]
     return "\n".join(["| route | what |", "|---|---|", *rows])
 
@@ -117,8 +134,8 @@ def proof() -> str:
         ("system calls that wrote something", f"{kept['writes']:,}"),
         ("of a picture found in them", "nothing"),
         ("bytes to the sound card", kb["sound_bytes"]),
-        ("bytes to the database and its log", f"{kb['database_bytes']}, for {kb['stored_bytes']} "
-         "of text and numbers"),
+        ("bytes to the database and its log", kb["database_bytes"]),
+        ("text and numbers in the database then", kb["stored_bytes"]),
         ("bytes to all else: log, broker, API, other processes", kb["other_bytes"]),
         ("one of the pictures, as a JPEG of low quality", kb["needed_bytes"]),
         ("moods that the broker got", ", ".join(kept["moods_at_the_broker"])),

@@ -32,6 +32,7 @@ HOST = "/mnt/host"
 ALONE = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private")
 ENTER = ("nsenter", "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w")
 TREE = Path("/root/attune")
+HOOK = "/srv/attune-test"
 BOOT = Path(__file__).with_name("boot.sh")
 PORTRAITS = '[camera]\nsource = "slideshow:/opt/attune/config/portraits"\n'
 
@@ -294,6 +295,15 @@ class Machine:
         finally:
             file.unlink()
             self.run(restart)
+
+    @contextlib.contextmanager
+    def hooked(self) -> Iterator[None]:
+        """The service with `sitecustomize.py` from here in it."""
+        hook = self.file(HOOK)
+        hook.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(__file__).with_name("sitecustomize.py"), hook)
+        with self.drop_in("hook", f"Environment=PYTHONPATH={HOOK}"):
+            yield
 
     def lay_tree(self) -> None:
         """The project as it was last committed when the system was booted, fresh."""

@@ -1,52 +1,56 @@
-"""Read by every Python under test here (PYTHONPATH): lets one thread of the daemon hang on wish.
+"""Read by the daemon where its PYTHONPATH says so: lets it hang on wish, and its clock jump.
 
-The file `WISH` names a thread and a process. That thread stops at its next call of a function of
-Attune's, for good, as one does that waits for a drive or a driver that never answers.
+The file `WISH` names a thread and a process. That thread stops where it next tells the supervisor,
+or the main loop asks for news, for good: as one does that waits for a driver that never answers.
+The file `SHIFT` says by how many seconds the wall clock is wrong.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import threading
 import time
-from types import FrameType
+from typing import Any
+
+from device.inbox import Inbox
+from device.system.supervise import Worker
 
 WISH = "/run/attune-hang"
-LOOK_SECONDS = 0.2
-OURS = "/device/"
-NOT_THERE = {"supervise.py", "monotonic"}  # what watches over the thread does not hang with it
+SHIFT = "/run/attune-shift"
 
 
-class Hanger:
-    """A profile function (`sys.setprofile`)."""
+def read(path: str) -> list[str]:
+    with contextlib.suppress(OSError), open(path) as file:  # noqa: PTH123
+        return file.read().split()
+    return []
 
-    def __init__(self) -> None:
-        self._looked = 0.0
-        self._name = ""
 
-    def __call__(self, frame: FrameType, event: str, _: object) -> None:
-        if event != "call" or threading.current_thread().name != self._wished():
-            return
-        code = frame.f_code
-        if (
-            OURS in code.co_filename
-            and not {code.co_filename.rpartition("/")[2], code.co_name} & NOT_THERE
-        ):
+def hangable(kind: Any, name: str) -> None:
+    """Let a method not return where that is wished."""
+    method = getattr(kind, name)
+
+    def hang(*given: Any) -> Any:
+        result = method(*given)
+        if read(WISH) == [threading.current_thread().name, str(os.getpid())]:
             os.write(2, b"hanging on wish\n")
             while True:
                 time.sleep(3600)
+        return result
 
-    def _wished(self) -> str:
-        if (now := time.monotonic()) - self._looked > LOOK_SECONDS:
-            self._looked = now
-            with contextlib.suppress(OSError, ValueError), open(WISH) as file:  # noqa: PTH123
-                name, pid = file.read().split()
-                self._name = name if int(pid) == os.getpid() else ""
-        return self._name
+    setattr(kind, name, hang)
 
 
-hanger = Hanger()
-threading.setprofile(hanger)
-sys.setprofile(hanger)
+for method in ("beat", "wait"):
+    hangable(Worker, method)
+hangable(Inbox, "take")
+
+right_time = time.time
+
+
+def wrong_time() -> float:
+    (shift,) = read(SHIFT) or ["0"]
+    return right_time() + float(shift)
+
+
+time.time = wrong_time

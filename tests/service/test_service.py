@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.service.machine import PORTRAITS, Machine
+from tests.service.machine import PORTRAITS, ROOT, Machine
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -129,6 +129,23 @@ def test_the_journal_has_fields(speaker: Machine) -> None:
     assert entry["PRIORITY"] == "6"
     down = json.loads(lines[0])  # before it was given portraits
     assert (down["HEALTH"], down["PRIORITY"]) == ("down", "4")
+
+
+def test_a_report_tells_of_the_service_but_not_of_music_or_secrets(speaker: Machine) -> None:
+    speaker.wait_playing()
+    secret = speaker.file("/etc/attune/environment")
+    secret.write_text("ATTUNE_MQTT_PASSWORD=correct-horse\n")
+    try:
+        speaker.run("attune report /root/report.tar.gz")
+    finally:
+        secret.unlink()
+    told = speaker.run("tar -xOzf /root/report.tar.gz && rm /root/report.tar.gz").stdout
+    for word in ("ActiveState=active", "camera is up", "playing ***", "ok    models", "layout "):
+        assert word in told, word
+    starter = [file.stem.replace("-", " ") for file in (ROOT / "music/starter").glob("*.ogg")]
+    assert len(starter) >= 16
+    for word in ("correct-horse", *starter):
+        assert word not in told.lower(), word
 
 
 def test_a_reload_applies_a_change_and_says_it(speaker: Machine) -> None:

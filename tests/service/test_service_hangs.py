@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +11,6 @@ from tests.service.machine import PORTRAITS, Machine
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
-HOOK = "/srv/attune-test"
 WISH = "/run/attune-hang"
 HANGING = "hanging on wish"
 WORKERS = ("camera", "broker", "api", "library", "listener", "board", "MainThread")
@@ -27,12 +24,9 @@ def fragile(speaker: Machine) -> Iterator[Machine]:
         "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends mosquitto",
         seconds=600,
     )
-    hook = speaker.file(HOOK)
-    hook.mkdir(parents=True, exist_ok=True)
-    shutil.copy(Path(__file__).with_name("sitecustomize.py"), hook)
     settings = speaker.file("/etc/attune/attune.toml")
     settings.write_text(f'{PORTRAITS}[mqtt]\nenabled = true\nhost = "127.0.0.1"\n')
-    with speaker.drop_in("hang", f"Environment=PYTHONPATH={HOOK}"):
+    with speaker.hooked():
         yield speaker
         settings.write_text(PORTRAITS)
 
