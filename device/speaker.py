@@ -219,8 +219,7 @@ class Speaker:
         patience = max(HEARD_SECONDS, HEARD_SECONDS_A_TRACK * len(self._tracks))
         if self._heard_since is not None and now - self._heard_since >= patience:
             self._restock()
-        track = self._session.now
-        if now - self._saved_at >= SAVE_SECONDS or (track and track.id) != self._saved_track:
+        if now - self._saved_at >= SAVE_SECONDS or self._track != self._saved_track:
             self._save()
         if now - self._mood_row_at >= MOOD_ROW_SECONDS and self.mood.people:
             self._store.add_mood(self._clock.wall(), self.mood)
@@ -298,6 +297,11 @@ class Speaker:
         )
 
     # --- how ------------------------------------------------------------------------------
+
+    @property
+    def _track(self) -> TrackId | None:
+        now = self._session.now
+        return None if now is None else now.id
 
     @property
     def _volume(self) -> int:
@@ -431,7 +435,7 @@ class Speaker:
         """Remember where we shall be so much later."""
         self._saved_at = self._clock.monotonic()
         now = self._session.now
-        self._saved_track = now and now.id
+        self._saved_track = self._track
         position = now.position_seconds if now else 0.0
         if now is not None and self._session.playing:
             last = max(position, now.duration_seconds - 1.0)

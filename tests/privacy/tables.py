@@ -31,12 +31,18 @@ SCANNED = "while the file is there, and 400 days longer"
 
 STORED = {
     "resume": (
-        "what played last, and where; set by hand: volume, goal, quiet hours, sleep, privacy",
+        (
+            "what played last, and where in it; what was set by hand: volume, goal, quiet hours, "
+            "sleep timer, privacy switch"
+        ),
         "the newest only",
         f"{FORGET} (the switch stays as it is)",
     ),
     "plays": (
-        "each play: when, which track, why; mood, people and ages then; how it was taken",
+        (
+            "each play: when, which track, why; mood, number of people and ages then; how much was "
+            "heard, how it ended"
+        ),
         OLD,
         FORGET,
     ),
