@@ -26,6 +26,7 @@ MOODS = {"now": "Happy", "dark": "Sad", "phone": "Happy"}
 
 def _wait_for(page: Browser, mood: str) -> None:
     """Until somebody looks so, and the music had time to follow."""
+    page.wait(lambda: page.text("#mood") == "Nobody in view", 120)  # and not about to go
     page.wait(lambda: page.text("#mood") == mood and page.has("#room"), 120)
     time.sleep(3.0)
 
