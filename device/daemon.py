@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import random
 import signal
@@ -28,7 +29,7 @@ from device.music.search import Search
 from device.ports import Bus, CannotDo, WorkerContext
 from device.settings import Settings
 from device.speaker import Actions, Speaker
-from device.system import journal, notify
+from device.system import journal, memory, notify
 from device.system.board import read_board
 from device.system.diary import read_diary
 from device.system.store import SqliteStore
@@ -55,6 +56,8 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.1
 BOARD_SECONDS = 10.0
+TRIM_TURNS = 6
+"""Looks at the board, a minute together, after which memory that lies free is given back."""
 WATCHDOG_SECONDS = 20.0
 """Where systemd sets none, workers are looked after all the same."""
 LOOK_SECONDS = 1.0
@@ -232,7 +235,9 @@ class Daemon:
     def _watch_board(self, context: WorkerContext) -> None:
         context.up()
         vitals = VitalsMeter(self._clock, self._watcher, self._last_error)
-        while True:
+        for turn in itertools.count(1):
+            if turn % TRIM_TURNS == 0:
+                memory.give_back()
             board = read_board()
             self._watcher.set_board(board)
             self._listener.set_board(board)
@@ -264,6 +269,8 @@ class Daemon:
 
     def _handle(self, event: Event) -> None:
         speaker = self._speaker
+        if isinstance(event, Asked | AskedTaste) and not event.reply.set_running_or_notify_cancel():
+            return  # who asked was told that it was not done
         if isinstance(event, Asked):
             try:
                 event.reply.set_result(self._obey(event.command))
@@ -325,6 +332,7 @@ class Daemon:
 
 def run(settings: Settings, config_path: Path | None) -> int:
     """Run the daemon in this process; returns its exit code."""
+    memory.keep_little()
     last_error = LastError()
     journal.set_up(settings.log.level, last_error)
     return Daemon(settings, config_path, last_error).run()

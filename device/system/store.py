@@ -37,11 +37,11 @@ from device.system.rows import (
     listened_row,
     moment_text,
     mood_row,
+    resume_of,
     track_of,
 )
 from device.types import (
     Correct,
-    Goal,
     KnownFile,
     LibraryScanned,
     Listened,
@@ -104,22 +104,9 @@ class SqliteStore:
     # --- where to go on ---
 
     def load_resume(self) -> Resume | None:
-        """Where to go on, None at the very first start."""
+        """Where to go on, None at the very first start; without what cannot be so."""
         row = self._db.execute(f"SELECT {RESUME_COLUMNS} FROM resume").fetchone()  # noqa: S608 - a constant
-        if row is None:
-            return None
-        track, position, playing, paused_by_hand, volume, goal, privacy, sleep, quiet = row
-        return Resume(
-            track=None if track is None else TrackId(track),
-            position_seconds=position,
-            playing=bool(playing),
-            paused_by_hand=bool(paused_by_hand),
-            volume=volume,
-            goal=None if goal is None else Goal(goal),
-            privacy=bool(privacy),
-            sleep_minutes=sleep,
-            quiet_hours=quiet,
-        )
+        return None if row is None else resume_of(row)
 
     def save_resume(self, resume: Resume) -> None:
         """Remember where to go on; nothing is written when nothing changed."""

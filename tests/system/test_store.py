@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -318,6 +319,59 @@ def test_a_damaged_file_is_set_aside(
             assert aside.read_bytes() == content
             path.write_bytes(content)  # the same again, at the same time
     assert len(list(tmp_path.glob("attune.db.damaged-*"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("damage", "left"),
+    [
+        ("volume = 30000", {"volume": None}),
+        ("volume = -1", {"volume": None}),
+        ("position_seconds = 1e300", {"position_seconds": 0.0}),
+        ("position_seconds = -3", {"position_seconds": 0.0}),
+        ("goal = 'dance'", {"goal": None}),
+        ("goal = CAST(x'ff63616c6d' AS TEXT)", {"goal": None}),
+        ("sleep_minutes = 99999", {"sleep_minutes": None}),
+        ("quiet_hours = '22:00-7'", {"quiet_hours": None}),
+    ],
+)
+def test_where_it_stopped_is_not_believed_whatever_it_says(
+    tmp_path: Path, damage: str, left: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    known = RESUME._replace(privacy=True, sleep_minutes=12, quiet_hours="22:00-07:00")
+    with reopened(tmp_path) as store:
+        store.save_resume(known)
+        store._db.execute(f"UPDATE resume SET {damage}")  # noqa: S608 - from this file
+        assert store.load_resume() == known._replace(**left)
+        assert "cannot be" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "PRAGMA user_version = 1",
+        "PRAGMA user_version = -7",
+        "PRAGMA user_version = 0",
+        "ALTER TABLE plays RENAME COLUMN ended TO endea",
+        "DROP TABLE moods",
+    ],
+)
+def test_a_file_that_is_not_what_its_version_says_is_set_aside(tmp_path: Path, damage: str) -> None:
+    with reopened(tmp_path) as store:
+        store._db.execute(damage)
+    with reopened(tmp_path) as store:
+        assert store.load_resume() is None
+        store.save_resume(RESUME)
+        store.add_mood(60.0, MOOD)
+    assert len(list(tmp_path.glob("attune.db.damaged-*"))) == 1
+
+
+def test_letters_that_decayed_keep_nothing_else_back(store: SqliteStore) -> None:
+    store.replace_library(LibraryScanned((a_track(1), a_track(2))))
+    store._db.execute(
+        "UPDATE tracks SET title = CAST(x'4bff6e67' AS TEXT) WHERE path LIKE '%1.ogg'"
+    )
+    store._library = None  # as after a new start
+    assert [track.title for track in store.tracks()] == ["K\N{REPLACEMENT CHARACTER}ng", "Title 2"]
 
 
 def test_a_full_disk_is_logged_once_and_nothing_stops(
