@@ -277,11 +277,10 @@ class Store(Resource, Protocol):
         row: int,
         *,
         heard_seconds: float,
-        finished: bool,
-        ended: Ended | None = None,
-        moved: float | None = None,
+        ended: Ended,
+        moved: float | None,
     ) -> None:
-        """A started track ended: how much was heard, whether to its end, and see `Lesson`."""
+        """A started track ended: how much was heard, and see `Lesson`."""
         ...
 
     def add_feedback(

@@ -62,16 +62,12 @@ HEARD_SECONDS_A_TRACK = 0.03
 """But later in a large library: laying out 10,000 tracks anew takes 0.2 s, so each five minutes."""
 
 
-def nobody_listens(work: Sequence[Work], total: int) -> None:
-    """Where there is no listener, nothing is listened to."""
-
-
 class Actions(NamedTuple):
     """What the speaker asks of the workers; each returns at once."""
 
     set_privacy: Callable[[bool], None]
     scan: Callable[[], None]
-    listen: Callable[[Sequence[Work], int], None] = nobody_listens
+    listen: Callable[[Sequence[Work], int], None]
 
 
 class Speaker:
@@ -289,6 +285,8 @@ class Speaker:
     def _stock(self, library: LibraryScanned) -> None:
         self._store.replace_library(library)
         self.library = library
+        sounds = {sound_key(track) for track in (*library.tracks, *library.missing)}
+        self._listened = {key: known for key, known in self._listened.items() if key in sounds}
         self._stock_catalogue(library.tracks)
 
     def _stock_catalogue(self, tracks: tuple[Track, ...]) -> None:

@@ -379,7 +379,6 @@ class Session:
             self._store.end_play(
                 going.row,
                 heard_seconds=heard,
-                finished=ended is Ended.FINISHED,
                 ended=ended,
                 moved=lesson.moved if lesson else None,
             )

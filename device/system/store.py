@@ -19,6 +19,7 @@ from device.system.database import lock, open_database
 from device.system.rows import (
     END_COLUMNS,
     FEEDBACK_COLUMNS,
+    FORGET_UNHEARD_OF,
     LISTENED_COLUMNS,
     MOOD_COLUMNS,
     PLAY_COLUMNS,
@@ -161,6 +162,7 @@ class SqliteStore:
         def replace(db: sqlite3.Connection) -> bool:
             for change in changes:
                 change.write(db)
+            db.execute(FORGET_UNHEARD_OF)
             return True
 
         # What the disk refused is compared with what is there the next time.
@@ -201,18 +203,17 @@ class SqliteStore:
         row: int,
         *,
         heard_seconds: float,
-        finished: bool,
-        ended: Ended | None = None,
-        moved: float | None = None,
+        ended: Ended,
+        moved: float | None,
     ) -> None:
-        """A started track ended: how much was heard, whether to its end, and see `Lesson`."""
+        """A started track ended: how much was heard, and see `Lesson`."""
         if row != 0:
-            how = None if ended is None else ended.value
+            finished = ended is Ended.FINISHED
             self._write(
                 lambda db: db.execute(
                     "UPDATE plays SET heard_seconds = ?, finished = ?, ended = ?, moved = ?"
                     " WHERE id = ?",
-                    (heard_seconds, finished, how, moved, row),
+                    (heard_seconds, finished, ended.value, moved, row),
                 )
             )
 
