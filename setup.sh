@@ -15,6 +15,7 @@ To work on it
   test [PYTEST OPTIONS] everything the tests need, then linters, types and tests
   test-all              the tests on each Python from 3.10 to 3.13 found here
   test-service          the installed service, in a Debian booted for it (as root)
+  test-page             the page in a real browser: clicks, keyboard, phone, accessibility
   test-training         the tests of training and conversion, with TensorFlow and PyTorch
   train                 .venv-train, with both, to train and convert models
 To live with it (as root; Raspberry Pi, Jetson, any Debian or Ubuntu with systemd)
@@ -153,6 +154,7 @@ sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' ||
                 missing+=("${PYTHON:-python3}-dev")
             ;;
         systemd-nspawn) has systemd-nspawn || missing+=(systemd-container) ;;
+        chromedriver) has chromedriver || missing+=(chromium-driver) ;;
         mosquitto) has mosquitto || { missing+=(mosquitto) && fresh_broker=true; } ;;
         *) has "$what" || missing+=("$what") ;;
         esac
@@ -240,6 +242,7 @@ check_sources() { # VENV
     run shellcheck setup.sh systemd/install.sh systemd/ssh.sh tests/service/boot.sh .ci/run
 }
 
+readonly AXE=4.14.1 # the version of axe-core
 readonly QUICK='not slow and not benchmark'
 
 tests() {
@@ -284,6 +287,21 @@ test_service() {
     say "Installing what was last committed in a Debian of its own, and trying the service there"
     note "The first time makes that Debian, in minutes, and keeps it in ~/.cache/attune"
     run exec .venv/bin/python -m pytest -m slow tests/service "$@"
+}
+
+test_page() {
+    local cache=${XDG_CACHE_HOME:-$HOME/.cache}/attune/axe
+    need python sound chromium chromedriver npm
+    make_venv .venv dev,page
+    if [[ ! -f $cache/package/axe.min.js ]]; then
+        say "Fetching axe-core, which checks accessibility, into $cache"
+        run mkdir -p "$cache"
+        run npm pack --silent --pack-destination "$cache" "axe-core@$AXE" >/dev/null
+        run tar -xzf "$cache/axe-core-$AXE.tgz" -C "$cache"
+    fi
+    say "The page, in Chromium"
+    run exec env ATTUNE_AXE="$cache/package/axe.min.js" \
+        .venv/bin/python -m pytest -m slow tests/page "$@"
 }
 
 # --- music to try it with --------------------------------------------------------------------
@@ -357,6 +375,7 @@ demo) demo "$@" ;;
 test) tests "$@" ;;
 test-all) test_all "$@" ;;
 test-service) test_service "$@" ;;
+test-page) test_page "$@" ;;
 test-training) test_training "$@" ;;
 train | music | install | upgrade)
     [[ $# -eq 0 ]] || wrong_use "$SUBCOMMAND takes no arguments"

@@ -191,6 +191,9 @@ def _parser() -> argparse.ArgumentParser:
     cli_taste.add_commands(add("taste", "tell what was learned of taste here", None), shared)
     doctor = add("doctor", "check camera, sound, broker, models and more; name the mend", _doctor)
     doctor.add_argument("--json", action="store_true", help="one JSON line a check")
+    report = add("report", "pack what helps to find a fault, without secrets or pictures", _report)
+    report.add_argument("--with-music", action="store_true", help="names of music, too")
+    report.add_argument("file", nargs="?", type=Path, metavar="FILE.tar.gz", help="- for stdout")
     look = add("look", "faces, emotions and ages in pictures and clips", _look)
     look.add_argument("--json", action="store_true", help="one JSON line a frame")
     look.add_argument("--crop", action="store_true", help="each file is one face already cut out")
@@ -295,6 +298,14 @@ def _doctor(parsed: argparse.Namespace) -> int:
         else:
             print(doctor.line(check, watch.Paint(on=watch.wants_colour(sys.stdout))), flush=True)
     return FAILED if failed else 0
+
+
+def _report(parsed: argparse.Namespace) -> int:
+    from device import report
+
+    return report.main(
+        parsed.file, config_path_of(parsed), client_of(parsed), with_music=parsed.with_music
+    )
 
 
 def _look(parsed: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ Secrets may come from the environment (`ATTUNE_MQTT_PASSWORD`) or from systemd's
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import json
 import os
 import re
@@ -210,8 +211,18 @@ def _contradictions(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]
             yield (f"mqtt.{name}", "mqtt.tls"), "has no effect without tls = true"
     if mqtt.password and not mqtt.username:
         yield ("mqtt.username", "mqtt.password"), "is missing, though there is a password"
+    if not _is_address(settings.page.address):
+        yield ("page.address",), "is no IP address, such as 127.0.0.1, 192.168.1.20 or ::1"
     if len(os.fsencode(settings.api.socket)) > _SOCKET_PATH_BYTES:
         yield ("api.socket",), f"is longer than the {_SOCKET_PATH_BYTES} bytes a socket may have"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
 
 
 def _unknown_table(table: str, content: object) -> str:

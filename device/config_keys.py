@@ -11,6 +11,13 @@ from typing import Any, NamedTuple
 from device.settings import Settings
 
 
+class Bounds(NamedTuple):
+    """The least and the greatest value that may be set; None where there is no such limit."""
+
+    low: float | None
+    high: float | None
+
+
 class Key(NamedTuple):
     """One setting. `type` is its annotated type; `path` is "", "any", "file" or "folder"."""
 
@@ -38,6 +45,11 @@ class Key(NamedTuple):
         return ()
 
     @property
+    def bounds(self) -> Bounds:
+        """The least and the greatest value of a setting that is a number with both."""
+        return Bounds(_constraint(self.type, "ge"), _constraint(self.type, "le"))
+
+    @property
     def allowed(self) -> str:
         """What may be written, in words."""
         if self.choices:
@@ -50,8 +62,10 @@ class Key(NamedTuple):
         if base is str:
             return self._allowed_text()
         words = "a number" if base is float else "a whole number"
-        low, high = _constraint(self.type, "ge"), _constraint(self.type, "le")
-        return words if low is None else f"{words}, {_plain(low)} to {_plain(high)}"
+        low, high = self.bounds
+        if low is None or high is None:
+            return words
+        return f"{words}, {_plain(low)} to {_plain(high)}"
 
     def _allowed_text(self) -> str:
         words = _constraint(self.type, "title") or "text"

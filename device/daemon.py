@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import random
 import signal
@@ -12,20 +13,26 @@ from pathlib import Path
 from types import FrameType
 
 from device import __version__, config
-from device.home.api import ApiServer, create_app
+from device.home.app import create_app
+from device.home.appliance import Appliance
 from device.home.mqtt import MqttBridge
+from device.home.server import ApiServer, PageServer
 from device.inbox import Asked, AskedTaste, Inbox, ask, ask_taste
 from device.music.announce import admit
+from device.music.corrections import moods
 from device.music.librarian import Librarian
 from device.music.listener import Listener
 from device.music.player import PygamePlayer
+from device.music.search import Search
 from device.ports import Bus, CannotDo, WorkerContext
 from device.settings import Settings
 from device.speaker import Actions, Speaker
 from device.system import journal, notify
 from device.system.board import read_board
+from device.system.diary import read_diary
 from device.system.store import SqliteStore
 from device.system.supervise import Supervisor, WorkerFailed
+from device.system.vitals import LastError, VitalsMeter
 from device.types import (
     Board,
     Command,
@@ -39,6 +46,7 @@ from device.types import (
     Say,
     Sighting,
     Status,
+    Vitals,
 )
 from device.vision.watch import Watcher
 
@@ -60,6 +68,7 @@ Event = (
     | LibraryScanned
     | Listened
     | Board
+    | Vitals
     | Asked
     | AskedTaste
     | Command
@@ -114,8 +123,8 @@ class Pulse:
 class Daemon:
     """Threads feed one inbox; the main thread owns everything else."""
 
-    def __init__(self, settings: Settings, config_path: Path | None) -> None:
-        self._settings, self._config_path = settings, config_path
+    def __init__(self, settings: Settings, config_path: Path | None, last_error: LastError) -> None:
+        self._settings, self._config_path, self._last_error = settings, config_path, last_error
         self._clock = SystemClock()
         self._inbox: Inbox[Event] = Inbox()
         self._stop_signal: int | None = None
@@ -161,7 +170,10 @@ class Daemon:
         self._status = self._speaker.status()
         stack.callback(self._supervisor.stop, STOP_SECONDS)
         start = self._supervisor.start
-        start("api", self._api().run)
+        app = create_app(self._appliance())
+        start("api", ApiServer(app, config.socket_path(settings)).run)
+        if settings.page.enabled:
+            start("page", PageServer(app, settings.page).run)
         start("camera", self._watcher.run)
         start("library", self._librarian.run)
         start("listener", self._listener.run)
@@ -175,18 +187,24 @@ class Daemon:
                 self._settings.mqtt,
                 lambda command: self._inbox.post(self._admitted(command)),
                 __version__,
+                config.state_folder(self._settings),
             )
         self._inbox.post(PartChanged("broker", Part(Health.OFF, "[mqtt] enabled = false")))
         return SilentBus()
 
-    def _api(self) -> ApiServer:
-        app = create_app(
-            self._read_status,
-            lambda command: ask(self._inbox.post, self._admitted(command), ANSWER_SECONDS),
-            lambda request: ask_taste(self._inbox.post, request, TASTE_SECONDS),
-            lambda: self._speaker.library,
+    def _appliance(self) -> Appliance:
+        return Appliance(
+            status=self._read_status,
+            command=lambda each: ask(self._inbox.post, self._admitted(each), ANSWER_SECONDS),
+            taste=lambda request: ask_taste(self._inbox.post, request, TASTE_SECONDS),
+            library=lambda: self._speaker.library,
+            settings=lambda: self._settings,
+            stopping=lambda: self._stop_signal is not None,
+            history=functools.partial(read_diary, config.state_folder(self._settings)),
+            corrections=lambda: self._speaker.corrections,
+            find=Search(),
+            moods=moods(),
         )
-        return ApiServer(app, config.socket_path(self._settings))
 
     def _admitted(self, command: Command) -> Command:
         """A command fit for the main thread: files are looked at by whoever's thread asks.
@@ -205,11 +223,13 @@ class Daemon:
 
     def _watch_board(self, context: WorkerContext) -> None:
         context.up()
+        vitals = VitalsMeter(self._clock, self._watcher, self._last_error)
         while True:
             board = read_board()
             self._watcher.set_board(board)
             self._listener.set_board(board)
             self._inbox.post(board)
+            self._inbox.post(vitals.read())
             if context.wait(BOARD_SECONDS):
                 return
 
@@ -239,6 +259,8 @@ class Daemon:
         if isinstance(event, Asked):
             try:
                 event.reply.set_result(self._obey(event.command))
+            except CannotDo as refusal:
+                event.reply.set_exception(refusal)
             except BaseException as error:
                 event.reply.set_exception(error)
                 raise
@@ -250,7 +272,7 @@ class Daemon:
             except BaseException as error:
                 event.reply.set_exception(error)
                 raise
-        elif isinstance(event, (Sighting, PartChanged, LibraryScanned, Listened, Board)):
+        elif isinstance(event, (Sighting, PartChanged, LibraryScanned, Listened, Board, Vitals)):
             speaker.handle(event)
         elif not isinstance(event, WorkerFailed):
             self._obey(event)
@@ -281,7 +303,7 @@ class Daemon:
                 log.info("configuration: %s", line)
             self._settings = fresh
             self._speaker.configure(fresh)
-            journal.set_up(fresh.log.level)
+            journal.set_up(fresh.log.level, self._last_error)
         notify.ready()
 
     # --- signals: only flags, the main thread does the work ---------------------------------
@@ -295,5 +317,6 @@ class Daemon:
 
 def run(settings: Settings, config_path: Path | None) -> int:
     """Run the daemon in this process; returns its exit code."""
-    journal.set_up(settings.log.level)
-    return Daemon(settings, config_path).run()
+    last_error = LastError()
+    journal.set_up(settings.log.level, last_error)
+    return Daemon(settings, config_path, last_error).run()

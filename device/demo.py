@@ -144,7 +144,7 @@ def choose_sound(folder: Path) -> Sound:
     return Sound(capture_environment(raw), raw)
 
 
-def write_settings(folder: Path, port: int, camera: str) -> Path:
+def write_settings(folder: Path, port: int, page: int, camera: str) -> Path:
     """The demonstration's own configuration file."""
     quoted = json.dumps  # a JSON string is a TOML string
     path = folder / "attune.toml"
@@ -165,6 +165,8 @@ id = "demo"
 name = "Attune demo"
 [api]
 socket = {quoted(str(folder / "api.sock"))}
+[page]
+port = {page}
 [state]
 folder = {quoted(str(folder / "state"))}
 """,
@@ -290,7 +292,9 @@ def perform(folder: Path, seconds: float | None, camera: str | None) -> Summary:
         listener = stack.enter_context(Listener(port))
         sound = choose_sound(folder)
         source = camera or f"slideshow:{PORTRAITS}"
-        settings = write_settings(folder, port, config.absolute(source, str(Path.cwd())))
+        page = free_port()
+        camera = config.absolute(source, str(Path.cwd()))
+        settings = write_settings(folder, port, page, camera)
         output = folder / "attune.log"
         command = [sys.executable, "-m", "device.cli", "--config", str(settings), "run"]
         # What is meant for the real speaker, such as its broker's password, is not for this one.
@@ -298,6 +302,7 @@ def perform(folder: Path, seconds: float | None, camera: str | None) -> Summary:
         daemon = stack.enter_context(child(command, output, ours | sound.environment))
         client = Client((folder / "api.sock",))
         wait_ready(client, daemon, output, stop)
+        print(f"the page: http://localhost:{page}", flush=True)
         show = Show(client, listener, stack)
         end = time.monotonic() + (seconds if seconds is not None else float("inf"))
         while not stop.wait(0.25) and time.monotonic() < end:

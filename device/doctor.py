@@ -21,11 +21,11 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from device import config
 from device.client import Client, NotRunning, Refused
 from device.config import ConfigError
-from device.home.link import BrokerLink, OldBroker
+from device.home.link import BrokerLink, OtherVersion
 from device.music.output import list_outputs
 from device.music.walk import ENDINGS
 from device.ports import PartUnavailable
-from device.settings import Settings
+from device.settings import MqttSettings, Settings
 from device.system.board import read_board
 from device.types import Health, Part, Status
 from device.vision.reader import ModelReader
@@ -186,19 +186,22 @@ def _broker(settings: Settings) -> Answer:
     mqtt = settings.mqtt
     if not mqtt.enabled:
         return _good("switched off ([mqtt] enabled = false)")
-    for protocol in (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311):
-        # A topic and client id of its own, so that a speaker is not logged out by its doctor.
-        will = (f"{mqtt.base_topic}/{mqtt.id}/doctor", b"")
-        link = BrokerLink(mqtt, f"attune-doctor-{os.getpid()}", will, protocol)
-        try:
-            link.open(_Alone())
-            link.close()
-        except OldBroker:
-            continue
-        finally:
-            link.drop()
-        break
+    try:
+        _log_in(mqtt, MQTTProtocolVersion.MQTTv5)
+    except OtherVersion:
+        _log_in(mqtt, MQTTProtocolVersion.MQTTv311)
     return _good(f"{mqtt.host}:{mqtt.port} lets us in")
+
+
+def _log_in(mqtt: MqttSettings, protocol: MQTTProtocolVersion) -> None:
+    # A topic and client id of its own, so that a speaker is not logged out by its doctor.
+    will = (f"{mqtt.base_topic}/{mqtt.id}/doctor", b"")
+    link = BrokerLink(mqtt, f"attune-doctor-{os.getpid()}", will, protocol)
+    try:
+        link.open(_Alone())
+        link.close()
+    finally:
+        link.drop()
 
 
 def _models(settings: Settings) -> Answer:

@@ -45,7 +45,7 @@ def decode_sidecar(path: Path, kind: type[Description]) -> Description:
     """A sidecar's content; ModelError where it is missing or malformed."""
     try:
         return msgspec.json.decode(read_file(path), type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(
             f"{path} is no valid sidecar ({error}): restore or regenerate it"
         ) from error

@@ -15,7 +15,6 @@ from typing import TextIO
 import msgspec
 
 from device.client import Client
-from device.music.playlists import WRITTEN, write_playlist
 from device.music.words import fold, place_of
 from device.types import LibraryScanned, Part, Scan, Track
 from device.watch import clean, span
@@ -151,6 +150,8 @@ def _loudness(lufs: float | None, peak: float | None) -> str:
 
 def export_tracks(library: LibraryScanned, parsed: argparse.Namespace) -> Iterator[str]:
     """Write the playlist that was asked for. Raises `Unknown`."""
+    from device.music.playlists import WRITTEN, write_playlist  # noqa: PLC0415 - heavy
+
     if parsed.file.suffix.lower() not in WRITTEN:
         raise Unknown(f"{parsed.file} must end with {' or '.join(WRITTEN)}")
     tracks = chosen(library.tracks, parsed.mood, parsed.genre, parsed.artist)

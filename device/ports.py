@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from device.lessons import Ended, Lesson, Moment
     from device.types import (
         Choice,
+        Correct,
         Detection,
         FaceReading,
         Goal,
@@ -222,7 +223,8 @@ class Play(NamedTuple):
 
 class Resume(NamedTuple):
     """Where to go on after a restart: `playing` says whether music sounded, `paused_by_hand`
-    that nobody's arrival may start it. `volume` and `goal`: None until changed by hand.
+    that nobody's arrival may start it. `volume`, `goal` and `quiet_hours`: None until changed by
+    hand.
     `sleep_minutes`: what is left of the sleep timer."""
 
     track: TrackId | None
@@ -233,6 +235,7 @@ class Resume(NamedTuple):
     goal: Goal | None
     privacy: bool
     sleep_minutes: int | None = None
+    quiet_hours: str | None = None
 
 
 class Store(Resource, Protocol):
@@ -266,6 +269,17 @@ class Store(Resource, Protocol):
 
     def add_listened(self, listened: Listened) -> None:
         """A track was listened to, or could not be."""
+        ...
+
+    def corrections(self) -> dict[TrackId, Correct]:
+        """The user's own word on tracks."""
+        ...
+
+    def correct(self, correction: Correct) -> None:
+        """Remember the user's word on a track, instead of an earlier one.
+
+        Raises `CannotDo` where the disk refuses.
+        """
         ...
 
     def add_play(self, play: Play) -> int:

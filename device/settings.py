@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from device.types import Goal
+from device.types import HOURS, Goal
 
 HOME = Path(__file__).resolve().parent.parent
 """Where Attune is installed: the folder that holds `models_tflite/` and `music/`."""
@@ -41,7 +41,7 @@ Hours = Annotated[
     str,
     Meta(
         title='HH:MM-HH:MM, or ""',
-        pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?$",
+        pattern=HOURS,
     ),
 ]
 SECRET = {"secret": True}
@@ -339,6 +339,28 @@ class ApiSettings(Group, frozen=True, kw_only=True):
     ] = ""
 
 
+class PageSettings(Group, frozen=True, kw_only=True):
+    """The page, and the API for programs: on this machine alone, unless it has a password."""
+
+    enabled: Annotated[bool, Meta(description="serve the page at all")] = True
+    address: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=45,
+            description="IP address to listen on: 127.0.0.1 or ::1 for this machine alone, one of "
+            "its others or 0.0.0.0 for the network, where a password must be set",
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1024, le=65_535, description="port to listen on")] = 8088
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"http://{host}:{self.port}"
+
+
 class StateSettings(Group, frozen=True, kw_only=True):
     """What is remembered."""
 
@@ -370,6 +392,7 @@ class Settings(Group, frozen=True, kw_only=True):
     sound: SoundSettings = SoundSettings()
     mqtt: MqttSettings = MqttSettings()
     api: ApiSettings = ApiSettings()
+    page: PageSettings = PageSettings()
     state: StateSettings = StateSettings()
     log: LogSettings = LogSettings()
 

@@ -13,16 +13,20 @@ from device.lessons import Ended, TasteAnswer, TasteRequest
 from device.mood.circumplex import COORDINATES
 from device.mood.room import Room
 from device.music.catalogue import Catalogue, child_may_listen
+from device.music.corrections import corrected, playable
 from device.music.heard import enrich
 from device.music.listened import Work, sound_key, still_to_hear
 from device.music.session import Session
 from device.music.volume import Sleep, Volume, VolumeKeeper, cap_of
-from device.ports import Bus, Clock, Player, Resume, Store
-from device.settings import Settings
+from device.ports import Bus, CannotDo, Clock, Player, Resume, Store
+from device.settings import MusicSettings, Settings
 from device.types import (
     AgeChanged,
+    Arrived,
     Board,
     Command,
+    Correct,
+    Departed,
     Dislike,
     Emotion,
     Health,
@@ -44,11 +48,13 @@ from device.types import (
     Scan,
     SetGoal,
     SetPrivacy,
+    SetQuietHours,
     SetSleep,
     SetVolume,
     Sighting,
     Status,
     Track,
+    Vitals,
 )
 
 log = logging.getLogger(__name__)
@@ -91,9 +97,12 @@ class Speaker:
         self._session = Session(player, store, clock, settings.music, bus.tell)
         self._parts = {name: Part() for name in ("camera", "broker", "library", "listener")}
         self._board = Board()
+        self._vitals = Vitals()
+        self._somebody = False  # as last told
         self._override: Emotion | None = None
         self._override_since = now
         self._volume_by_hand: int | None = None
+        self._quiet_by_hand: str | None = None
         self._volume_keeper = VolumeKeeper()
         self._volume_now = Volume(-1.0, -1.0, "")  # the player was told of none yet
         self._sleep: Sleep | None = None
@@ -105,6 +114,7 @@ class Speaker:
         self._saved_at = now
         self._mood_row_at = float("-inf")
         self._tracks: tuple[Track, ...] = ()
+        self.corrections = store.corrections()
         self._listened = {known.key: known for known in store.listened()}
         self._heard_since: float | None = None
         self.dropped_sightings = 0
@@ -112,7 +122,9 @@ class Speaker:
 
     # --- events ---------------------------------------------------------------------------
 
-    def handle(self, event: Sighting | PartChanged | LibraryScanned | Listened | Board) -> None:
+    def handle(
+        self, event: Sighting | PartChanged | LibraryScanned | Listened | Board | Vitals
+    ) -> None:
         """Take in what a worker posted."""
         if isinstance(event, Sighting):
             self._see(event)
@@ -126,11 +138,13 @@ class Speaker:
             self._store.add_listened(event)
             self._listened[event.key] = event
             self._heard_since = self._heard_since or self._clock.monotonic()
-        else:
+        elif isinstance(event, Board):
             self._board = event
+        else:
+            self._vitals = event
 
     def command(self, command: Command) -> Status:  # noqa: C901, PLR0912 - one branch a command
-        """Do what somebody asked; returns the status that it led to."""
+        """Do what somebody asked; returns the status that it led to. Raises `CannotDo`."""
         session = self._session
         if isinstance(command, Play):
             self._by_hand(session.play)
@@ -145,6 +159,10 @@ class Speaker:
         elif isinstance(command, SetSleep):
             now = self._clock.monotonic()
             self._sleep = Sleep.after(command.minutes, now) if command.minutes else None
+        elif isinstance(command, SetQuietHours):
+            self._quiet_by_hand = command.hours
+        elif isinstance(command, Correct):
+            self._correct(command)
         elif isinstance(command, Say):
             self._player.announce(command.file)
         elif isinstance(command, SetGoal):
@@ -257,6 +275,8 @@ class Speaker:
             uptime_seconds=round(now - self._started, 1),
             dropped_sightings=self.dropped_sightings,
             version=__version__,
+            vitals=self._vitals,
+            quiet_hours=self._music.quiet_hours,
         )
 
     # --- how ------------------------------------------------------------------------------
@@ -267,6 +287,12 @@ class Speaker:
         by_hand = self._volume_by_hand
         return self._settings.music.volume if by_hand is None else by_hand
 
+    @property
+    def _music(self) -> MusicSettings:
+        """The configured music, with the quiet hours that were chosen by hand."""
+        music, by_hand = self._settings.music, self._quiet_by_hand
+        return music if by_hand is None else replace(music, quiet_hours=by_hand)
+
     def _wake(self) -> None:
         """Come back where an earlier run stopped."""
         self.library = self._store.library()
@@ -276,6 +302,7 @@ class Speaker:
             self._session.resume(resume)
             self._paused_by_hand = resume.paused_by_hand
             self._volume_by_hand = resume.volume
+            self._quiet_by_hand = resume.quiet_hours
             self._privacy = resume.privacy
             if resume.sleep_minutes:
                 self._sleep = Sleep.after(resume.sleep_minutes, self._started)
@@ -296,11 +323,29 @@ class Speaker:
         self._actions.listen(still_to_hear(tracks, self._listened), len(keys))
 
     def _restock(self) -> None:
-        """Let what was listened to count."""
+        """Let count what was listened to, and above all what the user says."""
         self._heard_since = None
-        tracks = [enrich(track, self._listened, sound_key(track)) for track in self._tracks]
-        self.library = replace(self.library, tracks=tuple(tracks))
-        self._session.restock(Catalogue(tracks))
+        tracks = tuple(
+            corrected(
+                enrich(track, self._listened, sound_key(track)), self.corrections.get(track.id)
+            )
+            for track in self._tracks
+        )
+        self.library = replace(self.library, tracks=tracks)
+        self._session.restock(Catalogue(playable(tracks, self.corrections)))
+
+    def _correct(self, correction: Correct) -> None:
+        """Take the user's word on a track; what shall never play ends at once."""
+        if not any(track.id == correction.track for track in self._tracks):
+            raise CannotDo(f"there is no track {correction.track!r}; `attune library` shows them")
+        self._store.correct(correction)
+        others = {id_: one for id_, one in self.corrections.items() if id_ != correction.track}
+        said = {} if correction.says_nothing else {correction.track: correction}
+        self.corrections = others | said
+        self._restock()
+        now = self._session.now
+        if correction.skip and now is not None and now.id == correction.track:
+            self._session.leave(Ended.SKIPPED)
 
     @property
     def _library(self) -> Part:
@@ -342,7 +387,7 @@ class Speaker:
     def _mind_volume(self, now: float) -> None:
         """Bring the player to the volume that holds now."""
         wall, child = self._clock.wall(), child_may_listen(self.mood)
-        cap = cap_of(self._settings.music, wall, child=child)
+        cap = cap_of(self._music, wall, child=child)
         share = 0.0 if self._asleep else 1.0 if self._sleep is None else self._sleep.share(now)
         volume = self._volume_keeper.update(now, self._volume, cap, share)
         if volume[:2] != self._volume_now[:2]:
@@ -372,6 +417,7 @@ class Speaker:
             goal=self._session.goal_by_hand,
             privacy=self._privacy,
             sleep_minutes=self._sleep and self._sleep.minutes_left(self._saved_at),
+            quiet_hours=self._quiet_by_hand,
         )
         self._store.save_resume(resume)
 
@@ -385,6 +431,17 @@ class Speaker:
             self._session.react(after)
         if after.age_group is not before.age_group:
             self._bus.tell(AgeChanged(after.age_years, after.age_group))
+        self._mind_presence(self._room.mood)
+
+    def _mind_presence(self, mood: Mood) -> None:
+        """Tell of arrivals and departures; a camera that saw nothing for a while tells of none."""
+        if mood.people and not self._somebody:
+            self._bus.tell(Arrived(mood.people))
+        elif self._somebody and mood.label is MoodLabel.NOBODY:
+            self._bus.tell(Departed())
+        else:
+            return
+        self._somebody = not self._somebody
 
     def _set_override(self, label: Emotion | None) -> None:
         self._override, self._override_since = label, self._clock.monotonic()

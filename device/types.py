@@ -9,6 +9,7 @@ instants are seconds of the monotonic clock, valence and arousal lie in -1..1
 from __future__ import annotations
 
 import enum
+import re
 from typing import NewType
 
 import msgspec
@@ -332,6 +333,8 @@ class SetPrivacy(Value, frozen=True, tag="privacy"):
 
 
 LONGEST_SLEEP_MINUTES = 720
+HOURS = r"^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?$"
+"""A span of the day, as "22:00-07:00", or nothing."""
 
 
 class SetSleep(Value, frozen=True, tag="sleep"):
@@ -345,10 +348,51 @@ class SetSleep(Value, frozen=True, tag="sleep"):
             raise ValueError(msg)
 
 
+class SetQuietHours(Value, frozen=True, tag="quiet"):
+    """When the volume is capped, as "22:00-07:00" by the local time; "": never; None: as
+    configured."""
+
+    hours: str | None
+
+    def __post_init__(self) -> None:
+        if self.hours is not None and not re.fullmatch(HOURS, self.hours):
+            msg = f"quiet hours are as 22:00-07:00, or empty, not {self.hours!r}"
+            raise ValueError(msg)
+
+
 class Say(Value, frozen=True, tag="say"):
     """Announce a sound file: an absolute path, or a name in the folder of announcements."""
 
     file: str
+
+
+class Correct(Value, frozen=True, tag="correct"):
+    """The user's own word on a track, which wins over all else that is said of it.
+
+    Valence and arousal are given together, -1..1. `explicit`: whether it is unfit for children.
+    `skip`: never play it. None, or False for `skip`: nothing is said; nothing at all: take an
+    earlier correction back.
+    """
+
+    track: TrackId
+    valence: float | None = None
+    arousal: float | None = None
+    explicit: bool | None = None
+    skip: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.valence is None) is not (self.arousal is None):
+            msg = "valence and arousal are given together"
+            raise ValueError(msg)
+        for name, number in (("valence", self.valence), ("arousal", self.arousal)):
+            if number is not None and not -1.0 <= number <= 1.0:
+                msg = f"{name} must be -1..1, not {number}"
+                raise ValueError(msg)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it only takes an earlier one back."""
+        return self == Correct(self.track)
 
 
 class Scan(Value, frozen=True, tag="scan"):
@@ -371,7 +415,9 @@ Command = (
     | Dislike
     | SetPrivacy
     | SetSleep
+    | SetQuietHours
     | Say
+    | Correct
     | Scan
     | Reload
 )
@@ -441,11 +487,29 @@ class LibraryScanned(Value, frozen=True):
 
 
 class Board(Value, frozen=True):
-    """Health of the board; None where the board does not tell."""
+    """Health of the board, now and since it booted; None where the board does not tell."""
 
     temperature_celsius: float | None = None
     throttled: bool | None = None
     under_voltage: bool | None = None
+    throttled_since_boot: bool | None = None
+    under_voltage_since_boot: bool | None = None
+
+
+class Vitals(Value, frozen=True):
+    """How Attune itself does; None where that is not known yet.
+
+    `looks_per_second`: frames taken from the camera, lately. `inference_milliseconds`: what
+    searching and reading faces took, the last time. `memory_mebibytes`: resident, of this process.
+    `last_error`: the newest warning or error in the log since the start, empty where there is
+    none, and `last_error_at` when that was, in seconds since the epoch.
+    """
+
+    looks_per_second: float | None = None
+    inference_milliseconds: float | None = None
+    memory_mebibytes: float | None = None
+    last_error: str = ""
+    last_error_at: float | None = None
 
 
 class NowPlaying(Value, frozen=True):
@@ -476,6 +540,7 @@ class Status(Value, frozen=True):
 
     `volume` is the wished one, `volume_now` what the music has, `volume_why` says what keeps it
     from the wished one, if anything. `sleep_minutes`: until the sleep timer ends, None: none.
+    `quiet_hours`: as "22:00-07:00", empty: none.
     """
 
     mood: MoodNow
@@ -500,6 +565,8 @@ class Status(Value, frozen=True):
     uptime_seconds: float
     dropped_sightings: int
     version: str
+    vitals: Vitals = Vitals()
+    quiet_hours: str = ""
 
 
 # --- news: what happened, told once ---------------------------------------------------------
@@ -521,6 +588,16 @@ class AgeChanged(Value, frozen=True, tag="age_changed", tag_field="event_type"):
     age_group: AgeGroup | None
 
 
+class Arrived(Value, frozen=True, tag="arrival", tag_field="event_type"):
+    """Somebody is in view, where nobody was."""
+
+    people: int
+
+
+class Departed(Value, frozen=True, tag="departure", tag_field="event_type"):
+    """Nobody is in view any more. Not told while the camera cannot tell."""
+
+
 class NowStarted(Value, frozen=True, tag="track_started", tag_field="event_type"):
     """A track started to sound."""
 
@@ -529,4 +606,4 @@ class NowStarted(Value, frozen=True, tag="track_started", tag_field="event_type"
     because: str
 
 
-News = MoodChanged | AgeChanged | NowStarted
+News = MoodChanged | AgeChanged | Arrived | Departed | NowStarted

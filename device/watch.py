@@ -1,14 +1,16 @@
 """The status for people: a panel of lines, a line for each change, and a live view of both.
 
-The live view writes only lines that changed, which is kind to a slow SSH connection.
+The live view writes only what changed of a line, which is kind to a slow SSH connection.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import time
+import unicodedata
 from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
@@ -133,7 +135,7 @@ def _tell_changes(client: Client, out: TextIO) -> None:
 
 
 class Canvas:
-    """The terminal's alternate screen, written line by line, and only where a line changed."""
+    """The terminal's alternate screen, written line by line, and only from where a line changed."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -159,10 +161,42 @@ class Canvas:
         lines = lines[: size.lines - 1]
         for row in range(max(len(lines), len(self._drawn))):
             line = lines[row] if row < len(lines) else ""
-            if row >= len(self._drawn) or self._drawn[row] != line:
-                self._out.write(f"\x1b[{row + 1};1H{line}\x1b[K")
+            before = self._drawn[row] if row < len(self._drawn) else ""
+            if row >= len(self._drawn) or before != line:
+                column, rest = difference(before, line)
+                if column < size.columns:
+                    self._out.write(f"\x1b[{row + 1};{column + 1}H{rest}\x1b[K")
         self._drawn = lines
         self._out.flush()
+
+
+def difference(before: str, after: str) -> tuple[int, str]:
+    """From which column on a line differs from the one before, and what stands there now.
+
+    The rest begins with the style that holds there; a line that is not printed one column a
+    character (East Asian, combined) is taken from before such a character on.
+    """
+    column, style, at = 0, "", 0
+    for old, new in zip(_cells(before), _cells(after), strict=False):
+        if old != new or not _is_narrow(new):
+            break
+        at += len(new)
+        if new.startswith("\x1b"):
+            style = new
+        else:
+            column += 1
+    return column, style + after[at:]
+
+
+def _cells(line: str) -> list[str]:
+    """A line's characters, and its SGR codes each in one piece."""
+    return re.findall(r"\x1b\[[\d;]*m|.", line, re.DOTALL)
+
+
+def _is_narrow(cell: str) -> bool:
+    return cell.isascii() or (
+        unicodedata.east_asian_width(cell) not in "WF" and unicodedata.category(cell)[0] != "M"
+    )
 
 
 class _Live:

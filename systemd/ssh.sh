@@ -77,8 +77,8 @@ remove_admin() {
     run userdel attune-admin
 }
 
-reload_sshd() {
-    if [[ -d /run/systemd/system ]] || $DRY_RUN; then
+reload_sshd() { # where there is one: whoever uninstalls may have none
+    if $DRY_RUN || { [[ -d /run/systemd/system ]] && systemctl cat ssh.service >/dev/null 2>&1; }; then
         run systemctl try-reload-or-restart ssh.service
     fi
 }

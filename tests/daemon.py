@@ -60,6 +60,7 @@ class Daemon:
         self.tables: dict[str, dict[str, Any]] = {
             "camera": {"source": "/dev/video99"},
             "api": {"socket": str(folder / "api.sock")},
+            "page": {"enabled": False},  # one port for all, and others test beside us
             "state": {"folder": str(folder / "state")},
             "music": {"folders": [str(folder / "music")], "fade_seconds": 0.5, "random_seed": 1},
             "log": {"level": "debug"},

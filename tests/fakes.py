@@ -21,6 +21,7 @@ from device.types import (
     Sighting,
     Status,
     TrackId,
+    Vitals,
 )
 
 
@@ -103,9 +104,16 @@ def a_status(**changes: Any) -> Status:
         "sound": Part(Health.UP),
         "library": Part(Health.UP, "16 tracks"),
         "tracks": 16,
-        "board": Board(51.5, throttled=False, under_voltage=False),
+        "board": Board(
+            51.5,
+            throttled=False,
+            under_voltage=False,
+            throttled_since_boot=False,
+            under_voltage_since_boot=True,
+        ),
         "uptime_seconds": 99.0,
         "dropped_sightings": 0,
         "version": "0.0.0",
+        "vitals": Vitals(7.9, 9.8, 171.0, "camera is down: unplugged", 1_800_000_000.0),
     }
     return Status(**{**fields, **changes})

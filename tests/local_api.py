@@ -10,7 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from device.home.api import ApiServer, create_app
+from device.home.app import create_app
+from device.home.appliance import Appliance
+from device.home.server import ApiServer
 from device.lessons import TasteAnswer, TasteChanged, TasteRequest
 from device.system.supervise import Supervisor, WorkerFailed
 from device.types import (
@@ -73,6 +75,11 @@ class TinySpeaker:
         self.busy = False
         self.taste_asked: list[TasteRequest] = []
 
+    @property
+    def appliance(self) -> Appliance:
+        """What an app may ask of it."""
+        return Appliance(self.status, self.ask, self.ask_taste)
+
     def status(self) -> Status:
         return self.now
 
@@ -132,9 +139,7 @@ def serve(speaker: TinySpeaker, path: Path, *, up: bool = True) -> Iterator[Serv
     """The real server, supervised, on a UNIX socket; asserts that it stops within a second."""
     served = Served()
     supervisor = Supervisor(served.told.append, SystemClock(), random.Random(0))
-    supervisor.start(
-        "api", ApiServer(create_app(speaker.status, speaker.ask, speaker.ask_taste), path).run
-    )
+    supervisor.start("api", ApiServer(create_app(speaker.appliance), path).run)
     try:
         if up:
             served.part(Health.UP)

@@ -21,7 +21,8 @@ def entities() -> str:
     """Every Home Assistant entity, a row each."""
     kinds: dict[str, list[str]] = {}
     for entity in ENTITIES:
-        kind = "diagnostic" if entity.diagnostic else entity.platform.replace("_", " ")
+        diagnostic = entity.category == "diagnostic"
+        kind = "diagnostic" if diagnostic else entity.platform.replace("_", " ")
         kinds.setdefault(kind, []).append(entity.name)
     rows = [f"| {kind} | {', '.join(names)} |" for kind, names in kinds.items()]
     return "\n".join(["| kind | entities |", "|---|---|", *rows])

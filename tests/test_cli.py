@@ -342,7 +342,8 @@ def test_watch_on_a_terminal_redraws_what_changed_and_restores_the_screen(
     assert "happiness" in first
     speaker.ask(SetVolume(7))
     second = _read_until(primary, "volume: 7")
-    assert "volume 7 %" in second
+    assert "7 %, goal" in second
+    assert "volume 7 %" not in second  # of a line, only what changed
     assert "bright and quick" not in second
     program.send_signal(signal.SIGTERM)
     assert "\x1b[?1049l" in _read_until(primary, "\x1b[?1049l")

@@ -13,6 +13,7 @@ BASE = {
     "device",
     "device.types",
     "device.lessons",
+    "device.diary",
     "device.ports",
     "device.settings",
     "device.config",
@@ -20,6 +21,7 @@ BASE = {
 ALLOWED: dict[str, set[str]] = {
     "device.types": {"device"},
     "device.lessons": {"device.types"},
+    "device.diary": {"device.types", "device.lessons"},
     "device.ports": {"device.types", "device.lessons"},
     "device.settings": {"device.types"},
     "device.config": BASE | {"device.config"},

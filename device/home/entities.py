@@ -1,115 +1,53 @@
-"""What Home Assistant shows, as data: one device, its entities, its discovery message.
+"""Every entity that Home Assistant shows of a speaker.
 
-Home Assistant's documentation: "MQTT", section "Device discovery payload".
+Keys are for good: the hub knows its entities by them, whatever they are called.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, get_args
+from device.config_keys import keys
+from device.home.commands import AUTO
+from device.home.diagnostics import DIAGNOSTICS
+from device.home.entity import (
+    AFFECT,
+    CAMERA,
+    MEASUREMENT,
+    SENSED,
+    SOUND,
+    SWITCHED,
+    Entity,
+    button,
+    enum_of,
+    event,
+)
+from device.types import (
+    LONGEST_SLEEP_MINUTES,
+    AgeChanged,
+    AgeGroup,
+    Arrived,
+    Departed,
+    Emotion,
+    Goal,
+    MoodChanged,
+    MoodLabel,
+    NowStarted,
+)
 
-from device.home.commands import AUTO, PRESS
-from device.settings import MqttSettings
-from device.types import LONGEST_SLEEP_MINUTES, AgeGroup, Emotion, Goal, Health, MoodLabel, News
+ROOM_EVENTS = tuple(
+    str(news.__struct_config__.tag) for news in (MoodChanged, AgeChanged, Arrived, Departed)
+)
+MUSIC_EVENTS = (str(NowStarted.__struct_config__.tag),)
+_VOLUME = next(key for key in keys() if key.label == "music.volume").bounds
 
-EVENT_TYPES = tuple(str(news.__struct_config__.tag) for news in get_args(News))
-ONLINE = "online"
-OFFLINE = "offline"
-
-
-class Topics(NamedTuple):
-    """Every topic of one speaker. `commands` is a prefix: `<commands>/volume`."""
-
-    state: str
-    event: str
-    availability: str
-    commands: str
-    discovery: str
-    birth: str
-
-
-def node(settings: MqttSettings) -> str:
-    """The speaker's name among all MQTT devices of the home: the id, marked as Attune's."""
-    return settings.id if settings.id.startswith("attune") else f"attune_{settings.id}"
-
-
-def topics(settings: MqttSettings) -> Topics:
-    """The topics that the settings lead to."""
-    own = f"{settings.base_topic}/{settings.id}"
-    return Topics(
-        state=f"{own}/state",
-        event=f"{own}/event",
-        availability=f"{own}/availability",
-        commands=f"{own}/set",
-        discovery=f"{settings.discovery_prefix}/device/{node(settings)}/config",
-        birth=f"{settings.discovery_prefix}/status",
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entity:
-    """One entity. `value` and `attributes` are Jinja expressions over the state's JSON
-    (`value_json`), `command` is a name of `device.home.commands.PARSERS`; an entity that needs
-    the camera is unavailable while that is not up; `options` are the platform's own keys.
-    """
-
-    key: str
-    platform: str
-    name: str
-    icon: str | None = None
-    value: str | None = None
-    attributes: str | None = None
-    command: str | None = None
-    diagnostic: bool = False
-    needs_camera: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-def _enum(*values: str) -> dict[str, Any]:
-    return {"device_class": "enum", "options": list(values)}
-
-
-def _part(key: str, name: str, icon: str) -> Entity:
-    return Entity(
-        key=key,
-        platform="sensor",
-        name=name,
-        icon=icon,
-        value=f"value_json.{key}.health",
-        attributes=f"{{'detail': value_json.{key}.detail}} | tojson",
-        diagnostic=True,
-        options=_enum(*(health.value for health in Health)),
-    )
-
-
-def _button(key: str, name: str, icon: str) -> Entity:
-    return Entity(
-        key=key,
-        platform="button",
-        name=name,
-        icon=icon,
-        command=key,
-        options={"payload_press": PRESS},
-    )
-
-
-MEASUREMENT = {"state_class": "measurement"}
-AFFECT = MEASUREMENT | {"suggested_display_precision": 2}
-# A template renders JSON's true, false and null as Python does; None makes a state unknown.
-SENSED = {"payload_on": "True", "payload_off": "False"}
-SWITCHED = {"state_on": "True", "state_off": "False"}
-
-ENTITIES = (
+ROOM = (
     Entity(
         key="mood",
         platform="sensor",
         name="Mood",
         icon="mdi:emoticon-outline",
         value="value_json.mood.label",
-        needs_camera=True,
-        options=_enum(*(label.value for label in MoodLabel)),
+        needs=CAMERA,
+        options=enum_of(*(label.value for label in MoodLabel)),
     ),
     Entity(
         key="valence",
@@ -117,7 +55,7 @@ ENTITIES = (
         name="Valence",
         icon="mdi:emoticon-happy-outline",
         value="value_json.mood.valence",
-        needs_camera=True,
+        needs=CAMERA,
         options=AFFECT,
     ),
     Entity(
@@ -126,7 +64,7 @@ ENTITIES = (
         name="Arousal",
         icon="mdi:pulse",
         value="value_json.mood.arousal",
-        needs_camera=True,
+        needs=CAMERA,
         options=AFFECT,
     ),
     Entity(
@@ -135,7 +73,7 @@ ENTITIES = (
         name="Confidence",
         icon="mdi:gauge",
         value="(value_json.mood.confidence * 100) | round | int",
-        needs_camera=True,
+        needs=CAMERA,
         options=MEASUREMENT | {"unit_of_measurement": "%"},
     ),
     Entity(
@@ -144,7 +82,7 @@ ENTITIES = (
         name="People",
         icon="mdi:account-multiple",
         value="value_json.people",
-        needs_camera=True,
+        needs=CAMERA,
         options=MEASUREMENT,
     ),
     Entity(
@@ -154,7 +92,7 @@ ENTITIES = (
         icon="mdi:cake-variant",
         value="value_json.age",
         attributes="{'interval': value_json.age_interval} | tojson",
-        needs_camera=True,
+        needs=CAMERA,
         options=MEASUREMENT | {"unit_of_measurement": "y", "suggested_display_precision": 0},
     ),
     Entity(
@@ -163,17 +101,21 @@ ENTITIES = (
         name="Age group",
         icon="mdi:human-male-child",
         value="value_json.age_group",
-        needs_camera=True,
-        options=_enum(*(group.value for group in AgeGroup)),
+        needs=CAMERA,
+        options=enum_of(*(group.value for group in AgeGroup)),
     ),
     Entity(
         key="presence",
         platform="binary_sensor",
         name="Presence",
         value="value_json.presence",
-        needs_camera=True,
+        needs=CAMERA,
         options=SENSED | {"device_class": "occupancy"},
     ),
+    event("events", "Room events", "mdi:account-eye", ROOM_EVENTS, CAMERA),
+)
+
+MUSIC = (
     Entity(
         key="now_playing",
         platform="sensor",
@@ -183,6 +125,7 @@ ENTITIES = (
         attributes="{'artist': value_json.track.artist,"
         " 'duration_seconds': value_json.track.duration_seconds} | tojson"
         " if value_json.track else '{}'",
+        needs=SOUND,
     ),
     Entity(
         key="why",
@@ -190,6 +133,50 @@ ENTITIES = (
         name="Why",
         icon="mdi:comment-question-outline",
         value="value_json.because",
+        needs=SOUND,
+    ),
+    Entity(
+        key="volume_cap",
+        platform="sensor",
+        name="Volume cap",
+        icon="mdi:volume-minus",
+        value="value_json.volume_why or 'none'",
+        attributes="{'volume_now': value_json.volume_now} | tojson",
+        needs=SOUND,
+    ),
+    event("track_events", "Track events", "mdi:music-note", MUSIC_EVENTS, SOUND),
+)
+
+CONTROLS = (
+    Entity(
+        key="playing",
+        platform="switch",
+        name="Playing",
+        icon="mdi:play-pause",
+        value="value_json.playing",
+        command="playing",
+        needs=SOUND,
+        options=SWITCHED,
+    ),
+    button("next", "Next", "mdi:skip-next", SOUND),
+    button("previous", "Previous", "mdi:skip-previous", SOUND),
+    button("like", "Like", "mdi:thumb-up", SOUND),
+    button("dislike", "Dislike", "mdi:thumb-down", SOUND),
+    Entity(
+        key="volume",
+        platform="number",
+        name="Volume",
+        icon="mdi:volume-high",
+        value="value_json.volume",
+        attributes="{'level': value_json.volume / 100} | tojson",
+        command="volume",
+        options={
+            "min": _VOLUME.low,
+            "max": _VOLUME.high,
+            "step": 1,
+            "unit_of_measurement": "%",
+            "mode": "slider",
+        },
     ),
     Entity(
         key="goal",
@@ -199,32 +186,6 @@ ENTITIES = (
         value="value_json.goal",
         command="goal",
         options={"options": [goal.value for goal in Goal]},
-    ),
-    Entity(
-        key="mood_override",
-        platform="select",
-        name="Mood override",
-        icon="mdi:emoticon-cool-outline",
-        value="value_json.mood_override",
-        command="mood",
-        options={"options": [AUTO, *(emotion.value for emotion in Emotion)]},
-    ),
-    Entity(
-        key="volume",
-        platform="number",
-        name="Volume",
-        icon="mdi:volume-high",
-        value="value_json.volume",
-        command="volume",
-        options={"min": 0, "max": 100, "step": 1, "unit_of_measurement": "%", "mode": "slider"},
-    ),
-    Entity(
-        key="volume_cap",
-        platform="sensor",
-        name="Volume cap",
-        icon="mdi:volume-minus",
-        value="value_json.volume_why or 'none'",
-        attributes="{'volume_now': value_json.volume_now} | tojson",
     ),
     Entity(
         key="sleep",
@@ -238,17 +199,17 @@ ENTITIES = (
             "max": LONGEST_SLEEP_MINUTES,
             "step": 1,
             "unit_of_measurement": "min",
+            "device_class": "duration",
             "mode": "box",
         },
     ),
     Entity(
-        key="playing",
-        platform="switch",
-        name="Playing",
-        icon="mdi:play-pause",
-        value="value_json.playing",
-        command="playing",
-        options=SWITCHED,
+        key="announcement",
+        platform="notify",
+        name="Announcement",
+        icon="mdi:bullhorn",
+        command="say",
+        needs=SOUND,
     ),
     Entity(
         key="privacy",
@@ -259,130 +220,28 @@ ENTITIES = (
         command="privacy",
         options=SWITCHED,
     ),
-    _button("next", "Next", "mdi:skip-next"),
-    _button("previous", "Previous", "mdi:skip-previous"),
-    _button("like", "Like", "mdi:thumb-up"),
-    _button("dislike", "Dislike", "mdi:thumb-down"),
     Entity(
-        key="events",
-        platform="event",
-        name="Events",
-        icon="mdi:bell-outline",
-        options={"event_types": list(EVENT_TYPES)},
-    ),
-    _part("camera", "Camera", "mdi:camera"),
-    _part("broker", "Broker", "mdi:lan-connect"),
-    _part("sound", "Sound", "mdi:speaker"),
-    _part("library", "Library", "mdi:bookshelf"),
-    Entity(
-        key="temperature",
-        platform="sensor",
-        name="Temperature",
-        value="value_json.board.temperature_celsius",
-        diagnostic=True,
-        options=MEASUREMENT
-        | {
-            "device_class": "temperature",
-            "unit_of_measurement": "°C",
-            "suggested_display_precision": 0,
-        },
-    ),
-    Entity(
-        key="throttled",
-        platform="binary_sensor",
-        name="Throttled",
-        value="value_json.board.throttled",
-        diagnostic=True,
-        options=SENSED | {"device_class": "problem"},
-    ),
-    Entity(
-        key="under_voltage",
-        platform="binary_sensor",
-        name="Under-voltage",
-        value="value_json.board.under_voltage",
-        diagnostic=True,
-        options=SENSED | {"device_class": "problem"},
-    ),
-    Entity(
-        key="uptime",
-        platform="sensor",
-        name="Uptime",
-        # Tenths of an hour, or the hub would store a new state every half minute.
-        value="(value_json.uptime_seconds / 3600) | round(1)",
-        diagnostic=True,
-        options=MEASUREMENT | {"device_class": "duration", "unit_of_measurement": "h"},
-    ),
-    Entity(
-        key="tracks",
-        platform="sensor",
-        name="Tracks",
-        icon="mdi:music-box-multiple",
-        value="value_json.tracks",
-        diagnostic=True,
-        options=MEASUREMENT,
-    ),
-    Entity(
-        key="dropped_sightings",
-        platform="sensor",
-        name="Dropped sightings",
-        icon="mdi:eye-remove-outline",
-        value="value_json.dropped_sightings",
-        diagnostic=True,
-        options={"state_class": "total_increasing"},
+        key="mood_override",
+        platform="select",
+        name="Mood override",
+        icon="mdi:emoticon-cool-outline",
+        value="value_json.mood_override",
+        command="mood",
+        category="config",
+        options={"options": [AUTO, *(emotion.value for emotion in Emotion)]},
     ),
 )
 
+VERSION = Entity(
+    key="version",
+    platform="update",
+    name="Version",
+    icon="mdi:package-up",
+    # Nothing is fetched: what runs is all that is known.
+    value="{'installed_version': value_json.version, 'latest_version': value_json.version}"
+    " | tojson",
+    category="diagnostic",
+    options={"enabled_by_default": False, "title": "Attune"},
+)
 
-def discovery(settings: MqttSettings, version: str) -> dict[str, Any]:
-    """The retained message that makes Home Assistant create the device and all its entities."""
-    where = topics(settings)
-    return {
-        "dev": {
-            "identifiers": [node(settings)],
-            "name": settings.name,
-            "manufacturer": "Attune",
-            "model": "Speaker that listens with its eyes",
-            "sw_version": version,
-        },
-        "o": {"name": "Attune", "sw_version": version},
-        "availability": [{"topic": where.availability}],
-        "availability_mode": "all",
-        "state_topic": where.state,
-        "cmps": {entity.key: _component(entity, settings, where) for entity in ENTITIES},
-    }
-
-
-def _component(entity: Entity, settings: MqttSettings, where: Topics) -> dict[str, Any]:
-    component: dict[str, Any] = {
-        "p": entity.platform,
-        "unique_id": f"{node(settings)}_{entity.key}",
-        "default_entity_id": f"{entity.platform}.{_slug(settings.id)}_{entity.key}",
-        "name": entity.name,
-    }
-    if entity.icon:
-        component["icon"] = entity.icon
-    if entity.diagnostic:
-        component["entity_category"] = "diagnostic"
-    if entity.value:
-        component["value_template"] = f"{{{{ {entity.value} }}}}"
-    if entity.attributes:
-        component["json_attributes_topic"] = where.state
-        component["json_attributes_template"] = f"{{{{ {entity.attributes} }}}}"
-    if entity.command:
-        component["command_topic"] = f"{where.commands}/{entity.command}"
-    if entity.platform == "event":
-        component["state_topic"] = where.event
-    if entity.needs_camera:
-        component["availability"] = [{"topic": where.availability}, _while_camera_is_up(where)]
-        component["availability_mode"] = "all"
-    return component | dict(entity.options)
-
-
-def _while_camera_is_up(where: Topics) -> dict[str, str]:
-    template = f"{{{{ '{ONLINE}' if value_json.camera.health == 'up' else '{OFFLINE}' }}}}"
-    return {"topic": where.state, "value_template": template}
-
-
-def _slug(text: str) -> str:
-    """`text` as a part of an entity's id: lower-case letters, digits and single underscores."""
-    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_") or "attune"
+ENTITIES = (*ROOM, *MUSIC, *CONTROLS, *DIAGNOSTICS, VERSION)

@@ -32,12 +32,13 @@ DIAL_SECONDS = 20.0
 """Name lookup, connection and TLS handshake together."""
 ANSWER_SECONDS = 10.0
 GOODBYE_SECONDS = 2.0
-LARGEST_PACKET_BYTES = 16_384
-"""What a broker that speaks MQTT 5 may send us: commands are short."""
+LARGEST_PACKET_BYTES = 65_536
+"""What a broker that speaks MQTT 5 may send us: commands are short, and what we once told Home
+Assistant of our entities is half of this."""
 
 
-class OldBroker(PartUnavailable):
-    """The broker does not speak the MQTT version that we tried."""
+class OtherVersion(PartUnavailable):
+    """The broker does not speak the MQTT version that we tried, or may not."""
 
 
 class Message(NamedTuple):
@@ -304,7 +305,7 @@ class BrokerLink:
         if refusal is not None:
             return self._refused(refusal)
         if not self._answers:
-            return PartUnavailable(
+            return OtherVersion(  # some that speak 3.1.1 alone hang up on 5
                 f"{self._where} closed the connection before it answered: [mqtt] tls must be "
                 + ("on only if this port speaks TLS, " if self._settings.tls else "on if it asks, ")
                 + "and certificate_file what the broker trusts, if it asks for one"
@@ -323,7 +324,7 @@ class BrokerLink:
     def _refused(self, reason: ReasonCode) -> PartUnavailable:
         name = reason.getName()
         if name == "Unsupported protocol version":
-            return OldBroker(f"{self._where} does not speak MQTT 5: trying 3.1.1")
+            return OtherVersion(f"{self._where} refuses this version of MQTT: trying the other")
         if name in ("Not authorized", "Bad user name or password"):
             return PartUnavailable(
                 f"{self._where} refused the login ({reason}): check [mqtt] username and password"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime, timezone
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from device.home.commands import AUTO
-from device.types import Status, Value
+from device.types import Status, Value, Vitals
 
 FACT_SECONDS = 0.5
 """Least time between two states. A command's answer comes at once, a burst is coalesced."""
@@ -32,7 +33,8 @@ def document(status: Status) -> dict[str, Any]:
     """The status for JSON, floats rounded, plus the flat values that Home Assistant shows.
 
     `presence`: somebody is seen; `mood_override`: an emotion or "auto"; `title` and `because`
-    of the track, at most 255 characters, None when there is none.
+    of the track, and `last_error`, at most 255 characters, None when there is none;
+    `last_error_at`: an ISO 8601 instant.
     """
     track = status.track
     return rounded(status) | {
@@ -40,6 +42,8 @@ def document(status: Status) -> dict[str, Any]:
         "mood_override": status.mood.label.value if status.mood.overridden else AUTO,
         "title": _shorten(track.title) if track else None,
         "because": _shorten(track.because) if track else None,
+        "last_error": _shorten(status.vitals.last_error),
+        "last_error_at": _instant(status.vitals.last_error_at),
     }
 
 
@@ -61,12 +65,15 @@ def _pause_seconds(new: Status, sent: Status) -> float:
 
 
 def _stopped(status: Status) -> Status:
-    """Without the clocks that always run."""
+    """Without the clocks that always run, and without measures that are as restless."""
     return replace(
         status,
         mood=replace(status.mood, since_seconds=0.0),
         track=replace(status.track, position_seconds=0.0) if status.track else None,
         uptime_seconds=0.0,
+        vitals=Vitals(
+            last_error=status.vitals.last_error, last_error_at=status.vitals.last_error_at
+        ),
     )
 
 
@@ -94,6 +101,12 @@ def _round(value: Any, key: str = "") -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, float):
         return int(value) if key.endswith("_seconds") else round(value, 2)
     return value
+
+
+def _instant(wall: float | None) -> str | None:
+    if wall is None:
+        return None
+    return datetime.fromtimestamp(wall, timezone.utc).isoformat(timespec="seconds")
 
 
 def _shorten(text: str) -> str | None:

@@ -130,8 +130,6 @@ def _from_uri(entry: str) -> str:
 
 def _place(folder: Path, entry: str) -> str | None:
     """Where an entry points to; None for what is not a file of this machine."""
-    if "\0" in entry:
-        return None
     if "://" in entry or entry.startswith("file:"):
         try:
             uri = urlsplit(entry)
@@ -145,7 +143,7 @@ def _place(folder: Path, entry: str) -> str | None:
         if windows.drive:
             return None
         entry = windows.as_posix()
-    return os.path.normpath(folder / entry)
+    return None if "\0" in entry else os.path.normpath(folder / entry)
 
 
 # --- writing ---------------------------------------------------------------------------------

@@ -19,8 +19,10 @@ log = logging.getLogger(__name__)
 UNDER_VOLTAGE = 1 << 0
 FREQUENCY_CAPPED = 1 << 1
 THROTTLED = 1 << 2
-"""Present states in Raspberry Pi's `get_throttled`; bits 16 and up tell of the past. Bit 3, the
-soft limit of a model 3B+ at 60 degrees, is everyday life and counts for nothing here."""
+"""Present states in Raspberry Pi's `get_throttled`. Bit 3, the soft limit of a model 3B+ at 60
+degrees, is everyday life and counts for nothing here."""
+SINCE_BOOT = 16
+"""Each state's bit, so much higher, tells that it was so at some time since the board booted."""
 THROTTLED_FILE = "sys/devices/platform/soc/soc:firmware/get_throttled"
 VCGENCMD_SECONDS = 2.0
 PLAUSIBLE_CELSIUS = (-40.0, 150.0)
@@ -28,11 +30,16 @@ PLAUSIBLE_CELSIUS = (-40.0, 150.0)
 
 def read_board(root: Path = Path("/"), vcgencmd: str = "vcgencmd") -> Board:
     """The board as it is now; None where it does not tell. Never raises for what is missing."""
-    bits = _throttled_bits(root, vcgencmd)
+    bits, celsius = _throttled_bits(root, vcgencmd), _temperature(root)
+    if bits is None:
+        return Board(temperature_celsius=celsius, under_voltage=_low_voltage_alarm(root))
+    past = bits >> SINCE_BOOT
     return Board(
-        temperature_celsius=_temperature(root),
-        throttled=None if bits is None else bool(bits & (FREQUENCY_CAPPED | THROTTLED)),
-        under_voltage=_low_voltage_alarm(root) if bits is None else bool(bits & UNDER_VOLTAGE),
+        temperature_celsius=celsius,
+        throttled=bool(bits & (FREQUENCY_CAPPED | THROTTLED)),
+        under_voltage=bool(bits & UNDER_VOLTAGE),
+        throttled_since_boot=bool(past & (FREQUENCY_CAPPED | THROTTLED)),
+        under_voltage_since_boot=bool(past & UNDER_VOLTAGE),
     )
 
 

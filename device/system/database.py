@@ -75,6 +75,12 @@ MIGRATIONS = (
         sound TEXT PRIMARY KEY, version INTEGER NOT NULL, heard TEXT, error TEXT
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE corrections (
+        track TEXT PRIMARY KEY, valence REAL, arousal REAL, explicit INTEGER, skip INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE resume ADD COLUMN quiet_hours TEXT;
+    """,
 )
 """The script at index n leads from `user_version` n to n + 1. Never change one: append."""
 

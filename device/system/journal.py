@@ -18,12 +18,13 @@ except ImportError:
 PLAIN = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
-def set_up(level: str) -> None:
-    """Send the root logger's lines, from `level` ("debug" … "error") up, to where they belong.
+def set_up(level: str, *more: logging.Handler) -> None:
+    """Send the root logger's lines, from `level` ("debug" … "error") up, to where they belong,
+    and to `more` handlers.
 
     May be called again, with another level.
     """
-    logging.basicConfig(level=level.upper(), handlers=[_handler()], force=True)
+    logging.basicConfig(level=level.upper(), handlers=[_handler(), *more], force=True)
     # These tell each request and each packet.
     for chatty in ("waitress", "werkzeug", "paho"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

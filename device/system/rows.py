@@ -13,6 +13,7 @@ import msgspec
 from device.lessons import Ended, Lesson, Moment
 from device.types import (
     Affect,
+    Correct,
     Goal,
     Heard,
     KnownFile,
@@ -36,7 +37,8 @@ _TRACK_FIELDS = (
 """Of a track, but for what it feels like. What listening told is kept by sound, not by track."""
 TRACK_COLUMNS = ", ".join((*_TRACK_FIELDS, "valence, arousal, deviation, affect_source"))
 RESUME_COLUMNS = (
-    "track, position_seconds, playing, paused_by_hand, volume, goal, privacy, sleep_minutes"
+    "track, position_seconds, playing, paused_by_hand, volume, goal, privacy, sleep_minutes,"
+    " quiet_hours"
 )
 FILE_COLUMNS = "track, stamp, missing_since"
 SKIP_COLUMNS = "path, reason, stamp"
@@ -49,6 +51,7 @@ FORGET_UNHEARD_OF = (
 )
 """What was heard in sounds (see `device.music.listened.sound_key`) that no track has any longer,
 not even a missing one."""
+CORRECTION_COLUMNS = "track, valence, arousal, explicit, skip"
 LISTENED_COLUMNS = "sound, version, heard, error"
 PLAY_COLUMNS = f"track, wall, goal, probability, because, {MOOD_COLUMNS}, moment"
 END_COLUMNS = "heard_seconds, finished, ended, moved"
@@ -59,6 +62,20 @@ def insertion(table: str, columns: str) -> str:
     """SQL that writes a row, in the place of one with the same key. Both names are our own."""
     marks = ", ".join("?" * (columns.count(",") + 1))
     return f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - see above
+
+
+def correction_of(
+    track: str, valence: float | None, arousal: float | None, explicit: int | None, skip: int
+) -> Correct | None:
+    """A row of what the user said; None when it is damaged."""
+    try:
+        return Correct(
+            TrackId(track), valence, arousal, None if explicit is None else bool(explicit),
+            bool(skip),
+        )  # fmt: skip
+    except ValueError as error:
+        log.warning("what was said of track %s does not count: %s", track, error)
+        return None
 
 
 _own_fields = attrgetter(*_TRACK_FIELDS)

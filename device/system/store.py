@@ -13,10 +13,13 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
+
 from device.lessons import Ended, Lesson
 from device.ports import CannotDo, Clock, Play, Resume
 from device.system.database import lock, open_database
 from device.system.rows import (
+    CORRECTION_COLUMNS,
     END_COLUMNS,
     FEEDBACK_COLUMNS,
     FORGET_UNHEARD_OF,
@@ -25,6 +28,7 @@ from device.system.rows import (
     PLAY_COLUMNS,
     RESUME_COLUMNS,
     TRACK_COLUMNS,
+    correction_of,
     insertion,
     lesson_of,
     library_changes,
@@ -35,6 +39,7 @@ from device.system.rows import (
     track_of,
 )
 from device.types import (
+    Correct,
     Goal,
     KnownFile,
     LibraryScanned,
@@ -102,7 +107,7 @@ class SqliteStore:
         row = self._db.execute(f"SELECT {RESUME_COLUMNS} FROM resume").fetchone()  # noqa: S608 - a constant
         if row is None:
             return None
-        track, position, playing, paused_by_hand, volume, goal, privacy, sleep = row
+        track, position, playing, paused_by_hand, volume, goal, privacy, sleep, quiet = row
         return Resume(
             track=None if track is None else TrackId(track),
             position_seconds=position,
@@ -112,6 +117,7 @@ class SqliteStore:
             goal=None if goal is None else Goal(goal),
             privacy=bool(privacy),
             sleep_minutes=sleep,
+            quiet_hours=quiet,
         )
 
     def save_resume(self, resume: Resume) -> None:
@@ -178,6 +184,28 @@ class SqliteStore:
     def add_listened(self, listened: Listened) -> None:
         """A track was listened to; replaces what an older analysis said of the same sound."""
         self._insert("listened", LISTENED_COLUMNS, listened_row(listened))
+
+    # --- the user's own word ---
+
+    def corrections(self) -> dict[TrackId, Correct]:
+        """The user's own word on tracks; damaged rows are left out."""
+        rows = self._db.execute(f"SELECT {CORRECTION_COLUMNS} FROM corrections")  # noqa: S608 - a constant
+        found = [each for row in rows if (each := correction_of(*row)) is not None]
+        return {each.track: each for each in found}
+
+    def correct(self, correction: Correct) -> None:
+        """Remember the user's word on a track, instead of an earlier one.
+
+        Raises `CannotDo` where the disk refuses.
+        """
+        if correction.says_nothing:
+            sql = "DELETE FROM corrections WHERE track = ?"
+            stored = self._write(lambda db: db.execute(sql, (correction.track,)))
+        else:
+            row = msgspec.structs.astuple(correction)
+            stored = self._insert("corrections", CORRECTION_COLUMNS, row)
+        if stored is None:
+            raise CannotDo(f"{self._folder} cannot be written: nothing was corrected; {MEND}")
 
     # --- the diary ---
 

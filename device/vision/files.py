@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from device.vision import MOST_PIXELS
+
 if TYPE_CHECKING:
     from device.ports import Image
 
@@ -37,9 +39,15 @@ def read_image(path: Path) -> Image | None:
         return None
     try:
         bgr = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    except cv2.error:  # an absurd size in the header
+    except cv2.error:  # larger than MOST_PIXELS
         return None
     return None if bgr is None else to_rgb(np.asarray(bgr, np.uint8))
+
+
+def is_too_large(capture: cv2.VideoCapture) -> bool:
+    """Whether the frames of an opened clip or stream have more than `MOST_PIXELS`."""
+    width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    return bool(width * height > MOST_PIXELS)
 
 
 def to_rgb(bgr: Image) -> Image:

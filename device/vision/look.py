@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from device.ports import FaceDetector
-from device.vision.files import is_clip, is_image, read_image, to_rgb
+from device.vision.files import is_clip, is_image, is_too_large, read_image, to_rgb
 from device.vision.quality import is_sound
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ def _frames(path: Path, every: int) -> Iterator[tuple[int, Image]]:
         raise OSError(0, "the file is empty")
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
+        if is_too_large(capture):
+            raise OSError(0, "its pictures are too large")
         number = 0
         while capture.grab():
             if number % every == 0:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 INTERVAL = (0.1, 0.9)
 """Quantiles that an age's interval ends at: it claims to hold 80 %."""
+OLDEST_YEARS = 130.0
+"""Nobody grew older than 122 (Robine and Allard, 1998)."""
 
 
 class EmotionModel:
@@ -30,6 +32,11 @@ class EmotionModel:
             raise ModelError(
                 f"{model.path} knows {model.sidecar.labels}, not the emotions {labels}: "
                 "restore it from the release"
+            )
+        if model.answers != len(labels):
+            raise ModelError(
+                f"{model.path} gives {model.answers} numbers, its sidecar names {len(labels)} "
+                "emotions: restore both files of one release"
             )
         self.labels = tuple(Emotion(label) for label in model.sidecar.labels)
         self._crops = _Crops(model)
@@ -48,7 +55,7 @@ class AgeModel:
 
     def __init__(self, model: Model) -> None:
         self._crops = _Crops(model)
-        self._ages = np.array([float(label) for label in model.sidecar.labels], np.float32)
+        self._ages = _ages(model)
         calibration = model.sidecar.calibration
         self._temperature = calibration.get("temperature", 1.0)
         self._interval_temperature = calibration.get("interval_temperature", 1.0)
@@ -59,6 +66,22 @@ class AgeModel:
         age = float(softmax(logits / self._temperature) @ self._ages)
         low, high = age_interval(logits, self._ages, self._interval_temperature)
         return age, (min(low, age), max(high, age))
+
+
+def _ages(model: Model) -> Output:
+    """The ages in years that a model tells apart. Raises ModelError."""
+    try:
+        ages = np.array([float(label) for label in model.sidecar.labels])
+    except ValueError:
+        ages = np.empty(0)
+    if len(ages) != model.answers or not (
+        ages[0] >= 0 and ages[-1] <= OLDEST_YEARS and (np.diff(ages) > 0).all()
+    ):
+        raise ModelError(
+            f"{model.path} gives {model.answers} numbers, for which its sidecar's labels are no "
+            "ages in years, in order: restore both files of one release"
+        )
+    return ages.astype(np.float32)
 
 
 class ModelReader:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from device.ports import Frame, PartUnavailable
-from device.vision.files import fit, images_in, read_image, to_rgb
+from device.vision.files import fit, images_in, is_too_large, read_image, to_rgb
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,6 +72,9 @@ class ClipCamera:
             capture.release()
             what = "is no clip that OpenCV can read" if self._path.exists() else "does not exist"
             raise PartUnavailable(f"{self._path} {what}; name another file in [camera] source")
+        if is_too_large(capture):
+            capture.release()
+            raise PartUnavailable(f"{self._path}: its pictures are too large; name another file")
         hertz = capture.get(cv2.CAP_PROP_FPS)
         self._capture = capture
         self._hertz = hertz if np.isfinite(hertz) and 0.1 <= hertz <= 240 else USUAL_HERTZ

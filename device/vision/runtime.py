@@ -6,11 +6,12 @@ what goes in and what comes out; a model that does not hold what its sidecar say
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 
 from device.inference import (
     RUNTIMES,
@@ -52,15 +53,15 @@ class InputSpec(msgspec.Struct, frozen=True):
 
     shape: tuple[int, int, int, int]
     colour_order: str = "RGB"
-    multiplier: float = 1.0
-    offset: float = 0.0
+    multiplier: Annotated[float, Meta(ge=-1e3, le=1e3)] = 1.0
+    offset: Annotated[float, Meta(ge=-1e3, le=1e3)] = 0.0
 
 
 class CropSpec(msgspec.Struct, frozen=True):
     """How the input is cut; see `device.vision.align`. A model trained on another template
     than the device's would see faces it does not know."""
 
-    zoom: float = 1.0
+    zoom: Annotated[float, Meta(ge=0.1, le=10.0)] = 1.0
     left_eye: tuple[float, float] = (LEFT_EYE.x, LEFT_EYE.y)
     right_eye: tuple[float, float] = (RIGHT_EYE.x, RIGHT_EYE.y)
 
@@ -78,7 +79,7 @@ class Sidecar(msgspec.Struct, frozen=True):
     quantization: str
     sha256: str
     licence: str
-    calibration: dict[str, float] = {}
+    calibration: dict[str, Annotated[float, Meta(ge=0.01, le=100.0)]] = {}
     crop: CropSpec = CropSpec()
     data: dict[str, Any] = {}
     metrics: dict[str, Any] = {}
@@ -115,6 +116,11 @@ class Model:
         """Height and width of the images that `run` expects."""
         _, height, width, _ = self._input["shape"]
         return int(height), int(width)
+
+    @property
+    def answers(self) -> int:
+        """How many numbers its first output gives for a picture, or for each place of one."""
+        return int(self._outputs[0]["shape"][-1])
 
     def take(self, height: int, width: int) -> None:
         """Expect images of these sides from now on; only for models of nothing but convolutions.

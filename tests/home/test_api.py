@@ -15,7 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from device.home.api import MAXIMUM_BODY_BYTES, create_app
+from device.home.app import create_app
+from device.home.appliance import Appliance
+from device.home.routes import SHORT_BODY_BYTES
 from device.lessons import ForgetTaste
 from device.types import Emotion, Health, Next, OverrideMood, SetVolume, Status
 from tests.local_api import TinySpeaker, make_status, serve
@@ -46,7 +48,7 @@ def speaker() -> TinySpeaker:
 
 @pytest.fixture
 def client(speaker: TinySpeaker) -> flask.testing.FlaskClient:
-    return create_app(speaker.status, speaker.ask, speaker.ask_taste).test_client()
+    return create_app(speaker.appliance).test_client()
 
 
 def test_status_is_the_whole_status(client: flask.testing.FlaskClient) -> None:
@@ -98,12 +100,12 @@ def test_a_command_is_answered_by_the_status_after_it(
         (b"[" * 4000, 422, "Expected `object`"),
         (b'{"x":' + b"[" * 4000, 400, "not JSON"),
         (b"7", 422, "Expected `object`"),
-        (b'{"type": "dance"}', 422, "commands: dislike, goal, like, mood"),
+        (b'{"type": "dance"}', 422, "commands: correct, dislike, goal, like, mood"),
         (b'{"type": "volume", "percent": 101}', 422, "0..100"),
         (b'{"type": "volume", "percent": "9"}', 422, "Expected `int`"),
         (b'{"type": "next", "x": 1}', 422, "unknown field"),
         (b'{"type": "goal", "goal": "party"}', 422, "Invalid enum value 'party'"),
-        (b" " * (MAXIMUM_BODY_BYTES + 1), 413, ""),
+        (b" " * (SHORT_BODY_BYTES + 1), 413, ""),
     ],
 )
 def test_what_is_no_command_is_refused_with_its_reason(
@@ -142,7 +144,7 @@ def test_a_bug_is_logged_and_hides_its_trace(caplog: pytest.LogCaptureFixture) -
         raise ZeroDivisionError("secret")
 
     answer = (
-        create_app(broken, lambda _command: broken(), lambda _request: broken())
+        create_app(Appliance(broken, lambda _command: broken(), lambda _request: broken()))
         .test_client()
         .get("/api/v1/status")
     )

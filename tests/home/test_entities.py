@@ -1,26 +1,34 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 import jinja2
 import msgspec
 import pytest
 
 from device.home.commands import PARSERS, parse_command
-from device.home.entities import ENTITIES, EVENT_TYPES, discovery, topics
+from device.home.diagnostics import DIAGNOSTICS
+from device.home.discovery import discovery
+from device.home.entities import ENTITIES
 from device.home.state import document, rounded
+from device.home.topics import topics
 from device.settings import MqttSettings
 from device.types import (
     AgeChanged,
     AgeGroup,
+    Arrived,
     Board,
+    Departed,
     Health,
     MoodChanged,
     MoodLabel,
     MoodNow,
+    News,
     NowStarted,
     Part,
+    SetSleep,
+    SetVolume,
     Status,
 )
 from tests.fakes import a_status
@@ -42,11 +50,11 @@ EMPTY = a_status(
 )
 
 
-def render(template: str, state: dict[str, Any]) -> str:
+def render(template: str, state: dict[str, Any], value: str = "") -> str:
     """As Home Assistant does: strict about what is missing, the result stripped."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701 - no HTML
     environment.filters["tojson"] = lambda value: msgspec.json.encode(value).decode()
-    return environment.from_string(template).render(value_json=state).strip()
+    return environment.from_string(template).render(value_json=state, value=value).strip()
 
 
 def test_what_home_assistant_asks_of_a_device() -> None:
@@ -101,14 +109,36 @@ def test_every_entity_that_was_promised() -> None:
     assert platforms["number"] == {"volume", "sleep"}
     assert platforms["switch"] == {"playing", "privacy"}
     assert platforms["button"] == {"next", "previous", "like", "dislike"}
-    assert platforms["event"] == {"events"}
-    assert platforms["binary_sensor"] == {"presence", "throttled", "under_voltage"}
-    assert platforms["sensor"] >= {
-        "volume_cap",
-        *("mood", "valence", "arousal", "confidence", "people", "age", "age_group"),
-        *("now_playing", "why", "camera", "broker", "sound", "library", "temperature"),
-        *("uptime", "tracks", "dropped_sightings"),
+    assert platforms["event"] == {"events", "track_events"}
+    assert platforms["notify"] == {"announcement"}
+    assert platforms["update"] == {"version"}
+    assert platforms["binary_sensor"] == {
+        *("presence", "throttled", "under_voltage"),
+        *("throttled_since_boot", "under_voltage_since_boot"),
     }
+    assert platforms["sensor"] == {
+        *("mood", "valence", "arousal", "confidence", "people", "age", "age_group"),
+        *("now_playing", "why", "volume_cap", "camera", "broker", "sound", "library"),
+        *("frame_rate", "inference_time", "temperature", "memory", "uptime"),
+        *("tracks", "dropped_sightings", "last_error"),
+    }
+
+
+def test_what_tells_of_the_speaker_itself_is_marked_so() -> None:
+    diagnostic = {k for k, c in COMPONENTS.items() if c.get("entity_category") == "diagnostic"}
+    assert diagnostic == {entity.key for entity in DIAGNOSTICS} | {"version"}
+    assert COMPONENTS["version"]["enabled_by_default"] is False
+    assert all(c.get("enabled_by_default", True) for k, c in COMPONENTS.items() if k != "version")
+
+
+def test_numbers_range_as_the_settings_and_the_commands_do() -> None:
+    volume, sleep = COMPONENTS["volume"], COMPONENTS["sleep"]
+    assert (volume["min"], volume["max"]) == (0, 100)
+    assert (sleep["min"], sleep["max"]) == (0, 720)
+    for component, make in ((volume, SetVolume), (sleep, SetSleep)):
+        make(component["max"])
+        with pytest.raises(ValueError, match="must be"):
+            make(component["max"] + 1)
 
 
 def test_enum_sensors_have_options_and_neither_unit_nor_state_class() -> None:
@@ -129,6 +159,7 @@ def test_commands_lead_to_commands() -> None:
         name = component["command_topic"].removeprefix(prefix)
         assert name in PARSERS
         payloads = {
+            "notify": ["bell.ogg"],
             "button": [component.get("payload_press")],
             "switch": ["ON", "OFF"],
             "select": component.get("options"),
@@ -142,12 +173,16 @@ def test_commands_lead_to_commands() -> None:
 def test_templates_render_what_the_platform_accepts(now: Status) -> None:
     state = document(now)
     for key, component in COMPONENTS.items():
-        if "value_template" not in component:
+        if "value_template" not in component or component["p"] == "event":
             continue
         text = render(component["value_template"], state)
         assert 0 < len(text) <= 255, key
         if text == "None":
             assert now is EMPTY, key
+        elif component["p"] == "update":
+            assert msgspec.json.decode(text) == dict.fromkeys(
+                ("installed_version", "latest_version"), now.version
+            )
         elif "options" in component:
             assert text in component["options"], key
         elif component["p"] == "binary_sensor":
@@ -165,6 +200,8 @@ def test_attributes_render_to_objects(now: Status) -> None:
         if "json_attributes_template" in component:
             text = render(component["json_attributes_template"], state)
             assert isinstance(msgspec.json.decode(text), dict)
+    last_error = render(COMPONENTS["last_error"]["json_attributes_template"], document(STATUS))
+    assert msgspec.json.decode(last_error) == {"at": "2027-01-15T08:00:00+00:00"}
     playing = render(COMPONENTS["now_playing"]["json_attributes_template"], document(STATUS))
     assert msgspec.json.decode(playing) == {
         "artist": "Attune Ensemble",
@@ -174,30 +211,74 @@ def test_attributes_render_to_objects(now: Status) -> None:
     assert msgspec.json.decode(camera) == {"detail": 'no camera at "/dev/video0"'}
 
 
-@pytest.mark.parametrize(
-    ("health", "expected"),
-    [("up", "online"), ("down", "offline"), ("off", "offline"), ("starting", "offline")],
-)
-def test_what_the_camera_tells_is_unavailable_without_it(health: str, expected: str) -> None:
-    state = document(a_status(camera=Part(Health(health))))
-    seen = {"mood", "valence", "arousal", "confidence", "people", "age", "age_group", "presence"}
+SEEN = {
+    *("mood", "valence", "arousal", "confidence", "people", "age", "age_group", "presence"),
+    *("events", "frame_rate", "inference_time"),
+}
+SOUNDS = {
+    *("now_playing", "why", "volume_cap", "track_events", "playing", "announcement"),
+    *("next", "previous", "like", "dislike"),
+}
+BOARD = {
+    *("temperature", "throttled", "under_voltage"),
+    *("throttled_since_boot", "under_voltage_since_boot"),
+}
+
+
+def unavailable(now: Status) -> set[str]:
+    """What Home Assistant shows as such while the bridge is there."""
+    state, gone = document(now), set()
     for key, component in COMPONENTS.items():
-        if key not in seen:
-            assert "availability" not in component
-            continue
-        assert component["availability_mode"] == "all"
-        bridge, camera = component["availability"]
-        assert bridge == {"topic": topics(SETTINGS).availability}
-        assert camera["topic"] == topics(SETTINGS).state
-        assert render(camera["value_template"], state) == expected
+        if "availability" in component:
+            assert component["availability_mode"] == "all"
+            bridge, part = component["availability"]
+            assert bridge == {"topic": topics(SETTINGS).availability}
+            assert part["topic"] == topics(SETTINGS).state
+            shown = render(part["value_template"], state)
+            assert shown in ("online", "offline")
+            gone |= {key} if shown == "offline" else set()
+    return gone
 
 
-def test_all_news_are_event_types() -> None:
-    news = (
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, set()),
+        ({"camera": Part(Health.DOWN)}, SEEN),
+        ({"camera": Part(Health.OFF)}, SEEN),
+        ({"camera": Part(Health.STARTING)}, SEEN),
+        ({"sound": Part(Health.DOWN)}, SOUNDS),
+        ({"sound": Part(Health.OFF)}, set()),  # rests, and opens with the next track
+        ({"library": Part(Health.DOWN)}, {"tracks"}),
+        ({"library": Part(Health.STARTING)}, set()),
+        ({"broker": Part(Health.DOWN)}, set()),
+        ({"board": Board()}, BOARD),
+        ({"board": Board(40.0)}, BOARD - {"temperature"}),
+    ],
+)
+def test_unavailable_is_what_comes_from_a_missing_part(
+    changes: dict[str, Any], expected: set[str]
+) -> None:
+    assert unavailable(a_status(**changes)) == expected
+
+
+def test_each_kind_of_news_is_one_event_entitys() -> None:
+    news: tuple[News, ...] = (
         MoodChanged(MoodLabel.FEAR, 0.0, 0.0, 0.0),
         AgeChanged(3.0, AgeGroup.CHILD),
+        Arrived(2),
+        Departed(),
         NowStarted("Morning", "Ada", "because"),
     )
-    assert tuple(rounded(item)["event_type"] for item in news) == EVENT_TYPES
-    assert COMPONENTS["events"]["event_types"] == list(EVENT_TYPES)
-    assert COMPONENTS["events"]["state_topic"] == topics(SETTINGS).event
+    assert {type(item) for item in news} == set(get_args(News))
+    entities = [COMPONENTS["events"], COMPONENTS["track_events"]]
+    for item in news:
+        told = rounded(item)
+        text = msgspec.json.encode(told).decode()
+        takers = []
+        for entity in entities:
+            assert entity["state_topic"] == topics(SETTINGS).event
+            shown = render(entity["value_template"], told, value=text)
+            assert shown == (text if told["event_type"] in entity["event_types"] else "")
+            takers += [entity] if shown else []
+        assert len(takers) == 1

@@ -19,9 +19,10 @@ import pytest
 from msgspec.structs import replace
 
 from device.home.commands import PARSERS
-from device.home.entities import discovery, topics
+from device.home.discovery import discovery
 from device.home.mqtt import MqttBridge
 from device.home.state import DRIFT_SECONDS, FACT_SECONDS
+from device.home.topics import topics
 from device.settings import MqttSettings
 from device.system.supervise import Supervisor, WorkerFailed
 from device.types import (
@@ -70,10 +71,13 @@ class SteadyClock:
 class Speaker:
     """A bridge under the real supervisor, what it posts, and how it says it is."""
 
-    def __init__(self, settings: MqttSettings) -> None:
+    def __init__(self, settings: MqttSettings, folder: Path | None = None) -> None:
         self.commands: queue.Queue[Command] = queue.Queue()
         self._parts: queue.Queue[PartChanged | WorkerFailed] = queue.Queue()
-        self.bridge = MqttBridge(settings, self.commands.put, "1.2.3")
+        # Without a folder, nothing is remembered, as where the disk is full.
+        self.bridge = MqttBridge(
+            settings, self.commands.put, "1.2.3", folder or Path("/proc/no-such-folder")
+        )
         self._supervisor = Supervisor(self._parts.put, SteadyClock(), Hasty(1))
 
     def start(self) -> None:
@@ -217,20 +221,20 @@ def test_says_goodbye_when_stopped(shared: Broker) -> None:
         assert latecomer.hear(where.availability).payload == b"offline"
 
 
-def test_the_will_is_published_when_the_process_is_killed(shared: Broker) -> None:
+def test_the_will_is_published_when_the_process_is_killed(shared: Broker, tmp_path: Path) -> None:
     where = topics(settings := settings_for(shared.port))
     script = (
-        "import random, sys, time, types\n"
+        "import pathlib, random, sys, time\n"
         "from device.home.mqtt import MqttBridge\n"
         "from device.settings import MqttSettings\n"
         "from device.system.supervise import Supervisor\n"
         "settings = MqttSettings(enabled=True, port=int(sys.argv[1]), id=sys.argv[2])\n"
-        "bridge = MqttBridge(settings, print, '1')\n"
+        "bridge = MqttBridge(settings, print, '1', pathlib.Path(sys.argv[3]))\n"
         "Supervisor(print, time, random.Random(1)).start('broker', bridge.run)\n"
         "time.sleep(60)\n"
     )
     with Listener(shared.port) as home:
-        command = [sys.executable, "-c", script, str(settings.port), settings.id]
+        command = [sys.executable, "-c", script, str(settings.port), settings.id, str(tmp_path)]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
             home.hear(where.availability, lambda m: m.payload == b"online")
             process.send_signal(signal.SIGKILL)
@@ -558,14 +562,15 @@ def test_what_is_no_broker_is_said_so_and_crashes_nothing(
     assert "[mqtt]" in speaker.part(Health.DOWN).detail
 
 
-def test_a_broker_that_speaks_only_mqtt_3(serve: Serve, start: Start) -> None:
+@pytest.mark.parametrize("refusal", [b"\x20\x02\x00\x01", b""], ids=["told", "hung up"])
+def test_a_broker_that_speaks_only_mqtt_3(serve: Serve, start: Start, refusal: bytes) -> None:
     seen: list[int] = []
 
     def answer(connection: socket.socket) -> None:
         version = connection.recv(1000)[8]
         seen.append(version)
         if version > 4:
-            connection.sendall(b"\x20\x02\x00\x01")  # unacceptable protocol version
+            connection.sendall(refusal)
             return
         connection.sendall(b"\x20\x02\x00\x00")
         subscribe = connection.recv(1000)
@@ -574,9 +579,26 @@ def test_a_broker_that_speaks_only_mqtt_3(serve: Serve, start: Start) -> None:
             pass
 
     speaker = start(settings_for(serve(answer)))
-    assert "MQTT 5" in speaker.part(Health.DOWN).detail
+    assert "[mqtt]" in speaker.part(Health.DOWN).detail or refusal
     speaker.part(Health.UP)
     assert seen == [5, 4]
+
+
+def test_a_broker_that_hung_up_on_both_versions_is_asked_in_both_again(
+    serve: Serve, start: Start
+) -> None:
+    seen: list[int] = []
+    enough = threading.Event()
+
+    def answer(connection: socket.socket) -> None:
+        seen.append(connection.recv(1000)[8])
+        if len(seen) >= 4:
+            enough.set()
+
+    speaker = start(settings_for(serve(answer)))
+    assert "tls" in speaker.part(Health.DOWN).detail
+    assert enough.wait(WAIT_SECONDS)
+    assert seen[:4] == [5, 4, 5, 4]
 
 
 def test_a_silent_broker_does_not_delay_the_end(serve: Serve) -> None:

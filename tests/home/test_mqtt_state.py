@@ -116,6 +116,7 @@ def test_the_first_state_goes_at_once() -> None:
         {"camera": Part(Health.DOWN, "unplugged")},
         {"mood": replace(MOOD, label=MoodLabel.NEUTRAL)},
         {"board": Board(throttled=True)},
+        {"vitals": replace(STATUS.vitals, last_error="sound is down", last_error_at=1.8e9 + 9)},
     ],
 )
 def test_facts_are_sent_at_once_but_not_in_bursts(change: dict[str, Any]) -> None:
@@ -128,7 +129,7 @@ def test_facts_are_sent_at_once_but_not_in_bursts(change: dict[str, Any]) -> Non
     [
         {"mood": replace(MOOD, valence=0.5)},
         {"age": 36.0},
-        {"board": Board(49.9, throttled=False, under_voltage=False)},
+        {"board": replace(STATUS.board, temperature_celsius=49.9)},
         {"dropped_sightings": 3},
     ],
 )
@@ -141,6 +142,7 @@ def test_drift_is_sent_now_and_then(change: dict[str, Any]) -> None:
     [
         {},
         {"uptime_seconds": 7300.0},
+        {"vitals": replace(STATUS.vitals, looks_per_second=2.0, memory_mebibytes=180.0)},
         {"mood": replace(MOOD, since_seconds=90.0)},
         {"mood": replace(MOOD, valence=MOOD.valence + 0.0001)},
         {"track": replace(TRACK, position_seconds=40.0)},

@@ -186,6 +186,11 @@ def test_hostile_playlists_are_refused_by_name(
     assert says in reasons(result)
 
 
+def test_an_entry_that_hides_a_nul_names_nothing(tmp_path: Path) -> None:
+    (tmp_path / "x.m3u").write_text("file:///a%00b.mp3\nc.mp3\n")
+    assert read_playlist(tmp_path / "x.m3u") == [str(tmp_path / "c.mp3")]
+
+
 def test_a_playlist_that_is_no_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "sad.m3u")
     assert "sad.m3u: not a file" in reasons(look(tmp_path))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 import soundfile
 from composer.pieces import PIECES
 
-from device.inference import available_runtimes
+from device.inference import ModelError, available_runtimes
 from device.music.decode import RATE, CannotDecode
 from device.music.listen.analyse import listen
 from device.music.listen.spectrum import MONO_RATE, mel_bank
@@ -227,3 +229,13 @@ def test_the_tagger_tells_dance_music_from_the_ambient(runtime: str) -> None:
     assert dance["dance"] > 3 * ambient["dance"]
     assert ambient["ambient"] > 3 * dance["ambient"]
     assert all(0 <= value <= 1 for tags in (dance, ambient) for value in tags.values())
+
+
+def test_a_tagger_whose_labels_are_another_ones_is_refused(tmp_path: Path) -> None:
+    for name in ("music.tflite", "music.json"):
+        shutil.copy(MODELS / name, tmp_path)
+    sidecar = json.loads((tmp_path / "music.json").read_text())
+    sidecar["labels"].pop()
+    (tmp_path / "music.json").write_text(json.dumps(sidecar))
+    with pytest.raises(ModelError, match=r"music\.tflite gives 50 tags, its sidecar names 49"):
+        Tagger(tmp_path)

@@ -28,19 +28,23 @@ def test_nothing_is_known_of_a_bare_machine(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bits", "throttled", "under_voltage"),
+    ("bits", "throttled", "under_voltage", "since_boot"),
     [
-        ("0", False, False),
-        ("50000", False, False),  # in the past only
-        ("1", False, True),
-        ("2", True, False),
-        ("50005", True, True),
-        ("80008", False, False),  # the soft limit
+        ("0", False, False, (False, False)),
+        ("50000", False, False, (True, True)),
+        ("20000", False, False, (True, False)),
+        ("10000", False, False, (False, True)),
+        ("1", False, True, (False, False)),  # as no board says: the past holds the present
+        ("20002", True, False, (True, False)),
+        ("50005", True, True, (True, True)),
+        ("80008", False, False, (False, False)),  # the soft limit
     ],
 )
-def test_raspberry_pi(tmp_path: Path, bits: str, throttled: bool, under_voltage: bool) -> None:
+def test_raspberry_pi(
+    tmp_path: Path, bits: str, throttled: bool, under_voltage: bool, since_boot: tuple[bool, bool]
+) -> None:
     lay(tmp_path, zone(0, "cpu-thermal", 61.34) | {THROTTLED_FILE: bits + "\n"})
-    assert read_board(tmp_path, NOWHERE) == Board(61.34, throttled, under_voltage)
+    assert read_board(tmp_path, NOWHERE) == Board(61.34, throttled, under_voltage, *since_boot)
 
 
 @pytest.mark.parametrize(("answer", "throttled"), [("throttled=0x50005", True), ("huh", None)])

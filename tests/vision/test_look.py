@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +11,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from device.ports import PartUnavailable
 from device.types import Emotion
 from device.vision.look import SeenFrame, look
+from device.vision.replay import ClipCamera
+from tests.fakes import FakeClock
 from tests.vision.fakes import FakeDetector, FakeReader, detection
 
 if TYPE_CHECKING:
@@ -99,3 +104,25 @@ def test_bad_files_are_named_and_the_rest_goes_on(
 
 def test_an_empty_folder_says_so(tmp_path: Path) -> None:
     assert [record.error for record in seen(tmp_path)] == ["the folder holds no picture or clip"]
+
+
+@pytest.mark.parametrize("name", ["huge.png", "huge.avi"])
+def test_a_small_file_that_stands_for_much_memory_is_named_and_not_decoded(
+    tmp_path: Path, photo: Path, name: str
+) -> None:
+    path, side = tmp_path / name, 7100
+    if path.suffix == ".avi":
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (side, side))
+        writer.write(np.zeros((side, side, 3), np.uint8))
+        writer.release()
+        with pytest.raises(PartUnavailable, match="too large"):
+            ClipCamera(path, FakeClock(), loop=True).__enter__()
+    else:
+        cv2.imwrite(str(path), np.zeros((side, side), np.uint8), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    # In a process of its own, for OpenCV reads the limit when it is loaded.
+    command = [sys.executable, "-m", "device.cli", "look", "--json", str(path), str(photo)]
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
+    large, small = map(json.loads, told.stdout.splitlines())
+    assert large["error"]
+    assert "error" not in small
+    assert told.returncode == 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -65,6 +66,25 @@ def test_models_that_know_other_emotions_are_refused(tmp_path: Path) -> None:
         text = file.read_text().replace('"sadness"', '"boredom"')
         (tmp_path / file.name).write_text(text)
     with pytest.raises(ModelError, match="boredom"):
+        ModelReader(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [str(age) for age in range(100)],
+        [str(age) for age in range(100, -1, -1)],
+        [*(str(age) for age in range(100)), "old"],
+        [*(str(age) for age in range(100)), "1e300"],
+        [*(str(age) for age in range(100)), "nan"],
+    ],
+    ids=["one too few", "downwards", "a word", "no age", "no number"],
+)
+def test_ages_that_the_model_cannot_mean_are_refused(tmp_path: Path, labels: list[str]) -> None:
+    shutil.copytree(MODELS, tmp_path, dirs_exist_ok=True)
+    sidecar = json.loads((tmp_path / "age.json").read_text())
+    (tmp_path / "age.json").write_text(json.dumps({**sidecar, "labels": labels}))
+    with pytest.raises(ModelError, match=r"age\.tflite.*ages.*restore"):
         ModelReader(tmp_path)
 
 

@@ -85,6 +85,31 @@ def test_a_malformed_sidecar_is_refused(folder: Path, sidecar: str) -> None:
         Model(folder, "face")
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe{}", b"[" * 100_000], ids=["no UTF-8", "deep"])
+def test_a_sidecar_that_is_no_text_or_too_deep_is_refused(folder: Path, content: bytes) -> None:
+    (folder / "face.json").write_bytes(content)
+    with pytest.raises(ModelError, match=r"face\.json is no valid sidecar"):
+        Model(folder, "face")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"calibration": {"temperature": 0.0}},
+        {"calibration": {"temperature": -1.0}},
+        {"calibration": {"temperature": 1e300}},
+        {"crop": {"zoom": 0.0}},
+        {"crop": {"zoom": 1e9}},
+        {"input": {"shape": [1, 352, 448, 3], "multiplier": 1e300}},
+    ],
+    ids=str,
+)
+def test_numbers_that_no_model_has_are_refused(folder: Path, changes: dict[str, Any]) -> None:
+    edit(folder, **changes)
+    with pytest.raises(ModelError, match=r"face\.json is no valid sidecar"):
+        Model(folder, "face")
+
+
 def test_another_shape_is_refused(folder: Path) -> None:
     edit(folder, input={"shape": [1, 128, 128, 3]})
     with pytest.raises(ModelError, match=r"takes \(1, 352, 448, 3\)"):

@@ -93,6 +93,12 @@ class Tagger:
                 f"{path} takes {taken[1].__name__} {taken[0]}, not float32 {(1, PATCH, MELS, 1)}: "
                 "install the models of this release"
             )
+        gives, names = int(self._output["shape"][-1]), len(self.sidecar.labels)
+        if gives != names:
+            raise ModelError(
+                f"{path} gives {gives} tags, its sidecar names {names}: restore both files of one "
+                "release"
+            )
 
     def logits(self, patch: Floats) -> Floats:
         """One number a tag, of spectra (PATCH, MELS); its sigmoid is the tag's probability."""

@@ -1,0 +1,49 @@
+"""The Flask app: every route is registered here, and here alone.
+
+It reads immutable values and hands what changes something to the main thread; it owns nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import flask
+from werkzeug.exceptions import HTTPException
+
+from device.home import api, collection, events
+from device.home.answers import Refusal, problem
+from device.home.appliance import Appliance
+from device.home.page import views as page
+from device.home.routes import blueprint
+from device.ports import CannotDo
+
+log = logging.getLogger(__name__)
+
+
+def create_app(appliance: Appliance) -> flask.Flask:
+    """The app on what it may ask."""
+    app = flask.Flask("attune", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = api.MAXIMUM_TASTE_BYTES
+    app.register_blueprint(
+        blueprint("api", (*api.ROUTES, *collection.ROUTES, *events.routes()), appliance)
+    )
+    app.register_blueprint(page.blueprint(appliance))
+    app.register_error_handler(Refusal, lambda it: problem(it.code, it.detail, it.headers))
+    app.register_error_handler(CannotDo, lambda error: problem(422, str(error)))
+    app.register_error_handler(TimeoutError, _busy)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _bug)
+    return app
+
+
+def _busy(_error: TimeoutError) -> flask.Response:
+    return problem(503, "Attune is busy and did not answer in time; try again")
+
+
+def _http(error: HTTPException) -> flask.Response:
+    return problem(error.code or 500, error.description or "")
+
+
+def _bug(error: Exception) -> flask.Response:
+    log.error("%s %s failed", flask.request.method, flask.request.path, exc_info=error)
+    return problem(500, "a bug in Attune; its log tells more: journalctl -u attune")

@@ -1,0 +1,61 @@
+"""What a report for strangers may not tell: secrets, and names of music."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from device.config_keys import keys, redacted
+from device.settings import Settings
+
+MASK = "***"
+SHORTEST_NAME = 4
+"""Shorter names ("Yes", "U2") would mask half of all words."""
+SHORTEST_SECRET = 4
+LOGINS = re.compile(
+    r"""(?i)((?:password|passwd|user-pw|token|secret)["']?\s*[=:]\s*)(?!["']{2})[^\s,;]+"""
+)
+QUERY = re.compile(r"""(\w://[^\s"'?]*)\?[^\s"']*""")
+
+
+class Mask:
+    """Puts `MASK` in the place of secrets, of `names`, and of whatever lies in the music folders.
+
+    `names` None: names of music may stand.
+    """
+
+    def __init__(self, settings: Settings, names: Iterable[str] | None) -> None:
+        self._secrets = [
+            value
+            for key in keys()
+            if key.secret
+            and isinstance(value := getattr(getattr(settings, key.table), key.name), str)
+            and len(value) >= SHORTEST_SECRET
+        ]
+        self._names: list[str] = []
+        self._folders: list[str] = []
+        if names is not None:
+            telling = {name for name in names if len(name) >= SHORTEST_NAME}
+            self._names = sorted(telling, key=len, reverse=True)  # a title may hold another one
+            announcements = settings.sound.announcements
+            folders = [*map(str, settings.music_folders), *filter(None, [announcements])]
+            self._folders = [folder.rstrip("/") for folder in folders]
+
+    def __call__(self, text: str) -> str:
+        """The text, fit to be passed on."""
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        text = LOGINS.sub(rf"\1{MASK}", QUERY.sub(rf"\1?{MASK}", redacted(text)))
+        for folder in self._folders:
+            text = re.sub(rf'{re.escape(folder)}/[^\n"]+', f"{folder}/{MASK}", text)
+        for name in self._names:
+            if name in text:
+                text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", MASK, text)
+        return text
+
+
+def file_names(path: str) -> tuple[str, str, str]:
+    """By what a file may be named: its path, its last part, that without its ending."""
+    file = Path(path)
+    return path, file.name, file.stem

@@ -1,0 +1,118 @@
+"""A little of the fuzzing, and that it would see a crash, a hang, a leak and a broken promise."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from device.vision.runtime import Model, ModelError
+from tests.fuzz.drive import ROOT, drive
+from tests.fuzz.edge import Attack, Edge
+from tests.fuzz.edges import EDGES
+from tests.fuzz.mutate import Cases
+
+QUICK = {"sound": 150, "pictures": 150, "frames": 40, "models": 60, "taste": 150}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_an_edge_keeps_its_promise(name: str, tmp_path: Path) -> None:
+    cases = QUICK.get(name, 300)
+    result = drive(name, cases, seed=2, found=tmp_path)
+    assert not result.failures
+    assert result.cases == cases
+    assert 0 < result.taken < cases, "what is all good, or all bad, tries nothing"
+
+
+def test_a_case_is_told_by_its_number_alone() -> None:
+    seeds = {"a": [b"x = 1"], "b": [b'{"k": [1, "two", null]}']}
+    first, again = (Cases("e", 7, seeds, [b"word"]) for _ in range(2))
+    assert [first.case(n) for n in range(300)] == [again.case(n) for n in reversed(range(300))][::-1]
+    assert len({first.case(n).data for n in range(300)}) > 200
+    assert Cases("e", 8, seeds, []).case(250) != first.case(250)
+
+
+@contextlib.contextmanager
+def harmful(_folder: Path) -> Iterator[Attack]:
+    """What an edge must not do, each by a word of its own."""
+    kept: list[bytes] = []
+
+    def attack(_kind: str, data: bytes) -> bool:
+        if data == b"segfault":
+            ctypes.string_at(1)
+        elif data == b"abort":
+            os.abort()
+        elif data == b"memory":
+            kept.append(b"x" * (300 << 20))
+        elif data == b"raise":
+            raise LookupError("undocumented")
+        elif data == b"hang":
+            time.sleep(3600)
+        return True
+
+    yield attack
+
+
+HARMS = (b"segfault", b"good", b"abort", b"memory", b"raise", b"hang", b"good too")
+
+
+@pytest.mark.timeout(300)
+def test_crash_hang_memory_and_broken_promise_are_seen_and_survived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The first case of each kind is its good input as it is: one kind a harm.
+    (tmp_path / "sitecustomize.py").write_text(
+        "from tests.fuzz import edges, test_fuzz\nedges.EDGES['harm'] = test_fuzz.HARMFUL\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
+    monkeypatch.setitem(EDGES, "harm", HARMFUL)
+    monkeypatch.setattr("tests.fuzz.drive.HANG_SECONDS", 3.0)
+    result = drive("harm", len(HARMS), seed=1, found=tmp_path / "found")
+    assert result.cases == len(HARMS)
+    seen = {Path(failure.file).read_bytes(): failure.why for failure in result.failures}
+    assert seen.keys() == set(HARMS) - {b"good", b"good too"}
+    assert "SIGSEGV" in seen[b"segfault"]
+    assert "SIGABRT" in seen[b"abort"]
+    assert "300 MiB" in seen[b"memory"]
+    assert "undocumented" in seen[b"raise"]
+    assert seen[b"hang"].startswith("hang")
+
+
+HARMFUL = Edge(
+    "harm", "none", lambda _: {str(n): [word] for n, word in enumerate(HARMS)}, (), harmful
+)
+
+
+# --- a model that would crash the native runtime ------------------------------------------------
+
+RUN_IT = """
+import sys, numpy, pathlib
+from device.inference import default_runtime, open_interpreter
+path = pathlib.Path(sys.argv[1])
+interpreter = open_interpreter(path, path.read_bytes(), 1, default_runtime())
+interpreter.invoke()
+"""
+
+
+def test_a_model_that_crashes_the_runtime_is_refused_before_it_gets_there(tmp_path: Path) -> None:
+    for name in ("face.tflite", "face.json"):
+        shutil.copy(ROOT / "models_tflite" / name, tmp_path)
+    model = tmp_path / "face.tflite"
+    model.write_bytes(deadly(model.read_bytes()))
+    ran = subprocess.run([sys.executable, "-c", RUN_IT, str(model)], check=False, cwd=ROOT)
+    assert ran.returncode in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGFPE, -signal.SIGBUS)
+    with pytest.raises(ModelError, match="sha256"):
+        Model(tmp_path, "face")
+    sidecar = json.loads((tmp_path / "face.json").read_text())
+    assert sidecar["sha256"] != hashlib.sha256(model.read_bytes()).hexdigest()

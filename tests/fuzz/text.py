@@ -1,0 +1,359 @@
+"""Edges that take text: configuration, MQTT payloads, REST bodies, labels, playlists, a taste."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from device import config, lessons
+from device.config import ConfigError
+from device.config_text import default_toml, shown_toml
+from device.home.api import create_app
+from device.home.commands import PARSERS, parse_command
+from device.lessons import ForgetTaste, TasteFile
+from device.music.announce import admit
+from device.music.catalogue import Catalogue, Wish
+from device.music.features import x_of
+from device.music.labels import Label, read_labels
+from device.music.learner import Learner
+from device.music.playlists import BadPlaylist, read_playlist
+from device.ports import CannotDo
+from device.settings import Settings
+from device.system.store import SqliteStore
+from device.types import (
+    Affect,
+    AgeGroup,
+    Command,
+    Emotion,
+    Goal,
+    Mood,
+    MoodLabel,
+    Say,
+    Status,
+    Track,
+    TrackId,
+)
+from tests.fakes import FakeClock, a_status
+from tests.fuzz.edge import Attack, Seeds
+
+# --- configuration ---------------------------------------------------------------------------
+
+
+def config_seeds(folder: Path) -> Seeds:
+    """The default file, with its settings in force, and small ones."""
+    default = default_toml()
+    live = "\n".join(
+        line.removeprefix("#") if line.startswith("#") and " = " in line else line
+        for line in default.splitlines()
+    )
+    small = (
+        '[camera]\nsource = "rtsp://me:secret@10.0.0.1/cam"\nrotate = 90\nface_hertz = 8.0\n'
+        '[music]\nfolders = ["~/music", "../m"]\ngoal = "lift"\nquiet_hours = "22:00-07:00"\n'
+        'random_seed = 7\n[mqtt]\nenabled = true\nhost = "hub"\nusername = "u"\npassword = "p"\n'
+        f'tls = true\nca_file = "{folder}/case"\nid = "kitchen"\n[log]\nlevel = "debug"\n'
+    )
+    return {"toml": [default.encode(), live.encode(), small.encode()]}
+
+
+CONFIG_WORDS = (
+    b"[camera]", b"[[music]]", b"[mqtt", b"=", b'"""', b"'''", b"\\u0000", b"\\U00110000", b"[[",
+    b"{", b"}", b"1979-05-27T07:32:00Z", b"inf", b"nan", b"true", b"a.b.c = 1", b"#", b"slideshow:",
+    b"gst:", b"/dev/video0", b"\\", b"0x", b"1_0", b"password", b"volume", b"= [", b", ", b"\n",
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def config_attack(folder: Path) -> Iterator[Attack]:
+    """Load, and where that is good, show and compare."""
+    path = folder / "attune.toml"
+    usual = Settings()
+
+    def attack(_kind: str, data: bytes) -> bool:
+        path.write_bytes(data)
+        try:
+            settings = config.load(path, {"ATTUNE_MQTT_PASSWORD": "hidden"})
+        except ConfigError as error:
+            assert str(error)
+            assert "hidden" not in str(error)
+            settings = error.settings  # what `attune status` looks for its socket with
+            taken = False
+        else:
+            taken = True
+        for line in (*config.diff(usual, settings), shown_toml(settings)):
+            assert "hidden" not in line.encode("utf-8", "replace").decode()
+        config.socket_path(settings, {})
+        return taken
+
+    yield attack
+
+
+# --- MQTT ------------------------------------------------------------------------------------
+
+
+def mqtt_seeds(_folder: Path) -> Seeds:
+    """What each command takes."""
+    good = {"volume": [b"40", b"60.0"], "goal": [b"lift"], "mood": [b"auto", b"happiness"]}
+    good |= {"sleep": [b"30", b"off"], "say": [b"bell.ogg"], "unknown": [b"PRESS"]}
+    switch = {"privacy", "playing"}
+    return {
+        name: good.get(name, [b"ON", b"OFF"] if name in switch else [b"PRESS"])
+        for name in (*PARSERS, "unknown")
+    }
+
+
+MQTT_WORDS = (b"PRESS", b"ON", b".0", b"auto", b"../", b".ogg", b"\xd9\xa3", b"/", b"lift", b"OFF")
+
+
+@contextlib.contextmanager
+def mqtt_attack(folder: Path) -> Iterator[Attack]:
+    """What arrives at a command's topic, up to the main thread's inbox."""
+    announcements = folder / "announcements"
+    announcements.mkdir()
+
+    def attack(kind: str, data: bytes) -> bool:
+        try:
+            command = parse_command(kind, data)
+            if isinstance(command, Say):
+                admit(command.file, announcements)
+        except ValueError as error:
+            assert str(error)
+            return False
+        except CannotDo:
+            return False
+        assert isinstance(command, Command)
+        return True
+
+    yield attack
+
+
+# --- REST ------------------------------------------------------------------------------------
+
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+ROUTES = ("command", "taste", "status", "library", "health", "../..", "%00")
+
+
+def rest_seeds(_folder: Path) -> Seeds:
+    """Each command and request, to each route, by each method, as JSON and not."""
+    commands = [
+        b'{"type":"play"}', b'{"type":"volume","percent":40}', b'{"type":"goal","goal":"lift"}',
+        b'{"type":"mood","label":null}', b'{"type":"mood","label":"anger"}',
+        b'{"type":"privacy","on":true}', b'{"type":"sleep","minutes":30}',
+        b'{"type":"say","file":"/no/such.ogg"}', b'{"type":"say","file":"bell.ogg"}',
+    ]  # fmt: skip
+    requests = [b'{"type":"show"}', b'{"type":"forget","since":1e9}', b'{"type":"forget"}']
+    requests += [b'{"type":"import","lessons":[%s]}' % lesson for lesson in a_taste_json()[1]]
+    seeds: Seeds = {
+        f"POST /api/v1/{route} {kind}": requests if route == "taste" else commands
+        for route, kind in product(ROUTES, (JSON, FORM))
+    }
+    others = {f"{m} /api/v1/{route} {JSON}": commands for m in ("GET", "PUT") for route in ROUTES}
+    # The two that read a body are what most cases shall go to.
+    also = {f"POST /api/v1/{r}?{n} {JSON}": seeds[f"POST /api/v1/{r} {JSON}"]
+            for r in ROUTES[:2] for n in range(10)}  # fmt: skip
+    return seeds | others | also
+
+
+REST_WORDS = (b'"type"', b'"say"', b'"file"', b"null", b"{}", b"\\u0000", b"\\ud800", b"1e999")
+
+
+@contextlib.contextmanager
+def rest_attack(folder: Path) -> Iterator[Attack]:
+    """A request, answered by the real app, which looks at a file to announce as the daemon does."""
+    now = a_status()
+    taken: list[Command] = []
+
+    def ask(command: Command) -> Status:
+        if isinstance(command, Say):
+            admit(command.file, folder)
+        taken.append(command)
+        return now
+
+    with SqliteStore(folder / "state", FakeClock()) as store:
+        learner = Learner(store)
+        client = create_app(
+            lambda: now, ask, lambda request: learner.answer(request, learning=True)
+        ).test_client()
+
+        def attack(kind: str, data: bytes) -> bool:
+            method, path, mimetype = kind.split()
+            answer = client.open(path, method=method, data=data, content_type=mimetype)
+            assert answer.status_code < 500, answer.data
+            content = msgspec.json.decode(answer.data) if method != "HEAD" else {}
+            if answer.status_code >= 400:
+                assert answer.mimetype == "application/problem+json"
+                assert content["status"] == answer.status_code
+            elif path.startswith("/api/v1/taste") and b'"import"' in data:
+                learner.answer(ForgetTaste(), learning=True)
+            return answer.status_code < 400
+
+        yield attack
+
+
+# --- labels and playlists --------------------------------------------------------------------
+
+NAMES = ("song.mp3", "É.flac", "a b.ogg", ".attune.toml", "mood.txt", "Mood.TXT")
+
+
+def label_seeds(_folder: Path) -> Seeds:
+    """Both of the user's own files."""
+    toml = (
+        '["*"]\nmood = "calm"\n["song.mp3"]\nvalence = -0.2\narousal = 0.7\nskip = true\n'
+        '["É.flac"]\ngenre = "jazz"\nyear = 1971\nexplicit = false\n'
+    ).encode()
+    text = "# mine\ncalm\nsong.mp3: sad\nÉ: happy\na b.ogg: angry\n".encode()
+    return {
+        ".attune.toml": [toml],
+        "mood.txt": [text, text.decode().encode("utf-16"), text.decode().encode("cp1252")],
+    }
+
+
+LABEL_WORDS = (
+    b'["*"]', b"mood", b"valence", b"=", b": ", b"#", b"nan", b"inf", b"calm", b"skip = true",
+    b"[[", b"1e999", b"\x85", b"\x0c", b"\xe2\x80\xa8", b'"""', b"\\u0000",
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def label_attack(folder: Path) -> Iterator[Attack]:
+    """The labels of a folder; what is wrong is told, nothing is raised."""
+
+    def attack(kind: str, data: bytes) -> bool:
+        for name in (".attune.toml", "mood.txt"):
+            (folder / name).unlink(missing_ok=True)
+        (folder / kind).write_bytes(data)
+        names = [name for name in NAMES if name not in (".attune.toml", "mood.txt")] + [kind]
+        names = [name for name in names if name != "Mood.TXT"]
+        labels, problems = read_labels(folder, names, Label())
+        for problem in problems:
+            assert problem.reason
+        for name in names:
+            label = labels.of(name)
+            for number in (label.valence, label.arousal):
+                assert number is None or -1.0 <= number <= 1.0
+        return not problems
+
+    yield attack
+
+
+def playlist_seeds(_folder: Path) -> Seeds:
+    """Each format, in the encodings that players write."""
+    m3u = "#EXTM3U\n#EXTINF:123,A - B\n../x/É.mp3\nC:\\m\\b.mp3\nfile:///m/c%20d.ogg\nhttp://w/e\n"
+    xspf = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<playlist version="1" xmlns="http://xspf.org/ns/0/"><title>t</title><trackList>'
+        "<track><location>file:///m/a%20b.mp3</location><title>A &amp; B</title></track>"
+        "<track><location>c/d.ogg</location></track></trackList></playlist>"
+    )
+    lists = [m3u.encode(), m3u.encode("cp1252"), m3u.encode("utf-16"), m3u.encode("utf-8-sig")]
+    return {"m3u": lists, "m3u8": lists, "xspf": [xspf.encode(), xspf.encode("utf-16")]}
+
+
+PLAYLIST_WORDS = (
+    b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"<!ENTITY", b"&b;", b"&#0;", b"&#xD800;", b"<![CDATA[",
+    b"]]>", b"<track>", b"</trackList>", b"<location>", b"encoding='utf-7'", b"file://", b"%00",
+    b"//[", b"http://[::1", b"\\\\server\\share", b"<?xml", b"#EXTM3U", b"..", b"xmlns=''", b"x:",
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def playlist_attack(folder: Path) -> Iterator[Attack]:
+    """What a playlist names."""
+
+    def attack(kind: str, data: bytes) -> bool:
+        path = folder / f"happy.{kind}"
+        path.write_bytes(data)
+        try:
+            entries = read_playlist(path)
+        except BadPlaylist as error:
+            assert str(error)
+            return False
+        assert all(entry.startswith("/") and "\0" not in entry for entry in entries)
+        return True
+
+    yield attack
+
+
+# --- a taste ---------------------------------------------------------------------------------
+
+
+def a_lesson(number: int) -> lessons.Lesson:
+    """A play as a taste holds it."""
+    traits = lessons.Traits(
+        0.3,
+        0.4,
+        120.0,
+        -14.0,
+        0.6,
+        explicit=False,
+        year=1984,
+        genre="Rock",
+        artist=f"Band {number}",
+    )
+    moment = lessons.Moment(-0.2, traits, 200.0, 20.5, AgeGroup.ADULT)
+    return lessons.Lesson(
+        TrackId(f"{number:016x}"), 1.7e9 + number, Goal.MATCH, 0.2, MoodLabel.HAPPINESS, 0.7, 0.4,
+        2, moment, 120.0, lessons.Ended.FINISHED, 0.1, liked=bool(number % 2),
+    )  # fmt: skip
+
+
+def a_taste_json() -> tuple[bytes, list[bytes]]:
+    """An exported file, and the plays in it."""
+    plays = [a_lesson(number) for number in range(4)]
+    return msgspec.json.encode(TasteFile(1, tuple(plays))), [msgspec.json.encode(p) for p in plays]
+
+
+def taste_seeds(_folder: Path) -> Seeds:
+    """Files as exported, as by hand, and of one play each."""
+    whole, plays = a_taste_json()
+    each = [b'{"type":"file","attune_taste":1,"lessons":[%s]}' % play for play in plays]
+    return {"json": [whole, msgspec.json.format(whole), *each, *each]}
+
+
+TASTE_WORDS = (
+    b'"type":"file"', b'"attune_taste":1', b'"lessons"', b'"moment"', b'"traits"', b"null",
+    b"1e308",     b"5e-324", b"[]", b"{}", b'"liked":true', b'"disliked"', b'"probability":',
+    b"\\u0000", b"-1",
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def taste_attack(folder: Path) -> Iterator[Attack]:
+    """`attune taste import`, a real database, what is learned from it, and a choice by that."""
+    tracks = [
+        Track(TrackId(f"{n:016x}"), f"/m/{n}.ogg", "t", f"Band {n}",
+              Affect(0.2 * n - 0.4, 0.1 * n, 0.3, "genre"), 200.0, genre="Rock", year=1980 + n)
+        for n in range(5)
+    ]  # fmt: skip
+    catalogue, dice = Catalogue(tracks), random.Random(1)
+    mood = Mood(MoodLabel(Emotion.HAPPINESS.value), 0.7, 0.4, 0.9, 0.0, 1)
+    with SqliteStore(folder / "state", FakeClock()) as store:
+        learner = Learner(store)
+
+        def attack(_kind: str, data: bytes) -> bool:
+            try:
+                taste = msgspec.json.decode(data, type=TasteFile)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                return False
+            learner.answer(lessons.ImportTaste(taste.lessons), learning=True)
+            report = learner.answer(lessons.ShowTaste(), learning=True)
+            assert b"null,null" not in msgspec.json.encode(report)
+            assert np.isfinite(learner.belief.mean).all()
+            assert np.isfinite(x_of(list(store.lessons(10)))).all()
+            choice = catalogue.choose(Wish(mood), dice, learner.belief)
+            assert choice is not None
+            assert 0 < choice.probability <= 1
+            exported = learner.answer(lessons.ExportTaste(), learning=True)
+            again = msgspec.json.decode(msgspec.json.encode(exported), type=TasteFile)
+            assert {lesson.track for lesson in again.lessons} == {
+                lesson.track for lesson in taste.lessons
+            }
+            learner.answer(ForgetTaste(), learning=True)
+            return True
+
+        yield attack
