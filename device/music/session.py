@@ -18,8 +18,8 @@ from msgspec.structs import replace
 from device.lessons import Ended, ForgetTaste, TasteAnswer, TasteRequest
 from device.music.catalogue import Catalogue, child_may_listen
 from device.music.chooser import MOVED, Chooser
-from device.music.diary import Going, begun, taken
 from device.music.follow import longest_lead_seconds
+from device.music.going import Going, begun, taken
 from device.ports import Clock, PartUnavailable, Player, Resume, Store
 from device.settings import MusicSettings
 from device.types import (
