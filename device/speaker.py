@@ -13,10 +13,10 @@ from device.lessons import Ended, TasteAnswer, TasteRequest
 from device.mood.circumplex import COORDINATES
 from device.mood.room import Room
 from device.music.catalogue import Catalogue, child_may_listen
-from device.music.corrections import corrected, playable
-from device.music.heard import enrich
+from device.music.corrections import playable
 from device.music.listened import Work, sound_key, still_to_hear
 from device.music.session import Session
+from device.music.stock import Stock
 from device.music.volume import Sleep, Volume, VolumeKeeper, cap_of
 from device.ports import Bus, CannotDo, Clock, Player, Resume, Store
 from device.settings import MusicSettings, Settings
@@ -114,6 +114,7 @@ class Speaker:
         self._saved_at = now
         self._mood_row_at = float("-inf")
         self._tracks: tuple[Track, ...] = ()
+        self._whole = Stock()
         self.corrections = store.corrections()
         self._listened = {known.key: known for known in store.listened()}
         self._heard_since: float | None = None
@@ -325,12 +326,7 @@ class Speaker:
     def _restock(self) -> None:
         """Let count what was listened to, and above all what the user says."""
         self._heard_since = None
-        tracks = tuple(
-            corrected(
-                enrich(track, self._listened, sound_key(track)), self.corrections.get(track.id)
-            )
-            for track in self._tracks
-        )
+        tracks = self._whole.lay_out(self._tracks, self._listened, self.corrections)
         self.library = replace(self.library, tracks=tracks)
         self._session.restock(Catalogue(playable(tracks, self.corrections)))
 
