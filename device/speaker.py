@@ -14,6 +14,7 @@ from device.mood.circumplex import COORDINATES
 from device.mood.room import Room
 from device.music.catalogue import Catalogue, child_may_listen
 from device.music.corrections import playable
+from device.music.learner import Steps
 from device.music.listened import Work, sound_key, still_to_hear
 from device.music.session import Session
 from device.music.stock import Stock
@@ -186,8 +187,8 @@ class Speaker:
         self._save()
         return self.status()
 
-    def taste(self, request: TasteRequest) -> TasteAnswer:
-        """Tell, give out, take in or erase what was learned of taste."""
+    def taste(self, request: TasteRequest) -> Steps[TasteAnswer]:
+        """Tell, give out, take in or erase what was learned of taste. Raises `CannotDo`."""
         return self._session.taste(request)
 
     def configure(self, settings: Settings) -> None:

@@ -20,6 +20,7 @@ from device.music.catalogue import Catalogue, child_may_listen
 from device.music.chooser import MOVED, Chooser
 from device.music.follow import longest_lead_seconds
 from device.music.going import Going, begun, taken
+from device.music.learner import Steps
 from device.ports import Clock, PartUnavailable, Player, Resume, Store
 from device.settings import MusicSettings
 from device.types import (
@@ -138,13 +139,16 @@ class Session:
             self._going = going._replace(lesson=replace(going.lesson, liked=liked))
         return True
 
-    def taste(self, request: TasteRequest) -> TasteAnswer:
+    def taste(self, request: TasteRequest) -> Steps[TasteAnswer]:
         """Tell, give out, take in or erase what was learned of taste. Raises `CannotDo`."""
-        answer = self._chooser.taste(request)
+        if not isinstance(request, ForgetTaste):
+            return (yield from self._chooser.taste(request))
+        steps = self._chooser.forget(request.since or 0.0)
+        next(steps)
         going = self._going
-        if isinstance(request, ForgetTaste) and going is not None and going.row is not None:
+        if going is not None and going.row is not None:
             self._going = going._replace(row=0, lesson=None, drawn=False)  # it was forgotten, too
-        return answer
+        return (yield from steps)
 
     def leave(self, ended: Ended) -> None:
         """End the current track; another one follows as soon as music is wished."""

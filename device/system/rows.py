@@ -55,6 +55,10 @@ CORRECTION_COLUMNS = "track, valence, arousal, explicit, skip"
 LISTENED_COLUMNS = "sound, version, heard, error"
 PLAY_COLUMNS = f"track, wall, goal, probability, because, {MOOD_COLUMNS}, moment"
 END_COLUMNS = "heard_seconds, finished, ended, moved"
+LESSON_COLUMNS = (
+    "id, track, wall, goal, probability, label, valence, arousal, people, moment,"
+    " heard_seconds, ended, moved"
+)
 FEEDBACK_COLUMNS = f"track, wall, liked, {MOOD_COLUMNS}, play"
 
 

@@ -346,9 +346,9 @@ def test_what_could_not_be_forgotten_or_learned_is_not_said_to_be(store: SqliteS
     with pytest.raises(CannotDo, match="nothing was forgotten"):
         store.forget(0.0)
     with pytest.raises(CannotDo, match="nothing was learned"):
-        store.add_lessons([lesson])
+        list(store.add_lessons([lesson]))
     store._db.execute("PRAGMA query_only = OFF")
-    assert store.add_lessons([lesson]) == 1
+    assert list(store.add_lessons([lesson])) == [1]
     assert store.forget(0.0) == 2
 
 
