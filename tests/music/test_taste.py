@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from device import taste_view
-from device.lessons import Ended, Lesson, Moment, Traits
+from device.lessons import Ended, Leaning, Lesson, Moment, Traits
 from device.music import taste
 from device.music.catalogue import Catalogue, Wish
 from device.music.features import (
@@ -250,12 +250,20 @@ def test_a_report_of_nothing_says_so() -> None:
     assert taste_view.svg(told).endswith("</svg>\n")
 
 
-def test_a_hostile_name_stays_text_in_the_picture() -> None:
-    evil = replace(TRAITS, genre="<script>x</script>"[:40])
-    diary = [replace(LESSON, moment=replace(LESSON.moment, traits=evil)) for _ in range(30)]
+def test_a_hostile_name_steers_neither_picture_nor_terminal() -> None:
+    evil = "<script>x</script>\x1b[2J\x00\x07"
+    diary = [
+        replace(LESSON, moment=replace(LESSON.moment, traits=replace(TRAITS, genre=evil)))
+    ] * 30
     belief = Belief()
     belief.teach_all(diary)
-    assert "<script" not in taste_view.svg(report(diary, belief, learning=True))
+    told = report(diary, belief, learning=True)
+    told = replace(told, leanings=(Leaning("genre", evil, 0.5, 0.1, 30, 0.4), *told.leanings))
+    picture, lines = taste_view.svg(told), taste_view.words(told)
+    assert "<script" not in picture
+    assert picture.replace("\n", "").isprintable()
+    assert any("<script>x" in line for line in lines)
+    assert all(line.isprintable() for line in lines)
 
 
 # --- people of known taste -----------------------------------------------------------------
