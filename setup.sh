@@ -14,13 +14,19 @@ To try it
 To work on it
   test [PYTEST OPTIONS] everything the tests need, then linters, types and tests
   test-all              the tests on each Python from 3.10 to 3.13 found here
+  test-api [EXAMPLES]   the API, fuzzed from its own OpenAPI document
   test-service          the installed service, in a Debian booted for it (as root)
   test-page             the page in a real browser: clicks, keyboard, phone, accessibility
+  test-home-assistant   two real Home Assistants and a real broker, with the daemon
+  test-privacy          that no picture leaves the daemon: traced, and cut off from every network
+  fuzz [EDGE ...] [--cases N] [--seed N]
+                        100,000 harmed inputs at each edge; a wrong EDGE is told which there are
   test-training         the tests of training and conversion, with TensorFlow and PyTorch
   train                 .venv-train, with both, to train and convert models
 To live with it (as root; Raspberry Pi, Jetson, any Debian or Ubuntu with systemd)
   install               /opt/attune, /etc/attune, user attune, service attune.service
   upgrade               the same, from this tree, over what is installed
+  rollback              back to the version before the last upgrade
   uninstall [--purge]   remove it; --purge: settings and what it remembers, too
   ssh [--admin-key FILE.pub | --remove]
                         the SSH server lets in keys alone; a key that may run attune alone
@@ -234,6 +240,13 @@ demo() {
     run exec .venv/bin/attune demo "$@"
 }
 
+test_api() { # [EXAMPLES]
+    need python sound
+    make_venv .venv-api dev,api
+    say "Fuzzing the API (minutes)"
+    run exec .venv-api/bin/python -m tests.fuzz_api "$@"
+}
+
 check_sources() { # VENV
     say "Linters and types"
     run "$1/bin/ruff" check .
@@ -246,7 +259,7 @@ readonly AXE=4.14.1 # the version of axe-core
 readonly QUICK='not slow and not benchmark'
 
 tests() {
-    need python sound mosquitto shellcheck systemd-bindings
+    need python sound mosquitto shellcheck strace systemd-bindings
     make_venv .venv dev,service
     check_sources .venv
     say "Tests"
@@ -279,6 +292,21 @@ test_all() {
     ! $failed
 }
 
+test_privacy() {
+    need python sound mosquitto strace
+    make_venv .venv dev
+    say "Watching the daemon's system calls, where there is no network but its broker"
+    run .venv/bin/python -m tests.privacy
+    run exec .venv/bin/python -m pytest tests/privacy "$@"
+}
+
+fuzz() {
+    need python sound
+    make_venv .venv dev
+    say "Harming what comes in"
+    run exec .venv/bin/python -m tests.fuzz "$@"
+}
+
 test_service() {
     [[ $EUID -eq 0 ]] || $DRY_RUN ||
         die "this boots a system of its own, which root alone may: sudo ./setup.sh test-service"
@@ -302,6 +330,16 @@ test_page() {
     say "The page, in Chromium"
     run exec env ATTUNE_AXE="$cache/package/axe.min.js" \
         .venv/bin/python -m pytest -m slow tests/page "$@"
+}
+
+test_home_assistant() {
+    need python sound mosquitto openssl chromium
+    make_venv .venv dev,home-assistant
+    say "Home Assistant, each version on a Python that it runs on"
+    note "The first time installs them, in minutes, and keeps them in ~/.cache/attune"
+    note "Where a newer Python is needed than there is, a Debian that has it is made (as root)"
+    run .venv/bin/python -m tests.home_assistant.install
+    run exec .venv/bin/python -m pytest -m slow tests/home_assistant "$@"
 }
 
 # --- music to try it with --------------------------------------------------------------------
@@ -374,10 +412,14 @@ case $SUBCOMMAND in
 demo) demo "$@" ;;
 test) tests "$@" ;;
 test-all) test_all "$@" ;;
+test-api) test_api "$@" ;;
 test-service) test_service "$@" ;;
 test-page) test_page "$@" ;;
+test-home-assistant) test_home_assistant "$@" ;;
+test-privacy) test_privacy "$@" ;;
+fuzz) fuzz "$@" ;;
 test-training) test_training "$@" ;;
-train | music | install | upgrade)
+train | music | install | upgrade | rollback)
     [[ $# -eq 0 ]] || wrong_use "$SUBCOMMAND takes no arguments"
     case $SUBCOMMAND in
     install) install_service ;;

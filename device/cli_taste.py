@@ -30,7 +30,7 @@ def add_commands(taste: argparse.ArgumentParser, shared: argparse.ArgumentParser
 
     forget = add("forget", "erase plays, likes and moods, and what was learned of them", _forget)
     which = forget.add_mutually_exclusive_group(required=True)
-    which.add_argument("--since", type=_day, metavar="DAY", help="from a day on, as 2026-05-31")
+    which.add_argument("--since", type=day, metavar="DAY", help="from a day on, as 2026-05-31")
     which.add_argument("--all", action="store_true", help="everything")
     forget.add_argument("--yes", action="store_true", help="do not ask")
     add("export", "write all that taste was learned from, as JSON", _export).add_argument(
@@ -41,7 +41,8 @@ def add_commands(taste: argparse.ArgumentParser, shared: argparse.ArgumentParser
     )
 
 
-def _day(text: str) -> float:
+def day(text: str) -> float:
+    """A day as a wall time."""
     try:
         return max(0.0, dt.datetime.fromisoformat(text).timestamp())
     except (ValueError, OverflowError, OSError):

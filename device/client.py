@@ -67,6 +67,13 @@ class Client:
         answer = self._request("POST", "/api/v1/taste", msgspec.json.encode(request))
         return _decode(answer, kind)
 
+    def ask(
+        self, method: str, path: str, kind: type[Answer], body: msgspec.Struct | None = None
+    ) -> Answer:
+        """Any route below `/api/v1`; its answer."""
+        content = b"" if body is None else msgspec.json.encode(body)
+        return _decode(self._request(method, f"/api/v1{path}", content), kind)
+
     def _request(self, method: str, path: str, body: bytes = b"") -> bytes:
         request = (
             f"{method} {path} HTTP/1.0\r\nHost: localhost\r\n"

@@ -203,18 +203,26 @@ def _contradictions(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]
             ("camera.face_hertz", "camera.idle_hertz"),
             f"must not be less than idle_hertz ({camera.idle_hertz:g})",
         )
-    for one, other in (("certificate_file", "key_file"), ("key_file", "certificate_file")):
-        if getattr(mqtt, one) and not getattr(mqtt, other):
-            yield (f"mqtt.{one}", f"mqtt.{other}"), f"needs {other} beside it"
+    for table, group in (("mqtt", mqtt), ("page", settings.page)):
+        for one, other in (("certificate_file", "key_file"), ("key_file", "certificate_file")):
+            if getattr(group, one) and not getattr(group, other):
+                yield (f"{table}.{one}", f"{table}.{other}"), f"needs {other} beside it"
     for name in ("ca_file", "certificate_file"):
         if getattr(mqtt, name) and not mqtt.tls:
             yield (f"mqtt.{name}", "mqtt.tls"), "has no effect without tls = true"
     if mqtt.password and not mqtt.username:
         yield ("mqtt.username", "mqtt.password"), "is missing, though there is a password"
-    if not _is_address(settings.page.address):
-        yield ("page.address",), "is no IP address, such as 127.0.0.1, 192.168.1.20 or ::1"
+    yield from _page_contradictions(settings)
     if len(os.fsencode(settings.api.socket)) > _SOCKET_PATH_BYTES:
         yield ("api.socket",), f"is longer than the {_SOCKET_PATH_BYTES} bytes a socket may have"
+
+
+def _page_contradictions(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
+    if not _is_address(settings.page.address):
+        yield ("page.address",), "is no IP address, such as 127.0.0.1, 192.168.1.20 or ::1"
+    for name in settings.page.names:
+        if not re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?", name):
+            yield ("page.names",), f"{_shown(name)} is no host name, such as attune.example.org"
 
 
 def _is_address(text: str) -> bool:

@@ -114,6 +114,15 @@ def _plain(number: float) -> str:
     return str(int(number)) if number == int(number) else str(number)
 
 
+def masked(key: Key, value: object) -> object:
+    """A setting's value fit to be shown."""
+    if key.secret and value:
+        return "***"
+    if isinstance(value, list):
+        return [redacted(each) for each in value]
+    return redacted(value) if isinstance(value, str) else value
+
+
 def redacted(text: str) -> str:
     """A setting fit to be shown: addresses without user and password."""
     return re.sub(r"(://)[^/\s]*@", r"\1", text)

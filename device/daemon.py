@@ -17,6 +17,7 @@ from types import FrameType
 from device import __version__, config
 from device.home.app import create_app
 from device.home.appliance import Appliance
+from device.home.keyring import Keyring
 from device.home.mqtt import MqttBridge
 from device.home.server import ApiServer, PageServer
 from device.inbox import Asked, AskedTaste, Inbox, ask, ask_taste
@@ -60,6 +61,8 @@ TICK_SECONDS = 0.1
 BOARD_SECONDS = 10.0
 WATCHDOG_SECONDS = 20.0
 """Where systemd sets none, workers are looked after all the same."""
+LOOK_SECONDS = 1.0
+"""Between looks for a worker that hangs."""
 ANSWER_SECONDS = 2.0
 TASTE_SECONDS = 4.0
 """An export of years may take a second on a small board."""
@@ -103,24 +106,26 @@ class SilentBus:
 
 
 class Pulse:
-    """Feeds systemd's watchdog as long as no worker hangs."""
+    """Feeds systemd's watchdog as long as no worker hangs, and calls it where one does."""
 
     def __init__(self, stalled: Callable[[float], str | None]) -> None:
         self._stalled = stalled
         self._seconds = (notify.watchdog_seconds() or WATCHDOG_SECONDS) / 2
-        self._due = 0.0
+        self._look_due = self._feed_due = 0.0
         self._named: str | None = None
 
     def beat(self, now: float) -> None:
         """The main loop goes round. Names who hangs once: by hand, nobody restarts us."""
-        if now < self._due:
+        if now < self._look_due:
             return
+        self._look_due = now + LOOK_SECONDS
         stalled = self._stalled(now)
-        self._due = now + (self._seconds if stalled is None else 1.0)
-        if stalled is None:
+        if stalled is not None and stalled != self._named:
+            log.error("%s hangs; the watchdog is called", stalled)
+            notify.watchdog_trigger()
+        elif stalled is None and now >= self._feed_due:
             notify.watchdog()
-        elif stalled != self._named:
-            log.error("%s hangs; the watchdog is no longer fed", stalled)
+            self._feed_due = now + self._seconds
         self._named = stalled
 
 
@@ -175,10 +180,13 @@ class Daemon:
         self._status = self._speaker.status()
         stack.callback(self._supervisor.stop, STOP_SECONDS)
         start = self._supervisor.start
-        app = create_app(self._appliance())
+        keyring = Keyring(config.state_folder(settings))
+        app = create_app(self._appliance(), keyring)
         start("api", ApiServer(app, config.socket_path(settings)).run)
         if settings.page.enabled:
-            start("page", PageServer(app, settings.page).run)
+            start("page", PageServer(app, settings.page, keyring).run)
+        else:
+            self._inbox.post(PartChanged("page", Part(Health.OFF, "[page] enabled = false")))
         start("camera", self._watcher.run)
         start("library", self._librarian.run)
         start("listener", self._listener.run)

@@ -84,6 +84,8 @@ def examine(path: Path | None, client: Client) -> Iterator[Check]:
         "disk": lambda: _disk(settings),
         "power": _power,
     }
+    if status:
+        checks["page"] = lambda: _part(status.page)
     for name, check in checks.items():
         yield Check(name, *_tried(check))
 

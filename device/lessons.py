@@ -113,10 +113,25 @@ class ImportTaste(Value, frozen=True, tag="import"):
     lessons: Annotated[tuple[Lesson, ...], Meta(max_length=LONGEST_EXPORT)]
 
 
+class Memory(str, enum.Enum):
+    """What Attune remembers of people."""
+
+    TASTE = "taste"  # plays, likes and dislikes
+    MOODS = "moods"  # at most one a minute
+    BY_HAND = "by_hand"  # where to go on, and what was set by hand, but for the privacy switch
+
+
 class ForgetTaste(Value, frozen=True, tag="forget"):
-    """Erase what was noted from a wall time on (seconds since the epoch); None: everything."""
+    """Erase what was noted from a wall time on (seconds since the epoch); None: everything.
+
+    What was set by hand has no time: it is erased if it is asked for.
+    """
 
     since: Annotated[float, Meta(ge=0.0, le=1e11)] | None = None
+    what: Annotated[tuple[Memory, ...], Meta(min_length=1, max_length=3)] = (
+        Memory.TASTE,
+        Memory.MOODS,
+    )
 
 
 TasteRequest = ShowTaste | ExportTaste | ImportTaste | ForgetTaste

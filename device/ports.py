@@ -7,7 +7,7 @@ retried, never fatal. Anything else that is raised is a bug and ends the process
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from typing_extensions import Self
 
-    from device.lessons import Ended, Lesson, Moment
+    from device.lessons import Ended, Lesson, Memory, Moment
     from device.types import (
         Choice,
         Correct,
@@ -318,11 +318,15 @@ class Store(Resource, Protocol):
         """
         ...
 
-    def forget(self, since: float) -> int:
-        """Erase plays, feedback and moods from a wall time on; how many plays there were.
+    def forget(self, since: float, what: Collection[Memory]) -> int:
+        """Erase what is remembered from a wall time on; how many plays there were.
 
         Raises `CannotDo` where the disk refuses.
         """
+        ...
+
+    def expire(self, keep_days: int) -> None:
+        """Erase some of the plays and moods that are older; to be called once a day."""
         ...
 
     def add_mood(self, wall: float, mood: Mood) -> None:

@@ -6,6 +6,7 @@ from these types by `device.config`.
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -353,12 +354,29 @@ class PageSettings(Group, frozen=True, kw_only=True):
         ),
     ] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1024, le=65_535, description="port to listen on")] = 8088
+    names: Annotated[
+        list[str],
+        Meta(
+            description="further host names that lead here, such as a proxy's; then a password is "
+            "needed at any address"
+        ),
+    ] = msgspec.field(default_factory=list)
+    certificate_file: Annotated[
+        str, Meta(description="PEM of a certificate, and its chain: https", extra=FILE)
+    ] = ""
+    key_file: Annotated[str, Meta(description="PEM of the certificate's key", extra=FILE)] = ""
+
+    @property
+    def local(self) -> bool:
+        """Whether none but this machine reaches the page, so that no login is needed."""
+        return ipaddress.ip_address(self.address).is_loopback and not self.names
 
     @property
     def url(self) -> str:
         """Where the page is."""
         host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"http://{host}:{self.port}"
+        scheme = "https" if self.certificate_file else "http"
+        return f"{scheme}://{host}:{self.port}"
 
 
 class StateSettings(Group, frozen=True, kw_only=True):
@@ -372,6 +390,15 @@ class StateSettings(Group, frozen=True, kw_only=True):
             extra=PATH,
         ),
     ] = ""
+    keep_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="plays and moods older than so many days are erased; 0: none before you "
+            "do it (`attune forget`)",
+        ),
+    ] = 400
 
 
 class LogSettings(Group, frozen=True, kw_only=True):
@@ -392,7 +419,7 @@ class Settings(Group, frozen=True, kw_only=True):
     sound: SoundSettings = SoundSettings()
     mqtt: MqttSettings = MqttSettings()
     api: ApiSettings = ApiSettings()
-    page: PageSettings = PageSettings()
+    page: PageSettings = msgspec.field(default_factory=PageSettings)
     state: StateSettings = StateSettings()
     log: LogSettings = LogSettings()
 

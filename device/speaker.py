@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from device import __version__
-from device.lessons import Ended, TasteAnswer, TasteRequest
+from device.lessons import Ended, ForgetTaste, Memory, TasteAnswer, TasteRequest
 from device.mood.circumplex import COORDINATES
 from device.mood.room import Room
 from device.music.catalogue import Catalogue, child_may_listen
@@ -55,14 +55,18 @@ from device.types import (
     Sighting,
     Status,
     Track,
+    TrackId,
     Vitals,
 )
 
 log = logging.getLogger(__name__)
 
-SAVE_SECONDS = 4.5
-"""A power cut loses at most so much of where we were."""
+SAVE_SECONDS = 9.0
+"""A power cut leads back to within half of it of where we were: what is saved is where we shall
+be by then. It may come anywhere in between, and each save wears the SD card."""
 MOOD_ROW_SECONDS = 60.0
+DAY_SECONDS, SETTLED_SECONDS = 86_400.0, 600.0
+"""What is old is erased so often, and first so long after a start, when the clock is set."""
 HEARD_SECONDS = 30.0
 """What was listened to counts after so long."""
 HEARD_SECONDS_A_TRACK = 0.03
@@ -97,7 +101,7 @@ class Speaker:
         self._started = now
         self._room = Room(settings.mood, now)
         self._session = Session(player, store, clock, settings.music, bus.tell)
-        self._parts = {name: Part() for name in ("camera", "broker", "library", "listener")}
+        self._parts = {name: Part() for name in ("camera", "broker", "library", "listener", "page")}
         self._board = Board()
         self._vitals = Vitals()
         self._somebody = False  # as last told
@@ -114,7 +118,9 @@ class Speaker:
         self._insisted = False
         self._paused_by_hand = False
         self._saved_at = now
+        self._saved_track: TrackId | None = None
         self._mood_row_at = float("-inf")
+        self._expired_at = now - DAY_SECONDS + SETTLED_SECONDS
         self._tracks: tuple[Track, ...] = ()
         self._whole = Stock()
         self.corrections = store.corrections()
@@ -190,7 +196,10 @@ class Speaker:
 
     def taste(self, request: TasteRequest) -> Steps[TasteAnswer]:
         """Tell, give out, take in or erase what was learned of taste. Raises `CannotDo`."""
-        return self._session.taste(request)
+        answer = yield from self._session.taste(request)
+        if isinstance(request, ForgetTaste) and Memory.BY_HAND in request.what:
+            self._forget_what_was_set()
+        return answer
 
     def configure(self, settings: Settings) -> None:
         """Take changed settings over; what was changed by hand stays."""
@@ -209,16 +218,19 @@ class Speaker:
         patience = max(HEARD_SECONDS, HEARD_SECONDS_A_TRACK * len(self._tracks))
         if self._heard_since is not None and now - self._heard_since >= patience:
             self._restock()
-        if now - self._saved_at >= SAVE_SECONDS:
+        if now - self._saved_at >= SAVE_SECONDS or self._track != self._saved_track:
             self._save()
         if now - self._mood_row_at >= MOOD_ROW_SECONDS and self.mood.people:
             self._store.add_mood(self._clock.wall(), self.mood)
             self._mood_row_at = now
+        if now - self._expired_at >= DAY_SECONDS and self._settings.state.keep_days:
+            self._store.expire(self._settings.state.keep_days)
+            self._expired_at = now
         self._bus.show(self.status())
 
     def close(self) -> None:
         """Write down where we are. The player is stopped by whoever opened it."""
-        self._save()
+        self._save(ahead_seconds=0.0)
         self._session.close()
 
     # --- what is so -----------------------------------------------------------------------
@@ -279,10 +291,16 @@ class Speaker:
             dropped_sightings=self.dropped_sightings,
             version=__version__,
             vitals=self._vitals,
+            page=self._parts["page"],
             quiet_hours=self._music.quiet_hours,
         )
 
     # --- how ------------------------------------------------------------------------------
+
+    @property
+    def _track(self) -> TrackId | None:
+        now = self._session.now
+        return None if now is None else now.id
 
     @property
     def _volume(self) -> int:
@@ -397,18 +415,30 @@ class Speaker:
         self._paused_by_hand, self._insisted = False, True
         act()
 
+    def _forget_what_was_set(self) -> None:
+        """As at the first start, but what plays goes on, and the camera stays on or off."""
+        self._volume_by_hand = self._sleep = self._quiet_by_hand = None
+        self._session.set_goal(None)
+        self._follow(lambda: self._set_override(None))
+        self.tick()
+
     def _set_privacy(self, on: bool) -> None:
         if on is not self._privacy:
             self._privacy = on
             self._actions.set_privacy(on)
 
-    def _save(self) -> None:
-        """Remember where we are."""
+    def _save(self, ahead_seconds: float = SAVE_SECONDS / 2) -> None:
+        """Remember where we shall be so much later."""
         self._saved_at = self._clock.monotonic()
         now = self._session.now
+        self._saved_track = self._track
+        position = now.position_seconds if now else 0.0
+        if now is not None and self._session.playing:
+            last = max(position, now.duration_seconds - 1.0)
+            position = min(position + ahead_seconds, last)
         resume = Resume(
             track=now.id if now else None,
-            position_seconds=now.position_seconds if now else 0.0,
+            position_seconds=position,
             playing=self._session.wishes_to_play,
             paused_by_hand=self._paused_by_hand,
             volume=self._volume_by_hand,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import re
-from typing import NewType
+from typing import Annotated, NewType
 
 import msgspec
 
@@ -21,6 +21,11 @@ was first found at. It stays when the file is moved, renamed or tagged anew."""
 
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of every value here: immutable, compared by content, encodable as JSON."""
+
+
+def told_bounds(low: int, high: int) -> msgspec.Meta:
+    """Bounds for JSON schemas; the type itself checks them, with words of its own."""
+    return msgspec.Meta(extra_json_schema={"minimum": low, "maximum": high})
 
 
 class Emotion(str, enum.Enum):
@@ -298,7 +303,7 @@ class Previous(Value, frozen=True, tag="previous"):
 class SetVolume(Value, frozen=True, tag="volume"):
     """Set the volume in percent, 0..100."""
 
-    percent: int
+    percent: Annotated[int, told_bounds(0, 100)]
 
     def __post_init__(self) -> None:
         if not 0 <= self.percent <= 100:
@@ -340,7 +345,7 @@ HOURS = r"^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?$"
 class SetSleep(Value, frozen=True, tag="sleep"):
     """Fade the music out and pause in so many minutes; 0: do not."""
 
-    minutes: int
+    minutes: Annotated[int, told_bounds(0, LONGEST_SLEEP_MINUTES)]
 
     def __post_init__(self) -> None:
         if not 0 <= self.minutes <= LONGEST_SLEEP_MINUTES:
@@ -447,7 +452,7 @@ class Part(Value, frozen=True):
 class PartChanged(Value, frozen=True):
     """A worker's news about itself."""
 
-    name: str  # "camera", "broker", "sound", "library"
+    name: str  # "camera", "broker", "sound", "library", "page"
     part: Part
 
 
@@ -567,6 +572,7 @@ class Status(Value, frozen=True):
     version: str
     vitals: Vitals = Vitals()
     quiet_hours: str = ""
+    page: Part = Part()
 
 
 # --- news: what happened, told once ---------------------------------------------------------

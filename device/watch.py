@@ -69,6 +69,7 @@ def panel(status: Status, paint: Paint) -> list[str]:
                 ("Sound", status.sound),
                 ("Broker", status.broker),
                 ("Library", status.library),
+                ("Page", status.page),
             )
         ),
         ("Board", _board(status)),
@@ -97,7 +98,7 @@ def changes(before: Status | None, after: Status) -> list[str]:
             lines.append(f"{name}: {_word(value)}")
     if after.volume_why and (before is None or before.volume_why != after.volume_why):
         lines.append(f"volume: {after.volume_why}")
-    for name in ("camera", "sound", "broker", "library"):
+    for name in ("camera", "sound", "broker", "library", "page"):
         part = getattr(after, name)
         if before is None or getattr(before, name).health is not part.health:
             lines.append(f"{name}: {_part(part, Paint(on=False))}")

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# Attune as a service: install, upgrade, uninstall. Sourced by setup.sh, whose helpers it uses.
+# Attune as a service: install, upgrade, roll back, uninstall. Sourced by setup.sh, whose helpers it uses.
 
 readonly LINK=/opt/attune VERSIONS=/opt/attune.versions COMMAND_LINK=/usr/local/bin/attune
+readonly PREVIOUS=$VERSIONS/previous
 readonly SETTINGS=/etc/attune STATE=/var/lib/attune UNIT=/etc/systemd/system/attune.service
 readonly SHIPPED=(device models_tflite music config systemd pyproject.toml README.md LICENSE setup.sh)
 
@@ -98,11 +99,12 @@ lay_settings() {
 }
 
 start_service() { # FOLDER of before, FOLDER of now
-    if [[ $1 == "$2" ]] && cmp -s systemd/attune.service "$UNIT" && systemctl is-active --quiet attune.service; then
+    local unit=$2/systemd/attune.service
+    if [[ $1 == "$2" ]] && cmp -s "$unit" "$UNIT" && systemctl is-active --quiet attune.service; then
         note "runs already, and nothing changed"
         return
     fi
-    run install -m 0644 systemd/attune.service "$UNIT"
+    run install -m 0644 "$unit" "$UNIT"
     if [[ ! -d /run/systemd/system ]] && ! $DRY_RUN; then
         run systemctl enable attune.service
         note "systemd does not run here: the service starts at the next boot"
@@ -126,11 +128,11 @@ roll_back() { # FOLDER of before, empty when there was none
     run install -m 0644 "$1/systemd/attune.service" "$UNIT"
     run systemctl daemon-reload
     run systemctl restart attune.service || true
-    die "the new version does not run (see above); the one before runs again"
+    die "the version that was asked for does not run (see above); the one before runs again"
 }
 
 install_service() {
-    local before version old
+    local before version
     check_system
     say "System packages"
     install_packages
@@ -149,9 +151,7 @@ install_service() {
     run ln -sfn "$LINK/.venv/bin/attune" "$COMMAND_LINK"
     say "Service"
     start_service "$before" "$version" || roll_back "$before"
-    for old in "$VERSIONS"/*; do
-        [[ ! -d $old || $old == "$version" ]] || run rm -rf "$old"
-    done
+    keep_two "$before" "$version"
     say "Installed. Next:"
     note "sudo attune doctor              checks camera, sound, models, power"
     note "sudo usermod -aG attune ${SUDO_USER:-YOU}    lets you use attune without sudo (log in again)"
@@ -172,6 +172,33 @@ content_hash() {
 upgrade() {
     [[ -L $LINK ]] || $DRY_RUN || die "nothing is installed at $LINK; use ./setup.sh install"
     install_service
+}
+
+keep_two() { # FOLDER of before, FOLDER of now: the version before stays, to go back to
+    local old
+    if [[ -d $1 && $1 != "$2" ]]; then run ln -sfn "$1" "$PREVIOUS"; fi
+    for old in "$VERSIONS"/*; do
+        [[ ! -d $old || $old == "$PREVIOUS" || $old == "$2" || $old -ef $PREVIOUS ]] || run rm -rf "$old"
+    done
+}
+
+rollback() {
+    local now before
+    $DRY_RUN || [[ $EUID -eq 0 ]] || die "this changes the system: sudo ./setup.sh rollback"
+    $DRY_RUN || [[ -L $LINK ]] || die "nothing is installed at $LINK; use ./setup.sh install"
+    now=$(readlink "$LINK") || now=$LINK
+    before=$(readlink "$PREVIOUS") || before=$PREVIOUS
+    $DRY_RUN || [[ -d $before ]] || die "no version is kept to go back to: only an upgrade leaves one"
+    say "Back to the version before, in $before"
+    run "$before/.venv/bin/attune" config check "$SETTINGS/attune.toml" ||
+        die "nothing was switched: that version does not know these settings; mend them as told above," \
+            "then once more: sudo ./setup.sh rollback"
+    point_to "$before"
+    start_service "$now" "$before" || roll_back "$now"
+    run ln -sfn "$now" "$PREVIOUS"
+    note "sudo ./setup.sh rollback once more leads to where you were"
+    note "where the other version remembers in a form that this one cannot read, what was remembered"
+    note "before the upgrade holds, and the rest is kept in $STATE: journalctl -u attune tells"
 }
 
 uninstall() { # [--purge]

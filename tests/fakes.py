@@ -114,6 +114,7 @@ def a_status(**changes: Any) -> Status:
         "uptime_seconds": 99.0,
         "dropped_sightings": 0,
         "version": "0.0.0",
+        "page": Part(Health.UP, "http://127.0.0.1:8088"),
         "vitals": Vitals(7.9, 9.8, 171.0, "camera is down: unplugged", 1_800_000_000.0),
     }
     return Status(**{**fields, **changes})

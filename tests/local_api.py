@@ -8,10 +8,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import flask.testing
 import msgspec
 
 from device.home.app import create_app
 from device.home.appliance import Appliance
+from device.home.guard import DOOR, Door
+from device.home.keyring import Keyring
 from device.home.server import ApiServer
 from device.lessons import TasteAnswer, TasteChanged, TasteRequest
 from device.system.supervise import Supervisor, WorkerFailed
@@ -134,12 +137,23 @@ class SystemClock:
         return time.time()
 
 
+def client_of(
+    appliance: Appliance, folder: Path, door: Door = Door.SOCKET
+) -> flask.testing.FlaskClient:
+    """A client of the app on such an appliance, which comes by such a door."""
+    client = create_app(appliance, Keyring(folder)).test_client()
+    client.environ_base[DOOR] = door
+    return client
+
+
 @contextlib.contextmanager
 def serve(speaker: TinySpeaker, path: Path, *, up: bool = True) -> Iterator[Served]:
     """The real server, supervised, on a UNIX socket; asserts that it stops within a second."""
     served = Served()
     supervisor = Supervisor(served.told.append, SystemClock(), random.Random(0))
-    supervisor.start("api", ApiServer(create_app(speaker.appliance), path).run)
+    supervisor.start(
+        "api", ApiServer(create_app(speaker.appliance, Keyring(path.parent)), path).run
+    )
     try:
         if up:
             served.part(Health.UP)

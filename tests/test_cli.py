@@ -315,7 +315,7 @@ def test_watch_without_a_terminal_tells_changes_line_by_line(
         [*ATTUNE, "watch"], env=environment, stdout=subprocess.PIPE, text=True
     )
     assert program.stdout is not None
-    first = [program.stdout.readline()[10:].strip() for _ in range(7)]
+    first = [program.stdout.readline()[10:].strip() for _ in range(8)]
     assert first[0] == "mood: happiness, 90% sure"
     assert first[5] == "broker: down, connection refused"
     speaker.ask(SetVolume(7))
@@ -367,7 +367,7 @@ def test_watch_survives_a_restart_of_the_daemon(
             [*ATTUNE, "watch"], env=environment, stdout=subprocess.PIPE, text=True
         )
         assert program.stdout is not None
-        for _ in range(7):
+        for _ in range(8):
             program.stdout.readline()
     line = program.stdout.readline()
     assert "not running" in line or "went away" in line

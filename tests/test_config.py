@@ -18,7 +18,7 @@ from device.config import ConfigError, load
 from device.config_keys import keys
 from device.config_text import default_toml, markdown_table, schema, shown_toml
 from device.config_toml import locate, parse
-from device.settings import CameraSettings, MqttSettings, MusicSettings, Settings
+from device.settings import CameraSettings, MqttSettings, MusicSettings, PageSettings, Settings
 
 ROOT = Path(__file__).parent.parent
 
@@ -234,13 +234,36 @@ certificate_file = "a.pem"
 password = "x"
 [api]
 socket = "/tmp/{"s" * 108}"
+[page]
+key_file = "a.pem"
+address = "localhost"
+names = ["fine.example.org", "not fine"]
 """
     assert {told[1:] for told in problems(tmp_path, text)} == {
         ("mqtt.certificate_file", "needs key_file beside it"),
         ("mqtt.certificate_file", "has no effect without tls = true"),
         ("mqtt.username", "is missing, though there is a password"),
         ("api.socket", "is longer than the 107 bytes a socket may have"),
+        ("page.key_file", "needs certificate_file beside it"),
+        ("page.address", "is no IP address, such as 127.0.0.1, 192.168.1.20 or ::1"),
+        ("page.names", '"not fine" is no host name, such as attune.example.org'),
     }
+
+
+@pytest.mark.parametrize(
+    ("address", "names", "local"),
+    [
+        ("127.0.0.1", [], True),
+        ("127.9.9.9", [], True),
+        ("::1", [], True),
+        ("0.0.0.0", [], False),  # noqa: S104 - that is the point
+        ("::", [], False),
+        ("192.168.1.20", [], False),
+        ("127.0.0.1", ["speaker.example.org"], False),  # a proxy leads others here
+    ],
+)
+def test_only_what_none_else_reaches_is_local(address: str, names: list[str], local: bool) -> None:
+    assert PageSettings(address=address, names=names).local is local
 
 
 def test_secrets_come_from_the_environment_or_from_credentials(tmp_path: Path) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import typing
+from typing import Any
 
 import msgspec
 
+from device.config_keys import keys, masked
+from device.config_text import schema
+from device.home.answers import Refusal
+from device.home.guard import Door, door
 from device.home.routes import Call, Route
 from device.lessons import TasteAnswer, TasteRequest
-from device.types import Command, LibraryScanned, Part, Status
+from device.types import Command, LibraryScanned, Part, Say, Status
 
 MAXIMUM_TASTE_BYTES = 16 * 1024 * 1024
 """Of a taste that is imported: `device.lessons.LONGEST_EXPORT` plays."""
-PARTS = ("camera", "broker", "sound", "library")
+PARTS = ("camera", "broker", "sound", "library", "page")
 KINDS = ", ".join(sorted(kind.__struct_config__.tag for kind in typing.get_args(Command)))
 
 
@@ -28,6 +34,23 @@ def _health(call: Call) -> HealthNow:
     now = call.appliance.status()
     parts = {name: getattr(now, name) for name in PARTS}
     return HealthNow(now.version, now.uptime_seconds, parts)
+
+
+def _command(call: Call) -> Status:
+    command = call.body
+    if isinstance(command, Say) and "/" in command.file and door() is not Door.SOCKET:
+        raise Refusal(422, "name a file of the announcements' folder; no path reaches out of it")
+    return call.appliance.command(command)
+
+
+def _settings(call: Call) -> dict[str, dict[str, object]]:
+    """Every setting as it is, secrets masked."""
+    settings = call.appliance.settings()
+    shown: dict[str, dict[str, object]] = {}
+    for key in keys():
+        value = getattr(getattr(settings, key.table), key.name)
+        shown.setdefault(key.table, {})[key.name] = masked(key, value)
+    return shown
 
 
 ROUTES = (
@@ -53,9 +76,10 @@ ROUTES = (
         "POST",
         "/command",
         f"Ask for something; answered by the status after it. Types: {KINDS}",
-        lambda call: call.appliance.command(call.body),
+        _command,
         Status,
         body=Command,
+        problems=(503,),
     ),
     Route(
         "taste",
@@ -66,5 +90,22 @@ ROUTES = (
         TasteAnswer,
         body=TasteRequest,
         longest_body=MAXIMUM_TASTE_BYTES,
+        problems=(503,),
+    ),
+    Route(
+        "settings",
+        "GET",
+        "/settings",
+        "Every setting as it is, by table and name; secrets are masked",
+        _settings,
+        dict[str, dict[str, Any]],
+    ),
+    Route(
+        "settings_schema",
+        "GET",
+        "/settings/schema",
+        "JSON schema of the configuration file",
+        lambda _call: json.loads(schema()),
+        dict[str, Any],
     ),
 )

@@ -8,11 +8,14 @@ from __future__ import annotations
 import logging
 
 import flask
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from device.home import api, collection, events
+from device.home import api, collection, events, login, login_page, openapi
 from device.home.answers import Refusal, problem
 from device.home.appliance import Appliance
+from device.home.attempts import Attempts
+from device.home.guard import guard
+from device.home.keyring import Keyring
 from device.home.page import views as page
 from device.home.routes import blueprint
 from device.ports import CannotDo
@@ -20,13 +23,16 @@ from device.ports import CannotDo
 log = logging.getLogger(__name__)
 
 
-def create_app(appliance: Appliance) -> flask.Flask:
-    """The app on what it may ask."""
+def create_app(appliance: Appliance, keyring: Keyring) -> flask.Flask:
+    """The app on what it may ask, and who may come in."""
     app = flask.Flask("attune", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = api.MAXIMUM_TASTE_BYTES
-    app.register_blueprint(
-        blueprint("api", (*api.ROUTES, *collection.ROUTES, *events.routes()), appliance)
-    )
+    guard(app, keyring, appliance.settings().page.names)
+    entry = login.Login(keyring, Attempts())
+    routes = (*api.ROUTES, *collection.ROUTES, *events.routes(), *login.routes(entry))
+    routes = (*routes, openapi.route_of(routes))
+    app.register_blueprint(blueprint("api", routes, appliance))
+    app.register_blueprint(login_page.blueprint(entry))
     app.register_blueprint(page.blueprint(appliance))
     app.register_error_handler(Refusal, lambda it: problem(it.code, it.detail, it.headers))
     app.register_error_handler(CannotDo, lambda error: problem(422, str(error)))
@@ -41,7 +47,9 @@ def _busy(_error: TimeoutError) -> flask.Response:
 
 
 def _http(error: HTTPException) -> flask.Response:
-    return problem(error.code or 500, error.description or "")
+    allowed = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+    headers = {"Allow": ", ".join(sorted(allowed))} if allowed else None
+    return problem(error.code or 500, error.description or "", headers)
 
 
 def _bug(error: Exception) -> flask.Response:

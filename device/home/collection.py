@@ -117,6 +117,7 @@ ROUTES = (
         _track,
         TrackTold,
         parameters=AskTrack,
+        problems=(404,),
     ),
     Route(
         "history",

@@ -39,7 +39,8 @@ def _component(entity: Entity, settings: MqttSettings, where: Topics) -> dict[st
     component: dict[str, Any] = {
         "p": entity.platform,
         "unique_id": f"{node(settings)}_{entity.key}",
-        "default_entity_id": f"{entity.platform}.{_slug(settings.id)}_{entity.key}",
+        # Older hubs know no such option, and make the same of the names.
+        "default_entity_id": f"{entity.platform}.{_slug(settings.id)}_{_slug(entity.name)}",
         "name": entity.name,
     }
     if entity.icon:

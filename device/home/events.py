@@ -14,17 +14,17 @@ from collections.abc import Callable, Iterator
 
 import flask
 import msgspec
-from msgspec.structs import replace
 
 from device.home.answers import Refusal
 from device.home.appliance import Appliance
 from device.home.routes import Call, Route
+from device.home.state import stopped
 from device.types import Status
 
 MOST_LISTENERS = 8
 """At once, over all that is listened on."""
 MOST_BYTES = 256 * 1024
-"""To one listener, until it must come again: the server holds twice as much without waiting."""
+"""To one listener, until it must come again: the server holds more without waiting."""
 LONGEST_SECONDS = 600.0
 HEARTBEAT_SECONDS = 15.0
 LEAST_SECONDS = 1.0
@@ -87,15 +87,8 @@ def stream(
 
 def changed(before: Status, after: Status, seconds: float) -> bool:
     """Whether more changed than time does by itself in so many seconds."""
-    return _timeless(before) != _timeless(after) or abs(_moved(before, after, seconds)) > (
-        JUMP_SECONDS
-    )
-
-
-def _timeless(status: Status) -> Status:
-    track = status.track and replace(status.track, position_seconds=0.0)
-    mood = replace(status.mood, since_seconds=0.0)
-    return replace(status, track=track, mood=mood, uptime_seconds=0.0)
+    moved = abs(_moved(before, after, seconds)) > JUMP_SECONDS
+    return moved or stopped(before) != stopped(after)
 
 
 def _moved(before: Status, after: Status, seconds: float) -> float:
@@ -118,5 +111,6 @@ def routes() -> tuple[Route, ...]:
             Listeners().listen,
             str,
             media="text/event-stream",
+            problems=(503,),
         ),
     )

@@ -247,7 +247,7 @@ class BrokerLink:
             if context.stopping:
                 raise PartUnavailable(f"stopped before {self._where} answered")
             if time.monotonic() > deadline:
-                raise PartUnavailable(
+                raise OtherVersion(  # some that speak 3.1.1 alone do not even hang up on 5
                     f"{self._where} does not answer: is it an MQTT broker? check [mqtt] port"
                     + ("" if self._settings.tls else " and tls")
                 )

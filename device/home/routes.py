@@ -15,6 +15,7 @@ import msgspec
 
 from device.home.answers import Refusal, json_answer
 from device.home.appliance import Appliance
+from device.home.guard import Door, door
 
 PREFIX = "/api/v1"
 SHORT_BODY_BYTES = 4096
@@ -32,7 +33,9 @@ class Route(NamedTuple):
     """`path` lies below `PREFIX` and names its variables as `{name}`. `parameters` is a Struct: a
     field that the path names comes from there, the others from the query. What `act` returns is
     sent as JSON of type `answer`, unless it is a Response of the type `media` already. `act` may
-    raise `Refusal`, `CannotDo` and `TimeoutError`."""
+    raise `Refusal`, `CannotDo` and `TimeoutError`. `at_speaker`: only by the UNIX socket, which
+    whoever may use the command line can open. `problems`: status codes with which it refuses,
+    beside those of any route."""
 
     name: str
     method: Literal["GET", "POST", "PUT", "DELETE"]
@@ -44,6 +47,8 @@ class Route(NamedTuple):
     parameters: type[msgspec.Struct] | None = None
     longest_body: int = SHORT_BODY_BYTES
     media: str = "application/json"
+    at_speaker: bool = False
+    problems: tuple[int, ...] = ()
 
 
 def blueprint(name: str, routes: Iterable[Route], appliance: Appliance) -> flask.Blueprint:
@@ -63,6 +68,8 @@ def blueprint(name: str, routes: Iterable[Route], appliance: Appliance) -> flask
 
 def _view(route: Route, appliance: Appliance) -> Callable[..., flask.Response]:
     def view(**variables: str) -> flask.Response:
+        if route.at_speaker and door() is not Door.SOCKET:
+            raise Refusal(403, "only at the speaker itself, by the attune command")
         parameters = _parameters(route, variables)
         answer = route.act(Call(appliance, _body(route), parameters))
         return answer if isinstance(answer, flask.Response) else json_answer(answer)

@@ -10,7 +10,7 @@ import ipaddress
 import os
 import socket
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,10 @@ import waitress
 from waitress import wasyncore
 
 from device.home.api import MAXIMUM_TASTE_BYTES
-from device.home.events import MOST_BYTES, MOST_LISTENERS
+from device.home.events import MOST_LISTENERS
+from device.home.guard import Door, WsgiApp, at_door
+from device.home.keyring import Keyring
+from device.home.unparsed import Channel
 from device.ports import PartUnavailable
 from device.settings import PageSettings
 
@@ -29,12 +32,24 @@ _LOOP_SECONDS = 0.5
 _THREADS = 2
 """Beside those that listeners take."""
 _CONNECTIONS = 50
+_IDLE_SECONDS = 30
+_LONGEST_PAGE_BYTES = 1024 * 1024
+"""Of a body over TCP, where anybody may send one before we know who it is; a longer taste is
+imported by the command line."""
 _PERMISSIONS = 0o660
-WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-def serve(app: WsgiApp, listener: socket.socket, context: WorkerContext, detail: str) -> None:
-    """Serve until stopping."""
+def serve(
+    app: WsgiApp,
+    listener: socket.socket,
+    context: WorkerContext,
+    detail: str,
+    *,
+    check: Callable[[], None] = lambda: None,
+    longest_body: int,
+) -> None:
+    """Serve until stopping, or until `check` raises. A body longer than `longest_body` bytes is
+    refused before anybody looks at it."""
     channels: dict[int, Any] = {}
     server = waitress.create_server(
         app,
@@ -45,17 +60,22 @@ def serve(app: WsgiApp, listener: socket.socket, context: WorkerContext, detail:
         connection_limit=_CONNECTIONS,
         # Notices while it answers that the other side went away.
         channel_request_lookahead=1,
-        # What a listener that does not read is sent stays in memory, and never blocks a thread.
-        outbuf_overflow=2 * MOST_BYTES,
+        # What comes and goes stays in memory, not on the SD card, and what a client does not read
+        # blocks no thread.
+        inbuf_overflow=longest_body + 1,
+        outbuf_overflow=MAXIMUM_TASTE_BYTES,
         outbuf_high_watermark=MAXIMUM_TASTE_BYTES,
-        max_request_body_size=MAXIMUM_TASTE_BYTES,
+        max_request_body_size=longest_body + 1,
         max_request_header_size=16 * 1024,
+        channel_timeout=_IDLE_SECONDS,
     )
+    server.channel_class = Channel
     try:
         context.up(detail)
         while not context.stopping:
             wasyncore.loop(timeout=_LOOP_SECONDS, map=channels, use_poll=True, count=1)
             context.beat()
+            check()
     finally:
         server.task_dispatcher.shutdown(timeout=_LOOP_SECONDS)
         wasyncore.close_all(channels)
@@ -64,20 +84,58 @@ def serve(app: WsgiApp, listener: socket.socket, context: WorkerContext, detail:
 class PageServer:
     """Serves an app on TCP; `run` is a supervised worker's body."""
 
-    def __init__(self, app: WsgiApp, settings: PageSettings) -> None:
-        self._app, self._settings = app, settings
+    def __init__(self, app: WsgiApp, settings: PageSettings, keyring: Keyring) -> None:
+        self._app = at_door(app, Door.LOCAL if settings.local else Door.NETWORK)
+        self._settings, self._keyring = settings, keyring
 
     def run(self, context: WorkerContext) -> None:
-        """Serve until stopping. Raises `PartUnavailable` when the port cannot be had."""
-        with self._bind() as listener:
-            serve(self._app, listener, context, self._settings.url)
+        """Serve until stopping. Raises `PartUnavailable` when the port cannot be had, and as long
+        as others could reach it without a password."""
+        self._check()
+        settings = self._settings
+        with contextlib.ExitStack() as stack:
+            if not settings.certificate_file:
+                listener = stack.enter_context(self._bind(settings.address, settings.port))
+                self._serve(self._app, listener, context, self._check)
+                return
+            from device.home import tls  # noqa: PLC0415 - asyncio takes memory: not without need
 
-    def _bind(self) -> socket.socket:
-        address, port = ipaddress.ip_address(self._settings.address), self._settings.port
+            keys = tls.server_context(Path(settings.certificate_file), Path(settings.key_file))
+            listener = stack.enter_context(self._bind(settings.address, settings.port))
+            inner = stack.enter_context(self._bind("127.0.0.1", 0))
+            front = stack.enter_context(tls.TlsFront(listener, keys, inner.getsockname()))
+
+            def check() -> None:
+                self._check()
+                if not front.alive:
+                    raise RuntimeError("the thread that speaks TLS ended")
+
+            self._serve(front.passed_on(self._app), inner, context, check)
+
+    def _serve(
+        self,
+        app: WsgiApp,
+        listener: socket.socket,
+        context: WorkerContext,
+        check: Callable[[], None],
+    ) -> None:
+        limit = _LONGEST_PAGE_BYTES
+        serve(app, listener, context, self._settings.url, check=check, longest_body=limit)
+
+    def _check(self) -> None:
+        if not self._settings.local and not self._keyring.has_password:
+            raise PartUnavailable(
+                f"the page would be open to others at {self._settings.url}: set a password with "
+                '`attune password`, or set [page] address = "127.0.0.1"'
+            )
+
+    def _bind(self, host: str, port: int) -> socket.socket:
+        address = ipaddress.ip_address(host)
         listener = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((str(address), port))
+            listener.listen(_CONNECTIONS)  # here, too, somebody else may have been quicker
         except OSError as error:
             listener.close()
             raise PartUnavailable(
@@ -91,7 +149,7 @@ class ApiServer:
     """Serves an app on a UNIX socket; `run` is a supervised worker's body."""
 
     def __init__(self, app: WsgiApp, path: Path) -> None:
-        self._app = app
+        self._app = at_door(app, Door.SOCKET)
         self._path = path
 
     def run(self, context: WorkerContext) -> None:
@@ -100,7 +158,8 @@ class ApiServer:
         with self._bind() as listener:
             own = self._path.stat().st_ino
             try:
-                serve(self._app, listener, context, str(self._path))
+                place, limit = str(self._path), MAXIMUM_TASTE_BYTES
+                serve(self._app, listener, context, place, longest_body=limit)
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     if self._path.stat().st_ino == own:

@@ -59,12 +59,12 @@ def _pause_seconds(new: Status, sent: Status) -> float:
         return REFRESH_SECONDS
     if _facts(new) != _facts(sent):
         return FACT_SECONDS
-    if document(_stopped(new)) != document(_stopped(sent)):
+    if document(stopped(new)) != document(stopped(sent)):
         return DRIFT_SECONDS
     return REFRESH_SECONDS
 
 
-def _stopped(status: Status) -> Status:
+def stopped(status: Status) -> Status:
     """Without the clocks that always run, and without measures that are as restless."""
     return replace(
         status,
@@ -79,7 +79,7 @@ def _stopped(status: Status) -> Status:
 
 def _facts(status: Status) -> Status:
     """Without clocks and whatever else changes a little all the time."""
-    status = _stopped(status)
+    status = stopped(status)
     return replace(
         status,
         mood=replace(status.mood, valence=0.0, arousal=0.0, confidence=0.0),

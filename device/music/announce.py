@@ -82,6 +82,8 @@ def _admitted(file: str, folder: Path | None) -> Path:
     path = Path(file) if file.startswith("/") else named(file, folder)
     try:
         found = path.stat()
+    except ValueError as error:  # a NUL, or half a character
+        raise CannotDo(f"{file[:60]!r} is no file's name") from error
     except OSError as error:
         raise CannotDo(f"{path}: {error.strerror}. {_where(folder)}") from error
     if not stat.S_ISREG(found.st_mode):

@@ -6,7 +6,7 @@ import random
 from collections import deque
 from collections.abc import Mapping
 
-from device.lessons import Lesson, TasteAnswer, TasteChanged, TasteRequest
+from device.lessons import ForgetTaste, Lesson, TasteAnswer, TasteChanged, TasteRequest
 from device.music.catalogue import Catalogue, Wish
 from device.music.goals import Pace, distance_to_go
 from device.music.learner import Learner, Steps
@@ -119,9 +119,9 @@ class Chooser:
             self._remember()
         return answer
 
-    def forget(self, since: float) -> Steps[TasteAnswer]:
-        """Erase what was noted from a wall time on, in the first step. Raises `CannotDo`."""
-        count = self._learner.forget(since)
+    def forget(self, request: ForgetTaste) -> Steps[TasteAnswer]:
+        """Erase what is remembered, in the first step. Raises `CannotDo`."""
+        count = self._learner.forget(request)
         self._remember()
         yield
         yield from self._learner.read()

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from device.lessons import (
     LONGEST_EXPORT,
     ExportTaste,
+    ForgetTaste,
     ImportTaste,
     Lesson,
     Moment,
@@ -95,10 +96,10 @@ class Learner:
             raise refusal
         return count
 
-    def forget(self, since: float) -> int:
-        """Erase plays from a wall time on, at once; how many there were. `read` then unlearns
+    def forget(self, request: ForgetTaste) -> int:
+        """Erase what is remembered, at once; how many plays there were. `read` then unlearns
         them. Raises `CannotDo`."""
-        count = self._store.forget(since)
+        count = self._store.forget(request.since or 0.0, request.what)
         log.info("forgot %d plays", count)
         return count
 

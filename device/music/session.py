@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from device.lessons import Ended, ForgetTaste, TasteAnswer, TasteRequest
+from device.lessons import Ended, ForgetTaste, Memory, TasteAnswer, TasteRequest
 from device.music.catalogue import Catalogue, child_may_listen
 from device.music.chooser import MOVED, Chooser
 from device.music.follow import longest_lead_seconds
@@ -104,8 +104,8 @@ class Session:
             self._pending = Going(choice, None, resume.position_seconds)
             self._position = resume.position_seconds
 
-    def set_goal(self, goal: Goal) -> None:
-        """Walk another path from the next choice on."""
+    def set_goal(self, goal: Goal | None) -> None:
+        """Walk another path from the next choice on; None: the one that is configured."""
         before, self.goal_by_hand = self.goal, goal
         self._turn_from(before)
 
@@ -143,11 +143,14 @@ class Session:
         """Tell, give out, take in or erase what was learned of taste. Raises `CannotDo`."""
         if not isinstance(request, ForgetTaste):
             return (yield from self._chooser.taste(request))
-        steps = self._chooser.forget(request.since or 0.0)
+        steps = self._chooser.forget(request)
         next(steps)
-        going = self._going
-        if going is not None and going.row is not None:
-            self._going = going._replace(row=0, lesson=None, drawn=False)  # it was forgotten, too
+        if Memory.TASTE in request.what:
+            self._past.clear()
+            going = self._going
+            if going is not None and going.row is not None:
+                # It was forgotten, too.
+                self._going = going._replace(row=0, lesson=None, drawn=False)
         return (yield from steps)
 
     def leave(self, ended: Ended) -> None:

@@ -29,6 +29,11 @@ def watchdog() -> None:
     _notify("WATCHDOG=1")
 
 
+def watchdog_trigger() -> None:
+    """All is not well: end us now as if the watchdog had not been fed."""
+    _notify("WATCHDOG=trigger")
+
+
 def status(text: str) -> None:
     """One line for `systemctl status`."""
     _notify("STATUS=" + " ".join(text.split()))

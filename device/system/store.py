@@ -9,16 +9,18 @@ from __future__ import annotations
 import functools
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from device.lessons import Ended, Lesson
+from device.lessons import Ended, Lesson, Memory
 from device.ports import CannotDo, Clock, Play, Resume
-from device.system.database import lock, open_database
+from device.system.copies import erase_copies
+from device.system.database import FILE, lock, open_database
+from device.system.forgetting import erase, expire
 from device.system.rows import (
     CORRECTION_COLUMNS,
     END_COLUMNS,
@@ -311,28 +313,36 @@ class SqliteStore:
                 raise CannotDo(f"{self._folder} cannot be written: {learned} learned; {MEND}")
             yield len(page)
 
-    def forget(self, since: float) -> int:
-        """Erase plays, feedback and moods from a wall time on; how many plays there were.
+    def forget(self, since: float, what: Collection[Memory] = (Memory.TASTE, Memory.MOODS)) -> int:
+        """Erase what is remembered from a wall time on; how many plays there were.
 
-        What is deleted is overwritten (`secure_delete`), and the log that held it is emptied.
-        Raises `CannotDo` where the disk refuses: nobody is told of an erasure that was none.
+        What is deleted is overwritten (`secure_delete`), the log that held it is emptied, and
+        copies of the whole (`device.system.copies`) are removed. Raises `CannotDo` where the
+        disk refuses: nobody is told of an erasure that was none.
         """
-
-        def erase(db: sqlite3.Connection) -> int:
-            db.execute("DELETE FROM feedback WHERE wall >= ?", (since,))
-            db.execute("DELETE FROM moods WHERE minute >= ?", (int(since // 60),))
-            return db.execute("DELETE FROM plays WHERE wall >= ?", (since,)).rowcount
-
-        count = self._write(erase)
+        count = self._write(lambda db: erase(db, since, what))
         if count is None:
             raise CannotDo(f"{self._folder} cannot be written: nothing was forgotten; {MEND}")
+        self._saved = None
         try:
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.OperationalError as error:
+            (busy, *_) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            erase_copies(self._folder / FILE)
+        except (OSError, sqlite3.OperationalError) as error:
             raise CannotDo(
                 f"forgotten, but not overwritten yet in {self._folder}: {error}; {MEND}"
             ) from error
+        if busy:
+            raise CannotDo(
+                f"forgotten, but not overwritten yet in {self._folder}: another program reads the "
+                "database; close that, and forget once more"
+            )
         return count
+
+    def expire(self, keep_days: int) -> None:
+        """Erase some of the plays and moods that are older; to be called once a day."""
+        count = self._write(lambda db: expire(db, self._clock.wall(), keep_days))
+        if count:
+            log.info("erased %d rows older than %d days", count, keep_days)
 
     # --- writing ---
 

@@ -25,8 +25,6 @@ MOST_ADDRESSES = 2 << 30
 """Bytes of address space that a child may add to what it has when it begins."""
 MOST_MEMORY_KIB = 256 << 10
 """So much more memory than at the beginning is a failure, although the case went well."""
-WARM_CASES = 200
-"""Memory is compared with what these took: models and codecs are loaded by then."""
 
 
 class Progress(ctypes.Structure):
@@ -34,6 +32,7 @@ class Progress(ctypes.Structure):
 
     _fields_ = (
         ("number", ctypes.c_int64),
+        ("busy", ctypes.c_int64),  # within a case; neither loading nor ending is one
         ("done", ctypes.c_int64),
         ("taken", ctypes.c_int64),
         ("failed", ctypes.c_int64),
@@ -76,14 +75,15 @@ def main(name: str, seed: int, first: int, count: int, folder: Path) -> None:
     edge = EDGES[name]
     progress = Progress.at(folder / "progress")
     cases = Cases(name, seed, edge.seeds(folder), edge.words)
-    base = 0
     with edge.attack(folder) as attack:
         _limit()
+        base = _peak_kib()
         for number in range(first, first + count):
             case = cases.case(number)
             (folder / "case").write_bytes(case.data)
             progress.kind = case.kind.encode()[:80]
             progress.number = number
+            progress.busy = 1
             began = time.perf_counter()
             try:
                 progress.taken += bool(attack(case.kind, case.data))
@@ -92,9 +92,8 @@ def main(name: str, seed: int, first: int, count: int, folder: Path) -> None:
                 raise
             except BaseException:  # noqa: BLE001 - that is what is looked for
                 wrong = traceback.format_exc()
+            progress.busy = 0
             progress.slowest_seconds = max(progress.slowest_seconds, time.perf_counter() - began)
-            if number - first < WARM_CASES:
-                base = _peak_kib()
             grown = _peak_kib() - base
             progress.grown_kib = max(progress.grown_kib, grown)
             if not wrong and grown > MOST_MEMORY_KIB:

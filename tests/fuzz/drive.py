@@ -122,7 +122,7 @@ def _watch(child: subprocess.Popen[bytes], progress: Progress, tell: Callable[[i
                 return "" if code == 0 else _death(code)
             tell(progress.done)
             now, cpu = time.monotonic(), _cpu_seconds(child.pid)
-            if progress.number != number or progress.done == 0:
+            if progress.number != number or not progress.busy:
                 number, since, used = progress.number, now, cpu
             elif cpu - used > HANG_CPU_SECONDS or now - since > HANG_SECONDS:
                 return f"hang: {cpu - used:.0f} s of processor time, {now - since:.0f} s in all"

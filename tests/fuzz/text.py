@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from urllib.parse import quote_from_bytes
 
 import msgspec
 import numpy as np
@@ -14,7 +15,8 @@ import numpy as np
 from device import config, lessons
 from device.config import ConfigError
 from device.config_text import default_toml, shown_toml
-from device.home.api import create_app
+from device.diary import Diary
+from device.home.appliance import Appliance
 from device.home.commands import PARSERS, parse_command
 from device.lessons import ForgetTaste, TasteFile
 from device.music.announce import admit
@@ -25,6 +27,7 @@ from device.music.learner import Learner
 from device.music.playlists import BadPlaylist, read_playlist
 from device.ports import CannotDo
 from device.settings import Settings
+from device.system.diary import read_diary
 from device.system.store import SqliteStore
 from device.types import (
     Affect,
@@ -41,6 +44,7 @@ from device.types import (
 )
 from tests.fakes import FakeClock, a_status
 from tests.fuzz.edge import Attack, Seeds
+from tests.local_api import client_of
 
 # --- configuration ---------------------------------------------------------------------------
 
@@ -135,28 +139,37 @@ def mqtt_attack(folder: Path) -> Iterator[Attack]:
 # --- REST ------------------------------------------------------------------------------------
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
-ROUTES = ("command", "taste", "status", "library", "health", "../..", "%00")
+ROUTES = ("command", "taste", "status", "library", "health", "tracks", "tracks/0", "history")
+ROUTES += ("events", "../..", "%00")
 
 
 def rest_seeds(_folder: Path) -> Seeds:
-    """Each command and request, to each route, by each method, as JSON and not."""
+    """Each command and request, to each route, by each method, as JSON and not; queries."""
     commands = [
         b'{"type":"play"}', b'{"type":"volume","percent":40}', b'{"type":"goal","goal":"lift"}',
         b'{"type":"mood","label":null}', b'{"type":"mood","label":"anger"}',
         b'{"type":"privacy","on":true}', b'{"type":"sleep","minutes":30}',
+        b'{"type":"quiet","hours":"22:00-07:00"}', b'{"type":"correct","track":"0","skip":true}',
+        b'{"type":"correct","track":"0","valence":0.5,"arousal":-0.2}',
         b'{"type":"say","file":"/no/such.ogg"}', b'{"type":"say","file":"bell.ogg"}',
     ]  # fmt: skip
     requests = [b'{"type":"show"}', b'{"type":"forget","since":1e9}', b'{"type":"forget"}']
+    requests += [b'{"type":"forget","what":["moods","by_hand"]}']
     requests += [b'{"type":"import","lessons":[%s]}' % lesson for lesson in a_taste_json()[1]]
+    bodies = {"command": commands, "taste": requests}
+    queries = [b"words=caf%C3%A9&page=2&per_page=7", b"since=1&until=9e5&step_minutes=5", b""]
+    forms = [b"value=40", b"percent=40&goal=lift", b"label=anger"]
     seeds: Seeds = {
-        f"POST /api/v1/{route} {kind}": requests if route == "taste" else commands
-        for route, kind in product(ROUTES, (JSON, FORM))
+        f"{method} /api/v1/{route} {kind}": bodies.get(route, commands)
+        for method, route, kind in product(("POST", "PUT"), ROUTES, (JSON, FORM))
     }
-    others = {f"{m} /api/v1/{route} {JSON}": commands for m in ("GET", "PUT") for route in ROUTES}
+    seeds |= {f"GET /api/v1/{route} {JSON}": queries for route in ROUTES}
+    seeds |= {f"POST /do/{name} {FORM}": forms for name in ("volume", "goal", "mood", "forget")}
     # The two that read a body are what most cases shall go to.
-    also = {f"POST /api/v1/{r}?{n} {JSON}": seeds[f"POST /api/v1/{r} {JSON}"]
-            for r in ROUTES[:2] for n in range(10)}  # fmt: skip
-    return seeds | others | also
+    often = {
+        f"POST /api/v1/{route} {JSON} {n}": bodies[route] for route in bodies for n in range(20)
+    }
+    return seeds | often
 
 
 REST_WORDS = (b'"type"', b'"say"', b'"file"', b"null", b"{}", b"\\u0000", b"\\ud800", b"1e999")
@@ -174,23 +187,31 @@ def rest_attack(folder: Path) -> Iterator[Attack]:
         taken.append(command)
         return now
 
+    def ask_taste(request: lessons.TasteRequest) -> lessons.TasteAnswer:
+        return learner.answer(request, learning=True)
+
+    def history(since: float, until: float, step_minutes: int) -> Diary:
+        return read_diary(folder / "state", since, until, step_minutes)
+
     with SqliteStore(folder / "state", FakeClock()) as store:
         learner = Learner(store)
-        client = create_app(
-            lambda: now, ask, lambda request: learner.answer(request, learning=True)
-        ).test_client()
+        appliance = Appliance(lambda: now, ask, ask_taste, history=history, stopping=lambda: True)
+        client = client_of(appliance, folder)
 
         def attack(kind: str, data: bytes) -> bool:
-            method, path, mimetype = kind.split()
-            answer = client.open(path, method=method, data=data, content_type=mimetype)
-            assert answer.status_code < 500, answer.data
-            content = msgspec.json.decode(answer.data) if method != "HEAD" else {}
-            if answer.status_code >= 400:
-                assert answer.mimetype == "application/problem+json"
-                assert content["status"] == answer.status_code
-            elif path.startswith("/api/v1/taste") and b'"import"' in data:
-                learner.answer(ForgetTaste(), learning=True)
-            return answer.status_code < 400
+            method, path, mimetype, *_ = kind.split()
+            query = quote_from_bytes(data, "&=%") if method == "GET" else ""
+            with client.open(
+                path, method=method, data=data, content_type=mimetype, query_string=query
+            ) as answer:
+                code, content, kind_of_it = answer.status_code, answer.data, answer.mimetype
+            assert code < 500, content
+            if code >= 400 and path.startswith("/api/"):
+                assert kind_of_it == "application/problem+json"
+                assert msgspec.json.decode(content)["status"] == code
+            elif b'"import"' in data:
+                ask_taste(ForgetTaste())
+            return code < 400
 
         yield attack
 

@@ -15,12 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from device.home.app import create_app
 from device.home.appliance import Appliance
 from device.home.routes import SHORT_BODY_BYTES
 from device.lessons import ForgetTaste
 from device.types import Emotion, Health, Next, OverrideMood, SetVolume, Status
-from tests.local_api import TinySpeaker, make_status, serve
+from tests.local_api import TinySpeaker, client_of, make_status, serve
 
 COMMANDS = "/api/v1/command"
 
@@ -47,8 +46,8 @@ def speaker() -> TinySpeaker:
 
 
 @pytest.fixture
-def client(speaker: TinySpeaker) -> flask.testing.FlaskClient:
-    return create_app(speaker.appliance).test_client()
+def client(speaker: TinySpeaker, tmp_path: Path) -> flask.testing.FlaskClient:
+    return client_of(speaker.appliance, tmp_path)
 
 
 def test_status_is_the_whole_status(client: flask.testing.FlaskClient) -> None:
@@ -139,15 +138,14 @@ def test_a_busy_speaker_is_told_of(client: flask.testing.FlaskClient, speaker: T
     assert "try again" in answer.json["detail"]
 
 
-def test_a_bug_is_logged_and_hides_its_trace(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_is_logged_and_hides_its_trace(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
     def broken() -> Status:
         raise ZeroDivisionError("secret")
 
-    answer = (
-        create_app(Appliance(broken, lambda _command: broken(), lambda _request: broken()))
-        .test_client()
-        .get("/api/v1/status")
-    )
+    appliance = Appliance(broken, lambda _command: broken(), lambda _request: broken())
+    answer = client_of(appliance, tmp_path).get("/api/v1/status")
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert "ZeroDivisionError" in caplog.text

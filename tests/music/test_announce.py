@@ -266,3 +266,9 @@ def test_one_that_is_never_read_holds_the_others_up_no_longer_than_it_may(
 def test_without_a_folder_no_name_is_known() -> None:
     with pytest.raises(CannotDo, match=r"set \[sound\] announcements"):
         admit("bell.ogg", None)
+
+
+@pytest.mark.parametrize("file", ["/a\0b", "/\ud800"])
+def test_a_name_that_no_file_can_have_is_refused(file: str) -> None:
+    with pytest.raises(CannotDo, match="no file's name"):
+        admit(file, None)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.service.machine import Machine, booted, why_not
+from tests.service.machine import PORTRAITS, Machine, booted, why_not
 
 FIGURES = pytest.StashKey[dict[str, str]]()
 
@@ -38,3 +38,14 @@ def machine(figures: dict[str, str]) -> Iterator[Machine]:
         size = machine.run("du -sm /opt/attune.versions").stdout.split()[0]
         figures["/opt/attune.versions"] = f"{size} MB"
         yield machine
+
+
+@pytest.fixture(scope="module")
+def speaker(machine: Machine) -> Machine:
+    """The service as it came up, given portraits to look at and a sound card that is none."""
+    machine.file("/etc/attune/attune.toml").write_text(PORTRAITS)
+    drop_in = machine.file("/etc/systemd/system/attune.service.d/sound.conf")
+    drop_in.parent.mkdir(exist_ok=True)
+    drop_in.write_text("[Service]\nEnvironment=SDL_AUDIODRIVER=dummy\n")
+    machine.run("systemctl daemon-reload && systemctl restart attune")
+    return machine

@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from device.client import Client
+
 ROOT = Path(__file__).resolve().parents[2]
 GIT = f"git -C {shlex.quote(str(ROOT))}"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "attune/test-service"
@@ -30,6 +32,9 @@ HOST = "/mnt/host"
 ALONE = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private")
 ENTER = ("nsenter", "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w")
 TREE = Path("/root/attune")
+HOOK = "/srv/attune-test"
+BOOT = Path(__file__).with_name("boot.sh")
+PORTRAITS = '[camera]\nsource = "slideshow:/opt/attune/config/portraits"\n'
 
 Result = TypeVar("Result")
 
@@ -125,15 +130,21 @@ class Machine:
 
     # --- its power button -----------------------------------------------------------------
 
-    def start(self) -> None:
-        """Boot, and wait until everything that starts at boot has started."""
+    def start(self, *options: str) -> None:
+        """Boot, with options of systemd-nspawn's, and wait until everything has started."""
         pip_cache = CACHE / "pip"
         pip_cache.mkdir(parents=True, exist_ok=True)
         binds = [f"--bind={pip_cache}:{PIP_CACHE}"]
         binds += [f"--bind-ro={path}:{HOST}{path}" for path in self._lent]
         with (self.root.parent / "console").open("ab") as console:
             self._boot = subprocess.Popen(
-                [*ALONE, str(Path(__file__).with_name("boot.sh")), str(self.root), *binds],
+                [
+                    *ALONE,
+                    str(Path(__file__).with_name("boot.sh")),
+                    str(self.root),
+                    *binds,
+                    *options,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
@@ -199,6 +210,10 @@ class Machine:
         """Where a file of that system lies in ours."""
         return self.root / str(path).lstrip("/")
 
+    def seen(self, path: str | Path) -> Path:
+        """Where we reach a file as that system sees it, also on what is mounted there alone."""
+        return Path(f"/proc/{self._pid}/root") / str(path).lstrip("/")
+
     def wait(self, ask: Callable[[], Result | None], seconds: float, what: str) -> Result:
         """The first answer that is not nothing."""
         deadline = time.monotonic() + seconds
@@ -224,6 +239,71 @@ class Machine:
         """What the speaker says of itself."""
         told: dict[str, Any] = json.loads(self.run("attune status --json").stdout)
         return told
+
+    @property
+    def client(self) -> Client:
+        """The speaker's local API, as the command line in there uses it."""
+        return Client((self.seen("/run/attune/api.sock"),))
+
+    def mark(self) -> str:
+        """A place in the journal."""
+        return self.run("journalctl -n 0 --show-cursor").stdout.split("-- cursor: ")[1].strip()
+
+    def journal(self, since: str) -> str:
+        """What the service told since then."""
+        return self.run(f"journalctl -u attune -o cat --after-cursor '{since}'").stdout
+
+    def wait_told(self, since: str, text: str, seconds: float = 20) -> str:
+        """Wait until the journal says something; all of it since then."""
+
+        def told() -> str | None:
+            lines = self.journal(since)
+            return lines if text in lines else None
+
+        return self.wait(told, seconds, f"{text!r} in the journal")
+
+    def wait_restart(self, old: str, seconds: float) -> float:
+        """Seconds until the service is ready again, in another process."""
+        begun = time.monotonic()
+        self.wait(
+            lambda: self.prop("MainPID") not in (old, "0") and self.is_ready(),
+            seconds,
+            "systemd to restart the service",
+        )
+        return time.monotonic() - begun
+
+    def wait_playing(self, seconds: float = 60) -> dict[str, Any]:
+        """Wait until it sees somebody and plays."""
+
+        def at_work() -> dict[str, Any] | None:
+            now = self.status()
+            sees = now["people"] > 0 and now["mood"]["label"] not in ("nobody", "uncertain")
+            return now if sees and now["playing"] and now["track"] else None
+
+        return self.wait(at_work, seconds, "a face and a track")
+
+    @contextlib.contextmanager
+    def drop_in(self, name: str, *lines: str) -> Iterator[None]:
+        """The service restarted with other settings of its unit, and again without."""
+        file = self.file(f"/etc/systemd/system/attune.service.d/{name}.conf")
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("\n".join(("[Service]", *lines, "")))
+        restart = "systemctl daemon-reload && systemctl restart attune"
+        try:
+            self.run(restart)
+            yield
+        finally:
+            file.unlink()
+            self.run(restart)
+
+    @contextlib.contextmanager
+    def hooked(self) -> Iterator[None]:
+        """The service with `sitecustomize.py` from here in it."""
+        hook = self.file(HOOK)
+        hook.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(__file__).with_name("sitecustomize.py"), hook)
+        with self.drop_in("hook", f"Environment=PYTHONPATH={HOOK}"):
+            yield
 
     def lay_tree(self) -> None:
         """The project as it was last committed when the system was booted, fresh."""

@@ -7,60 +7,18 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from tests.service.machine import Machine
+from tests.service.machine import PORTRAITS, ROOT, Machine
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 SETTINGS = "/etc/attune/attune.toml"
-DROP_IN = "/etc/systemd/system/attune.service.d/sound.conf"
-PORTRAITS = '[camera]\nsource = "slideshow:/opt/attune/config/portraits"\n'
 
 
 def settings(machine: Machine, text: str) -> None:
     machine.file(SETTINGS).write_text(text)
-
-
-def mark(machine: Machine) -> str:
-    """A place in the journal."""
-    return machine.run("journalctl -n 0 --show-cursor").stdout.split("-- cursor: ")[1].strip()
-
-
-def journal(machine: Machine, since: str) -> str:
-    return machine.run(f"journalctl -u attune -o cat --after-cursor '{since}'").stdout
-
-
-def wait_told(machine: Machine, since: str, text: str, seconds: float = 20) -> str:
-    def told() -> str | None:
-        lines = journal(machine, since)
-        return lines if text in lines else None
-
-    return machine.wait(told, seconds, f"{text!r} in the journal")
-
-
-def wait_restart(machine: Machine, old: str, seconds: float) -> float:
-    """Seconds until the service is ready again, in another process."""
-    begun = time.monotonic()
-    machine.wait(
-        lambda: machine.prop("MainPID") not in (old, "0") and machine.is_ready(),
-        seconds,
-        "systemd to restart the service",
-    )
-    return time.monotonic() - begun
-
-
-@pytest.fixture(scope="module")
-def speaker(machine: Machine) -> Machine:
-    """The service as it came up, given portraits to look at and a sound card that is none."""
-    settings(machine, PORTRAITS)
-    drop_in = machine.file(DROP_IN)
-    drop_in.parent.mkdir(exist_ok=True)
-    drop_in.write_text("[Service]\nEnvironment=SDL_AUDIODRIVER=dummy\n")
-    machine.run("systemctl daemon-reload && systemctl restart attune")
-    return machine
 
 
 @contextlib.contextmanager
@@ -133,12 +91,7 @@ def test_its_exposure(speaker: Machine, figures: dict[str, str]) -> None:
 
 
 def test_it_sees_and_plays_hardened(speaker: Machine, figures: dict[str, str]) -> None:
-    def at_work() -> dict[str, Any] | None:
-        now = speaker.status()
-        sees = now["people"] > 0 and now["mood"]["label"] not in ("nobody", "uncertain")
-        return now if sees and now["playing"] and now["track"] else None
-
-    now = speaker.wait(at_work, 60, "a face and a track")
+    now = speaker.wait_playing()
     assert now["camera"]["health"] == now["sound"]["health"] == "up"
     assert now["age"] > 0
     position = now["track"]["position_seconds"]
@@ -178,13 +131,30 @@ def test_the_journal_has_fields(speaker: Machine) -> None:
     assert (down["HEALTH"], down["PRIORITY"]) == ("down", "4")
 
 
+def test_a_report_tells_of_the_service_but_not_of_music_or_secrets(speaker: Machine) -> None:
+    speaker.wait_playing()
+    secret = speaker.file("/etc/attune/environment")
+    secret.write_text("ATTUNE_MQTT_PASSWORD=correct-horse\n")
+    try:
+        speaker.run("attune report /root/report.tar.gz")
+    finally:
+        secret.unlink()
+    told = speaker.run("tar -xOzf /root/report.tar.gz && rm /root/report.tar.gz").stdout
+    for word in ("ActiveState=active", "camera is up", "playing ***", "ok    models", "layout "):
+        assert word in told, word
+    starter = [file.stem.replace("-", " ") for file in (ROOT / "music/starter").glob("*.ogg")]
+    assert len(starter) >= 16
+    for word in ("correct-horse", *starter):
+        assert word not in told.lower(), word
+
+
 def test_a_reload_applies_a_change_and_says_it(speaker: Machine) -> None:
-    since, pid = mark(speaker), speaker.prop("MainPID")
+    since, pid = speaker.mark(), speaker.prop("MainPID")
     with these_settings(
         speaker, PORTRAITS + '[music]\ngoal = "calm"\n[sound]\nbuffer_samples = 4096\n'
     ):
         speaker.run("systemctl reload attune")
-        told = wait_told(speaker, since, "sound.buffer_samples")
+        told = speaker.wait_told(since, "sound.buffer_samples")
     assert 'configuration: music.goal: "match" -> "calm"\n' in told
     assert "configuration: sound.buffer_samples: 2048 -> 4096 (after a restart)\n" in told
     assert speaker.status()["goal"] == "calm"
@@ -203,17 +173,17 @@ def assert_every_mistake_is_told(text: str) -> None:
 
 
 def test_a_wrong_file_is_refused_and_all_goes_on(speaker: Machine) -> None:
-    since, pid = mark(speaker), speaker.prop("MainPID")
+    since, pid = speaker.mark(), speaker.prop("MainPID")
     with these_settings(speaker, WRONG):
         speaker.run("systemctl reload attune")
-        assert_every_mistake_is_told(wait_told(speaker, since, "not reloaded"))
+        assert_every_mistake_is_told(speaker.wait_told(since, "not reloaded"))
     assert speaker.prop("MainPID") == pid
     assert speaker.is_ready()
     assert speaker.status()["camera"]["health"] == "up"
 
 
 def test_a_wrong_file_at_the_start_stays_down_and_is_shown(speaker: Machine) -> None:
-    since = mark(speaker)
+    since = speaker.mark()
     with these_settings(speaker, WRONG):
         assert speaker.run("systemctl restart attune", check=False).returncode != 0
         time.sleep(8)  # longer than RestartSec
@@ -222,7 +192,7 @@ def test_a_wrong_file_at_the_start_stays_down_and_is_shown(speaker: Machine) -> 
         assert speaker.prop("NRestarts") == "0"
         shown = speaker.run("systemctl status --no-pager --full attune", check=False).stdout
         assert_every_mistake_is_told(shown)
-        assert_every_mistake_is_told(journal(speaker, since))
+        assert_every_mistake_is_told(speaker.journal(since))
     speaker.run("systemctl start attune")
 
 
@@ -230,7 +200,7 @@ def test_killed_it_comes_back_where_it_was(speaker: Machine, figures: dict[str, 
     speaker.run("attune volume 37 && attune goal lift")
     pid = speaker.prop("MainPID")
     speaker.run(f"kill -9 {pid}")
-    seconds = wait_restart(speaker, pid, 30)
+    seconds = speaker.wait_restart(pid, 30)
     figures["back after kill -9"] = f"{seconds:.1f} s"
     now = speaker.status()
     assert (now["volume"], now["goal"]) == (37, "lift")
@@ -238,11 +208,11 @@ def test_killed_it_comes_back_where_it_was(speaker: Machine, figures: dict[str, 
 
 
 def test_a_hang_is_ended_by_the_watchdog(speaker: Machine, figures: dict[str, str]) -> None:
-    since, pid = mark(speaker), speaker.prop("MainPID")
+    since, pid = speaker.mark(), speaker.prop("MainPID")
     speaker.run(f"kill -STOP {pid}")
-    seconds = wait_restart(speaker, pid, 60)
+    seconds = speaker.wait_restart(pid, 60)
     figures["back after a hang"] = f"{seconds:.1f} s"
-    told = journal(speaker, since)
+    told = speaker.journal(since)
     assert "Watchdog timeout" in told
     assert 'File "' in told, "where it hung is not told"
 
@@ -252,12 +222,12 @@ def test_it_stops_soon_and_says_goodbye(speaker: Machine, figures: dict[str, str
         return bool(speaker.status()["playing"])
 
     speaker.wait(plays, 60, "music")
-    since, begun = mark(speaker), time.monotonic()
+    since, begun = speaker.mark(), time.monotonic()
     speaker.run("systemctl stop attune")
     seconds = time.monotonic() - begun
     figures["stop while playing"] = f"{seconds:.1f} s"
     assert speaker.prop("Result") == "success"
-    assert "stopping" in journal(speaker, since)
+    assert "stopping" in speaker.journal(since)
     told = speaker.run("attune status", check=False)
     assert told.returncode == 69
     assert "sudo systemctl start attune" in told.stderr
@@ -267,12 +237,12 @@ def test_it_stops_soon_and_says_goodbye(speaker: Machine, figures: dict[str, str
 
 def test_a_full_disk_is_told_and_outlived(speaker: Machine) -> None:
     speaker.run("systemctl stop attune")
-    since = mark(speaker)
+    since = speaker.mark()
     speaker.run("mount -t tmpfs -o size=16k tmpfs /var/lib/attune")
     try:
         speaker.run("cat /dev/zero >/var/lib/attune/full", check=False)
         speaker.run("systemctl start --no-block attune")
-        told = wait_told(speaker, since, "Scheduled restart job, restart counter is at 2")
+        told = speaker.wait_told(since, "Scheduled restart job, restart counter is at 2")
     finally:
         speaker.run("systemctl stop attune; umount /var/lib/attune")
     assert "with some room" in told

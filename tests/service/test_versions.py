@@ -5,6 +5,7 @@ The tests follow one another; the last ones take it all away.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,14 @@ MINE = "# my own\n[music]\nvolume = 25\n"
 BROKEN_AT_THE_START = """
 
 def run(settings: Settings, config_path: Path | None) -> int:
+    raise RuntimeError("broken on purpose")
+"""
+BROKEN_WITH_A_NEW_LAYOUT = """
+
+def run(settings: Settings, config_path: Path | None) -> int:
+    from device.system.database import open_database
+
+    open_database(config.state_folder(settings), time.time())
     raise RuntimeError("broken on purpose")
 """
 BROKEN_SOON = """
@@ -43,7 +52,8 @@ def installed(machine: Machine) -> str:
 
 
 def versions(machine: Machine) -> list[str]:
-    return [folder.name for folder in machine.file("/opt/attune.versions").iterdir()]
+    folders = machine.file("/opt/attune.versions").iterdir()
+    return [folder.name for folder in folders if not folder.is_symlink()]
 
 
 def change(machine: Machine, name: str, old: str, new: str) -> None:
@@ -52,6 +62,18 @@ def change(machine: Machine, name: str, old: str, new: str) -> None:
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new))
+
+
+def lay_out_anew(machine: Machine) -> None:
+    """Give the database of the tree a later layout."""
+    end = ')\n"""The script at index n'
+    table = '    "CREATE TABLE later (only INTEGER) STRICT;",\n'
+    change(machine, "device/system/database.py", end, table + end)
+
+
+def rename(machine: Machine) -> None:
+    """Give the tree another version."""
+    change(machine, "device/__init__.py", '__version__ = "', '__version__ = "1000.')
 
 
 def break_it(machine: Machine, code: str) -> None:
@@ -80,7 +102,7 @@ def test_a_second_install_changes_nothing(settled: Machine) -> None:
 def test_an_upgrade_switches_and_keeps_what_is_remembered(settled: Machine) -> None:
     link, pid = installed(settled), settled.prop("MainPID")
     settled.run("attune volume 37")
-    change(settled, "device/__init__.py", '__version__ = "', '__version__ = "1000.')
+    rename(settled)
     settled.setup("upgrade")
     assert installed(settled) != link
     assert settled.prop("MainPID") != pid
@@ -89,7 +111,43 @@ def test_an_upgrade_switches_and_keeps_what_is_remembered(settled: Machine) -> N
     assert now["version"].startswith("1000.")
     assert now["volume"] == 37
     assert settled.file(SETTINGS).read_text() == MINE
-    assert len(versions(settled)) == 1
+    assert len(versions(settled)) == 2  # the one before is kept, to go back to
+
+
+def test_a_rollback_leads_to_the_version_before_and_back(settled: Machine) -> None:
+    newer = installed(settled)
+    settled.run("attune volume 38")
+    settled.setup("rollback")
+    older = installed(settled)
+    assert older != newer
+    now = settled.status()
+    assert not now["version"].startswith("1000.")
+    assert now["volume"] == 38
+    assert settled.run("attune --version").stdout == f"attune {now['version']}\n"
+    settled.setup("rollback")
+    assert installed(settled) == newer
+    assert settled.status()["version"].startswith("1000.")
+    settled.setup("rollback")
+    assert installed(settled) == older
+    assert settled.status()["volume"] == 38
+
+
+def test_a_rollback_behind_a_new_layout_keeps_both_memories(settled: Machine) -> None:
+    link = installed(settled)
+    settled.run("attune volume 39")
+    rename(settled)
+    lay_out_anew(settled)
+    settled.setup("upgrade")
+    assert settled.status()["volume"] == 39
+    settled.run("attune volume 51")
+    since = settled.mark()
+    settled.setup("rollback")
+    assert installed(settled) == link
+    assert settled.status()["volume"] == 39
+    assert "what was remembered before that upgrade is used" in settled.journal(since)
+    aside = settled.run("ls /var/lib/attune").stdout
+    assert len(re.findall(r"attune\.db\.layout-\d+\n", aside)) == 1, aside
+    settled.run("rm /var/lib/attune/attune.db.layout-*; attune volume 37")
 
 
 def test_wrong_settings_stop_an_upgrade_before_anything_changes(settled: Machine) -> None:
@@ -104,15 +162,23 @@ def test_wrong_settings_stop_an_upgrade_before_anything_changes(settled: Machine
     assert settled.prop("MainPID") == pid
 
 
-@pytest.mark.parametrize("code", [BROKEN_AT_THE_START, BROKEN_SOON], ids=["at start", "soon"])
+@pytest.mark.parametrize(
+    "code",
+    [BROKEN_AT_THE_START, BROKEN_SOON, BROKEN_WITH_A_NEW_LAYOUT],
+    ids=["at start", "soon", "with a new layout"],
+)
 def test_a_broken_version_is_rolled_back(settled: Machine, code: str) -> None:
     link, version = installed(settled), settled.status()["version"]
+    settled.run("attune volume 37")
+    if code is BROKEN_WITH_A_NEW_LAYOUT:
+        lay_out_anew(settled)
     break_it(settled, code)
     told = settled.setup("upgrade", check=False)
     assert told.returncode == 1
     assert "broken on purpose" in told.stderr
     assert "the one before runs again" in told.stderr
     assert_untouched(settled, link, version)
+    assert settled.status()["volume"] == 37
 
 
 def test_a_version_that_cannot_even_be_imported_changes_nothing(settled: Machine) -> None:

@@ -40,6 +40,8 @@ def test_each_message_arrives_as_systemd_reads_it(manager: socket.socket) -> Non
     assert told() == "READY=1"
     notify.watchdog()
     assert told() == "WATCHDOG=1"
+    notify.watchdog_trigger()
+    assert told() == "WATCHDOG=trigger"
     notify.status("happy · plays\nPärt")
     assert told() == "STATUS=happy · plays Pärt"
     notify.reloading()

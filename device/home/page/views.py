@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 from device.home.appliance import Appliance
 from device.home.collection import sliced
 from device.home.page import forms, past, words
-from device.home.page.circle import circle_of, spot
+from device.home.page.circle import circle_of, colour, spot
 from device.ports import CannotDo
 from device.types import Emotion, Goal, Health, Status, Track, TrackId
 
@@ -25,7 +25,7 @@ PER_PAGE = 50
 DAY_STEP_MINUTES, WEEK_STEP_MINUTES = 5, 30
 FOREVER_SECONDS = 31_536_000
 KINDS = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
-PARTS = ("camera", "sound", "library", "broker")
+PARTS = ("camera", "sound", "library", "broker", "page")
 SLEEPS = (15, 30, 45, 60, 90, 120)
 SOUND_NAME = re.compile(r"[^/.][^/]*\.[A-Za-z0-9]{1,5}")
 MOST_ANNOUNCEMENTS = 50
@@ -167,6 +167,7 @@ def _history(appliance: Appliance) -> str:
         plays=diary.plays[::-1],
         told=past.told(diary.moods, diary.plays),
         taken=past.taken,
+        outlines=past.outlines,
     )
 
 
@@ -192,6 +193,7 @@ def _library(appliance: Appliance) -> str:
         corrections=corrections,
         moods=appliance.moods,
         spot=spot,
+        colour=colour,
         skipped=library.skipped,
         missing=library.missing,
     )
@@ -217,6 +219,7 @@ def _settings(appliance: Appliance) -> str:
         now=status,
         parts=[(name, getattr(status, name)) for name in PARTS],
         music=appliance.settings().music,
+        kept=words.kept(appliance.settings().state.keep_days),
     )
 
 

@@ -7,6 +7,7 @@ const main = document.getElementById("main");
 const toast = document.getElementById("toast");
 page.classList.add("js");
 
+const touched = new WeakSet(); // Forms that somebody is filling in: they are left alone.
 let busy = 0;
 let toastTimer;
 
@@ -27,6 +28,7 @@ function renew(old, fresh) {
     if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
     return;
   }
+  if (touched.has(old)) return;
   const mine = old === document.activeElement;
   for (const { name } of [...old.attributes])
     if (!fresh.hasAttribute(name) && !(name === "open" && old.nodeName === "DETAILS")) old.removeAttribute(name);
@@ -50,16 +52,16 @@ function show(html) {
   const problem = there.querySelector("[data-problem]");
   if (problem) return say(problem.textContent);
   const notice = there.querySelector("[data-notice]");
-  if (notice) {
+  if (notice && !notice.hidden) {
     say(notice.textContent);
-    notice.remove();
+    notice.hidden = true;
   }
   renew(main, there);
   document.title = fresh.title;
 }
 
 async function refresh() {
-  if (busy || main.querySelector(".correct") || (page.dataset.touched && main.querySelector("#q, .grid"))) return;
+  if (busy || main.querySelector("[data-problem]")) return;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   const html = await answer.text();
   if (!busy && answer.ok) show(html);
@@ -72,7 +74,7 @@ document.addEventListener("submit", async (event) => {
   if (form.method !== "post" || form.dataset.whole !== undefined) return;
   event.preventDefault();
   busy += 1;
-  delete page.dataset.touched;
+  touched.delete(form);
   try {
     const body = new URLSearchParams(new FormData(form));
     const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
@@ -84,8 +86,8 @@ document.addEventListener("submit", async (event) => {
 });
 
 document.addEventListener("input", (event) => {
-  page.dataset.touched = "";
   const field = event.target;
+  if (field.form) touched.add(field.form);
   const told = field.labels?.length && field.form?.querySelector(`output[for="${field.id}"]`);
   if (told) told.value = `${field.value} %`;
 });
@@ -107,6 +109,7 @@ function pointed(event) {
   const picture = event.target.closest?.(".pick");
   if (!picture || !(event.buttons & 1)) return;
   const form = picture.closest("form");
+  touched.add(form);
   const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(picture.getScreenCTM().inverse());
   const reach = Math.max(100, Math.hypot(at.x, at.y));
   form.valence.value = at.x / reach;
@@ -117,14 +120,16 @@ function pointed(event) {
 document.addEventListener("pointerdown", pointed);
 document.addEventListener("pointermove", pointed);
 
-document.addEventListener("input", ({ target }) => {
+function placed({ target }) {
   const form = target.closest(".correct");
   if (!form) return;
   const { valence, arousal } = target.selectedOptions?.[0]?.dataset ?? {};
   if (target === form.mood && valence) [form.valence.value, form.arousal.value] = [valence, arousal];
   if (target === form.valence || target === form.arousal) form.mood.value = "sliders";
   place(form.valence.value, form.arousal.value);
-});
+}
+document.addEventListener("input", placed);
+document.addEventListener("change", placed);
 
 // --- what the speaker tells --------------------------------------------------------------------
 

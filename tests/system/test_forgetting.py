@@ -1,0 +1,168 @@
+"""What is forgotten is nowhere in the state folder; what is old goes by and by."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from device.lessons import Memory
+from device.ports import CannotDo, Play, Resume
+from device.system.database import FILE
+from device.system.forgetting import CLOCK_SET, DAYS_AT_ONCE
+from device.system.store import SqliteStore
+from device.types import Affect, Choice, Goal, Mood, MoodLabel, Track, TrackId
+from tests.fakes import FakeClock
+
+DAY = 86_400.0
+NEEDLE = "needle-in-a-haystack"
+MOOD = Mood(MoodLabel.HAPPINESS, 0.7, 0.4, 0.9, 0.0, 1, 33.25, youngest_years=33.25)
+ALL = tuple(Memory)
+KEEP = 400
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: FakeClock) -> Iterator[SqliteStore]:
+    with SqliteStore(tmp_path, clock) as store:
+        yield store
+
+
+def raw(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
+
+
+def note(store: SqliteStore, wall: float, name: str = NEEDLE) -> None:
+    """A play that was liked, in a mood."""
+    track = Track(TrackId(name), "/m", name, name, Affect(0, 0, 0.5, "genre"), 60.0)
+    choice = Choice(track, 0.5, f"because of {name}")
+    row = store.add_play(Play(track.id, wall, Goal.LIFT, MOOD, choice))
+    store.end_play(row, heard_seconds=3.0, finished=False)
+    store.add_feedback(track.id, wall, liked=True, mood=MOOD, play=row)
+    store.add_mood(wall, MOOD)
+
+
+def remember(store: SqliteStore, clock: FakeClock) -> None:
+    for number in range(60):  # more than a page of each
+        note(store, clock.wall(), f"{NEEDLE} {number}")
+        clock.now += 60.0
+    resume = Resume(TrackId(NEEDLE), 1.0, True, True, 41, Goal.LIFT, True, 30, "22:00-07:00")
+    store.save_resume(resume)
+
+
+def counts(store: SqliteStore) -> dict[str, int]:
+    return {
+        table: store._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
+        for table in ("plays", "feedback", "moods")
+    }
+
+
+def test_what_is_forgotten_is_in_no_file_any_more(
+    tmp_path: Path, store: SqliteStore, clock: FakeClock
+) -> None:
+    remember(store, clock)
+    (tmp_path / f"{FILE}.damaged-20260101T000000Z").write_text(NEEDLE)
+    assert NEEDLE.encode() in raw(tmp_path)
+    assert store.forget(0.0, ALL) == 60
+    assert NEEDLE.encode() not in raw(tmp_path)
+    assert b"happiness" not in raw(tmp_path)
+    assert set(counts(store).values()) == {0}
+    # The camera stays off, and nothing else is left.
+    assert store.load_resume() == Resume(None, 0.0, False, False, None, None, True)
+
+
+@pytest.mark.parametrize("memory", Memory)
+def test_each_kind_is_forgotten_by_itself(
+    store: SqliteStore, clock: FakeClock, memory: Memory
+) -> None:
+    remember(store, clock)
+    store.forget(0.0, [memory])
+    resume = store.load_resume()
+    assert resume is not None
+    assert (counts(store)["plays"] == counts(store)["feedback"] == 0) is (memory is Memory.TASTE)
+    assert (counts(store)["moods"] == 0) is (memory is Memory.MOODS)
+    assert (resume.volume is None) is (memory is Memory.BY_HAND)
+
+
+def test_from_a_day_on_what_was_before_stays(store: SqliteStore, clock: FakeClock) -> None:
+    remember(store, clock)
+    assert store.forget(clock.wall() - 600.0, [Memory.TASTE, Memory.MOODS]) == 10
+    assert counts(store)["plays"] == 50
+    assert counts(store)["moods"] == pytest.approx(50, abs=1)
+
+
+def test_nobody_is_told_of_an_erasure_that_another_reader_holds_up(
+    tmp_path: Path, store: SqliteStore, clock: FakeClock
+) -> None:
+    remember(store, clock)
+    other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM plays").fetchone()
+    with pytest.raises(CannotDo, match="another program reads"):
+        store.forget(0.0, ALL)
+    other.close()
+    assert store.forget(0.0, ALL) == 0
+    assert NEEDLE.encode() not in raw(tmp_path)
+
+
+# --- by and by ---------------------------------------------------------------------------------
+
+
+def test_what_is_old_goes_a_few_days_at_a_time(store: SqliteStore, clock: FakeClock) -> None:
+    now = clock.wall()
+    for age in range(KEEP + 9, KEEP - 3, -1):
+        note(store, now - age * DAY, f"day {age}")
+    left = []
+    for _ in range(5):
+        store.expire(KEEP)
+        left.append(counts(store)["plays"])
+    assert left == [9, 6, 3, 3, 3]  # 12 days, of which the last 3 are not older than that
+    assert counts(store)["moods"] == 2  # its minute began before
+
+
+def test_a_like_stays_without_the_mood_it_was_said_in(store: SqliteStore, clock: FakeClock) -> None:
+    note(store, clock.wall() - (KEEP + 1) * DAY)
+    store.expire(KEEP)
+    assert store.feedback() == {NEEDLE: 1}
+    row = store._db.execute("SELECT label, valence, people, age_years FROM feedback").fetchone()
+    assert row == ("uncertain", 0.0, 0, None)
+    changes = store._db.total_changes
+    store.expire(KEEP)
+    assert store._db.total_changes == changes, "the card is written once"
+
+
+def test_a_clock_that_is_years_ahead_costs_days_and_not_everything(
+    store: SqliteStore, clock: FakeClock
+) -> None:
+    for age in range(100):
+        note(store, clock.wall() - age * DAY)
+    clock.now += 3650 * DAY
+    store.expire(KEEP)
+    assert counts(store)["plays"] >= 100 - DAYS_AT_ONCE - 1
+
+
+def test_where_the_clock_was_never_set_nothing_goes(store: SqliteStore, clock: FakeClock) -> None:
+    note(store, 1000.0)
+    note(store, clock.wall() - 500 * DAY)
+    clock.now = 5000.0 - 1_800_000_000.0
+    assert clock.wall() < CLOCK_SET
+    store.expire(KEEP)
+    assert counts(store)["plays"] == 2
+
+
+def test_what_a_clock_that_was_not_set_dated_goes_with_what_came_after(
+    store: SqliteStore, clock: FakeClock
+) -> None:
+    note(store, 1000.0, "before")
+    note(store, clock.wall() - (KEEP + 1) * DAY, "old")
+    note(store, 2000.0, "between")
+    note(store, clock.wall(), "new")
+    note(store, 3000.0, "after")
+    store.expire(KEEP)
+    assert [track for track, _ in store.last_plays(9)] == ["after", "new"]
