@@ -18,6 +18,9 @@ To work on it
   test-service          the installed service, in a Debian booted for it (as root)
   test-page             the page in a real browser: clicks, keyboard, phone, accessibility
   test-home-assistant   two real Home Assistants and a real broker, with the daemon
+  test-privacy          that no picture leaves the daemon: traced, and cut off from every network
+  fuzz [EDGE ...] [--cases N] [--seed N]
+                        100,000 harmed inputs at each edge; a wrong EDGE is told which there are
   test-faults           everything that may go wrong goes wrong (half an hour)
   test-training         the tests of training and conversion, with TensorFlow and PyTorch
   train                 .venv-train, with both, to train and convert models
@@ -257,7 +260,7 @@ readonly AXE=4.14.1 # the version of axe-core
 readonly QUICK='not slow and not benchmark'
 
 tests() {
-    need python sound mosquitto shellcheck systemd-bindings
+    need python sound mosquitto shellcheck strace systemd-bindings
     make_venv .venv dev,service
     check_sources .venv
     say "Tests"
@@ -288,6 +291,21 @@ test_all() {
     say "On each Python"
     for version in "${results[@]}"; do note "$version"; done
     ! $failed
+}
+
+test_privacy() {
+    need python sound mosquitto strace
+    make_venv .venv dev
+    say "Watching the daemon's system calls, where there is no network but its broker"
+    run .venv/bin/python -m tests.privacy
+    run exec .venv/bin/python -m pytest tests/privacy "$@"
+}
+
+fuzz() {
+    need python sound
+    make_venv .venv dev
+    say "Harming what comes in"
+    run exec .venv/bin/python -m tests.fuzz "$@"
 }
 
 test_service() {
@@ -407,6 +425,8 @@ test-api) test_api "$@" ;;
 test-service) test_service "$@" ;;
 test-page) test_page "$@" ;;
 test-home-assistant) test_home_assistant "$@" ;;
+test-privacy) test_privacy "$@" ;;
+fuzz) fuzz "$@" ;;
 test-faults) test_faults "$@" ;;
 test-training) test_training "$@" ;;
 train | music | install | upgrade | rollback)

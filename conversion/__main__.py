@@ -1,4 +1,4 @@
-"""`python -m conversion emotion|age|face|eyes|music`: a model becomes models_tflite/NAME.tflite."""
+"""`python -m conversion emotion|age|face|music`: a model becomes models_tflite/NAME.tflite."""
 
 from __future__ import annotations
 
@@ -8,17 +8,12 @@ from pathlib import Path
 
 from conversion.convert import ConversionError, convert
 from conversion.detector import convert_detector
-from conversion.eyes import convert_eyes
 from conversion.music import convert_music
 from device.vision.runtime import ModelError
 from training.crops import Places
 from training.data import DataError
 from training.detector.labels import Source
 from training.experiment import OUTPUTS
-
-BY_TEACHER = ("face", "eyes")
-"""What was learned from a teacher's labels."""
-SHOWN = ("accuracy", "mean_absolute_error", "recall", "eye_error")
 
 
 def main() -> int:
@@ -29,7 +24,7 @@ def main() -> int:
         "model and on every runtime present, measure it on the test part, and write it with its "
         "sidecar; a model below its floor is not written.",
     )
-    parser.add_argument("task", choices=sorted((*OUTPUTS, *BY_TEACHER, "music")))
+    parser.add_argument("task", choices=sorted((*OUTPUTS, "face", "music")))
     parser.add_argument(
         "--data",
         type=Path,
@@ -40,36 +35,33 @@ def main() -> int:
         "--music", type=Path, default=Path("music/starter"), help="sound to compare on (music)"
     )
     parser.add_argument(
-        "--model",
-        type=Path,
-        help="default: runs/TASK/TASK.keras, for face and eyes runs/TASK/best.pt",
+        "--model", type=Path, help="default: runs/TASK/TASK.keras, for face runs/face/best.pt"
     )
-    parser.add_argument("--teacher", type=Path, help="YuNet's ONNX file, to judge by (face, eyes)")
+    parser.add_argument("--teacher", type=Path, help="YuNet's ONNX file, to judge by (face)")
     parser.add_argument("--models", type=Path, default=Path("models_tflite"), help="written here")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="eyes found")
     options = parser.parse_args()
     if options.task == "music":
         return _music(options)
-    name = "best.pt" if options.task in BY_TEACHER else f"{options.task}.keras"
+    name = "best.pt" if options.task == "face" else f"{options.task}.keras"
     keras_file = options.model or Path("runs", options.task, name)
     if not keras_file.exists():
         parser.error(
             f"{keras_file} is missing: run `python -m training train {options.task}` first"
         )
-    if options.task in BY_TEACHER and options.teacher is None:
-        parser.error("a teacher says where faces and eyes are: give --teacher yunet.onnx")
+    if options.task == "face" and options.teacher is None:
+        parser.error("a teacher says where faces are: give --teacher yunet.onnx")
     try:
-        if options.task in BY_TEACHER:
+        if options.task == "face":
             source = Source(options.data, options.teacher, options.cache)
-            converted = convert_detector if options.task == "face" else convert_eyes
-            sidecar = converted(keras_file, source, options.models)
+            sidecar = convert_detector(keras_file, source, options.models)
         else:
             sidecar = convert(keras_file, options.data, Places(options.models, options.cache))
     except (ConversionError, DataError, ModelError) as error:
         print(f"conversion: {error}", file=sys.stderr)
         return 1
     test = sidecar.metrics["test"]
-    print({key: test[key] for key in SHOWN if key in test})
+    print({key: test[key] for key in ("accuracy", "mean_absolute_error", "recall") if key in test})
     print(sidecar.metrics["parity"])
     return 0
 

@@ -23,6 +23,7 @@ from device import (
     __version__,
     cli_access,
     cli_config,
+    cli_correct,
     cli_forget,
     cli_taste,
     config,
@@ -57,6 +58,7 @@ from device.types import (
     Say,
     SetGoal,
     SetPrivacy,
+    SetQuietHours,
     SetSleep,
     SetVolume,
 )
@@ -152,6 +154,13 @@ def _privacy(text: str) -> Command:
     return SetPrivacy(_one_of(text, ["on", "off"]) == "on")
 
 
+def _quiet(text: str) -> Command:
+    try:
+        return SetQuietHours({"off": "", "auto": None}.get(text, text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}; or off, or auto") from None
+
+
 def _one_of(text: str, choices: list[str]) -> str:
     if text in choices:
         return text
@@ -165,6 +174,7 @@ VALUED: dict[str, tuple[Callable[[str], Command], str, str]] = {
     "goal": (_goal, "NAME", "choose what the music should do: match, lift, calm or focus"),
     "mood": (_mood, "LABEL", f"pretend a mood ({', '.join(e.value for e in Emotion)}) or auto"),
     "sleep": (_sleep, "MINUTES|off", "fade out slowly and pause in so many minutes"),
+    "quiet": (_quiet, "HH:MM-HH:MM|off|auto", "when the volume is capped; auto: as configured"),
     "say": (_say, "FILE", "announce a sound file over the music, which steps back for so long"),
     "privacy": (_privacy, "on|off", "on stops the camera's sensor, off lets it look again"),
 }
@@ -197,6 +207,7 @@ def _parser() -> argparse.ArgumentParser:
         add(name, help_, _command).add_argument("command", type=read, metavar=metavar)
     add("scan", "look through the music folders again, and show how far it is", _scan)
     library.add_commands(add("library", "what Attune knows of your music", _library), shared)
+    cli_correct.add_commands(add("correct", "say yourself what a track is like", None))
     cli_forget.add_commands(add("forget", "erase what is remembered of people", None))
     cli_taste.add_commands(add("taste", "tell what was learned of taste here", None), shared)
     doctor = add("doctor", "check camera, sound, broker, models and more; name the mend", _doctor)

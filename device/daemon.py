@@ -8,7 +8,9 @@ import logging
 import random
 import signal
 import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -20,8 +22,10 @@ from device.home.keyring import Keyring
 from device.home.mqtt import MqttBridge
 from device.home.server import ApiServer, PageServer
 from device.inbox import Asked, AskedTaste, Inbox, ask, ask_taste
+from device.lessons import TasteAnswer
 from device.music.announce import admit
 from device.music.corrections import moods
+from device.music.learner import Steps
 from device.music.librarian import Librarian
 from device.music.listener import Listener
 from device.music.player import PygamePlayer
@@ -138,6 +142,7 @@ class Daemon:
         self._stop_signal: int | None = None
         self._reload_wanted = False
         self._status: Status | None = None
+        self._tasting: deque[tuple[Steps[TasteAnswer], Future[TasteAnswer]]] = deque()
 
     def run(self) -> int:
         """Serve until a signal ends it; returns the exit code."""
@@ -253,7 +258,7 @@ class Daemon:
         next_tick = 0.0
         while self._stop_signal is None:
             now = self._clock.monotonic()
-            event = self._inbox.take(max(0.0, next_tick - now))
+            event = self._inbox.take(0.0 if self._tasting else max(0.0, next_tick - now))
             if isinstance(event, WorkerFailed):
                 log.critical("%s failed, which is a bug:\n%s", event.name, event.trace)
                 return 1
@@ -263,6 +268,8 @@ class Daemon:
             if now >= next_tick:
                 self._tick()
                 next_tick = now + TICK_SECONDS
+            if self._tasting:
+                self._taste_on()
             pulse.beat(now)
         log.info("asked to stop by %s", signal.Signals(self._stop_signal).name)
         return 0
@@ -280,17 +287,27 @@ class Daemon:
                 event.reply.set_exception(error)
                 raise
         elif isinstance(event, AskedTaste):
-            try:
-                event.reply.set_result(speaker.taste(event.request))
-            except CannotDo as refusal:
-                event.reply.set_exception(refusal)
-            except BaseException as error:
-                event.reply.set_exception(error)
-                raise
+            self._tasting.append((speaker.taste(event.request), event.reply))
         elif isinstance(event, (Sighting, PartChanged, LibraryScanned, Listened, Board, Vitals)):
             speaker.handle(event)
         elif not isinstance(event, WorkerFailed):
             self._obey(event)
+
+    def _taste_on(self) -> None:
+        """Go a step on with the oldest request about taste."""
+        steps, reply = self._tasting[0]
+        try:
+            next(steps)
+        except StopIteration as done:
+            reply.set_result(done.value)
+        except CannotDo as refusal:
+            reply.set_exception(refusal)
+        except BaseException as error:
+            reply.set_exception(error)
+            raise
+        else:
+            return
+        self._tasting.popleft()
 
     def _obey(self, command: Command) -> Status:
         if isinstance(command, Reload):

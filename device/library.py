@@ -83,7 +83,7 @@ def summary(library: LibraryScanned, parsed: argparse.Namespace) -> Iterator[str
 
 def tell_tracks(library: LibraryScanned, parsed: argparse.Namespace) -> Iterator[str]:
     """The tracks that were asked for. Raises `Unknown`."""
-    found = _matching(library.tracks, parsed.words)
+    found = matching(library.tracks, parsed.words)
     if not found:
         raise Unknown(
             f"no track is called {' '.join(parsed.words)!r}; "
@@ -96,7 +96,8 @@ def tell_tracks(library: LibraryScanned, parsed: argparse.Namespace) -> Iterator
         yield f"… and {len(found) - SHOWN_TRACKS:,} more: say more words"
 
 
-def _matching(tracks: Sequence[Track], words: Sequence[str]) -> list[Track]:
+def matching(tracks: Sequence[Track], words: Sequence[str]) -> list[Track]:
+    """The track of such an id or path, else all whose title, artist or album has these words."""
     asked = " ".join(words)
     path = os.path.abspath(asked)  # noqa: PTH100 - links stay
     exact = [track for track in tracks if asked == track.id or path == track.path]

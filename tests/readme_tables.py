@@ -1,6 +1,7 @@
 """The README's tables that code can make: `python -m tests.readme_tables` writes them.
 
-Speed and memory come from `tests/benchmarks/bench.json`, as `attune bench --json` printed it.
+Speed and memory come from `tests/benchmarks/bench.json`, as `attune bench --json` printed it, what
+fuzzing found from `tests/fuzz/results.json`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from device.config_text import markdown_table
 from device.home.entities import ENTITIES
+from tests.fuzz.edges import EDGES
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -79,6 +81,20 @@ def bench() -> str:
     return "\n".join([head, "|---" * (len(stages) + 3) + "|", *rows])
 
 
+def fuzz() -> str:
+    """What harmed inputs did at each edge, as `python -m tests.fuzz` counted it."""
+    kept = json.loads((ROOT / "tests/fuzz/results.json").read_text(encoding="utf-8"))
+    rows = [
+        f"| {EDGES[name].what} | {EDGES[name].promise} | {run['cases']:,} | {run['failures']} "
+        f"| {run['slowest_seconds']:.1f} s |"
+        for name, run in kept.items()
+    ]
+    head = "| what comes in | all that may come of it | cases | failures | slowest |"
+    left = [f"`{name}`" for name in EDGES if name not in kept]
+    told = ["", f"Not run to the end yet: {', '.join(left)}."] if left else []
+    return "\n".join([head, "|---|---|---|---|---|", *rows, *told])
+
+
 def tables() -> dict[str, str]:
     """Name of each marked region and what belongs there."""
     return {
@@ -86,6 +102,7 @@ def tables() -> dict[str, str]:
         "settings": markdown_table().strip(),
         "models": models(),
         "bench": bench(),
+        "fuzz": fuzz(),
     }
 
 

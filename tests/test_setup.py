@@ -75,6 +75,7 @@ class Machine:
             "systemctl",
             "mosquitto",
             "shellcheck",
+            "strace",
             "sleep",
             "gcc",
             "pkg-config",

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device.lessons import ForgetTaste, Memory
 from device.ports import CannotDo
 from device.settings import MusicSettings, Settings
 from device.system import database
@@ -154,6 +155,15 @@ def test_quiet_hours_can_be_set_by_hand(tmp_path: Path) -> None:
     assert again.speaker.status().quiet_hours == "00:00-00:00"
     assert again.speaker.command(SetQuietHours("")).quiet_hours == ""
     assert again.speaker.command(SetQuietHours(None)).quiet_hours == "01:00-02:00"
+
+
+def test_quiet_hours_are_forgotten_with_what_was_set_by_hand(house: House) -> None:
+    house.speaker.command(SetQuietHours("22:00-07:00"))
+    for _ in house.speaker.taste(ForgetTaste(None, (Memory.BY_HAND,))):
+        pass
+    assert house.speaker.status().quiet_hours == ""
+    resume = house.store.load_resume()
+    assert resume is None or resume.quiet_hours is None
 
 
 @pytest.mark.parametrize("hours", ["22-7", "24:00-01:00", "22:00 - 07:00", "22:00-07:00\n", "x"])

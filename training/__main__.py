@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from training.loop import Parts
 
 MODELS = Path("models_tflite")
-BY_TEACHER = ("face", "eyes")
-"""What is learned from photos that a teacher labels."""
 EPILOG = """\
 data sets (--data names one, or the folder that holds them all):
   RAF-DB    emotion  DATASET/{train,test}/{1..7}/*.jpg (Kaggle), or the official basic/
@@ -37,8 +35,6 @@ the models from nothing, in steps that go on where they were interrupted:
   python -m conversion emotion --data DIR && python -m conversion age --data DIR
   python -m training train face --data DIR --teacher yunet.onnx
   python -m conversion face --data DIR --teacher yunet.onnx
-  python -m training train eyes --start runs/face/best.pt --data DIR --teacher yunet.onnx
-  python -m conversion eyes --data DIR --teacher yunet.onnx
   python -m training report --data DIR
 `python -m training all --dry-run ...` shows the steps, each a command of its own.
 """
@@ -133,10 +129,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no type for it
     train = commands.add_parser("train", help="train on a data set's labels, or go on training")
-    train.add_argument("experiment", choices=(*sorted(EXPERIMENTS), *BY_TEACHER))
-    train.add_argument(
-        "--teacher", type=Path, help="YuNet's ONNX file, to label photos by (face, eyes)"
-    )
+    train.add_argument("experiment", choices=(*sorted(EXPERIMENTS), "face"))
+    train.add_argument("--teacher", type=Path, help="YuNet's ONNX file, to label photos by (face)")
     train.set_defaults(run=_train)
     ensemble = commands.add_parser("ensemble", help="search which runs answer best together")
     ensemble.add_argument("task", choices=OUTPUTS)
@@ -207,8 +201,8 @@ def _train(options: argparse.Namespace) -> int:
     from training.loop import Parts  # noqa: PLC0415
     from training.pool import pool  # noqa: PLC0415
 
-    if options.experiment in BY_TEACHER:
-        return _train_by_teacher(options)
+    if options.experiment == "face":
+        return _train_face(options)
     plan = _plan(options)
     if len(plan.tasks) > 1:
         raise DataError(f"{options.experiment} is learned from ensembles: `training distill`")
@@ -226,24 +220,22 @@ def _train(options: argparse.Namespace) -> int:
     return _run(plan, parts, options)
 
 
-def _train_by_teacher(options: argparse.Namespace) -> int:
+def _train_face(options: argparse.Namespace) -> int:
     from training.detector.labels import Source  # noqa: PLC0415
     from training.detector.loop import train_detector  # noqa: PLC0415
     from training.detector.plan import DetectorPlan  # noqa: PLC0415
-    from training.eyes.loop import train_eyes  # noqa: PLC0415
-    from training.eyes.plan import EyePlan  # noqa: PLC0415
 
     if options.teacher is None:
         raise DataError("a teacher labels the photos: give --teacher yunet.onnx")
     names = ("epochs", "seed", "peak_rate")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    source = Source(options.data, options.teacher, options.cache)
-    folder = options.out or Path("runs", options.experiment)
-    begin: dict[str, Any] = {"start": options.start, "fresh": options.fresh}
-    if options.experiment == "face":
-        written = train_detector(replace(DetectorPlan(), **given), source, folder, **begin)
-    else:
-        written = train_eyes(replace(EyePlan(), **given), source, MODELS, folder, **begin)
+    written = train_detector(
+        replace(DetectorPlan(), **given),
+        Source(options.data, options.teacher, options.cache),
+        options.out or Path("runs", "face"),
+        start=options.start,
+        fresh=options.fresh,
+    )
     print(f"wrote {written}")
     return 0
 

@@ -102,9 +102,7 @@ class PageServer:
 
             keys = tls.server_context(Path(settings.certificate_file), Path(settings.key_file))
             listener = stack.enter_context(self._bind(settings.address, settings.port))
-            listener.listen(_CONNECTIONS)
             inner = stack.enter_context(self._bind("127.0.0.1", 0))
-            inner.listen(_CONNECTIONS)
             front = stack.enter_context(tls.TlsFront(listener, keys, inner.getsockname()))
 
             def check() -> None:
@@ -137,6 +135,7 @@ class PageServer:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((str(address), port))
+            listener.listen(_CONNECTIONS)  # here, too, somebody else may have been quicker
         except OSError as error:
             listener.close()
             raise PartUnavailable(

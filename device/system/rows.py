@@ -52,10 +52,20 @@ SKIP_COLUMNS = "path, reason, stamp"
 MOOD_COLUMNS = "label, valence, arousal, confidence, people, age_years, youngest_years"
 
 
+FORGET_UNHEARD_OF = (
+    "DELETE FROM listened WHERE sound NOT IN"
+    " (SELECT coalesce(nullif(audio_hash, ''), id) FROM tracks)"
+)
+"""What was heard in sounds (see `device.music.listened.sound_key`) that no track has any longer,
+not even a missing one."""
 CORRECTION_COLUMNS = "track, valence, arousal, explicit, skip"
 LISTENED_COLUMNS = "sound, version, heard, error"
 PLAY_COLUMNS = f"track, wall, goal, probability, because, {MOOD_COLUMNS}, moment"
 END_COLUMNS = "heard_seconds, finished, ended, moved"
+LESSON_COLUMNS = (
+    "id, track, wall, goal, probability, label, valence, arousal, people, moment,"
+    " heard_seconds, ended, moved"
+)
 FEEDBACK_COLUMNS = f"track, wall, liked, {MOOD_COLUMNS}, play"
 
 

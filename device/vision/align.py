@@ -48,7 +48,7 @@ def align(image: Image, face: Detection, size: int, *, zoom: float = 1.0) -> Ima
     `zoom` enlarges the face about the crop's centre. What lies outside of the image repeats its
     border. Raises ValueError where the eyes coincide or are not finite.
     """
-    matrix = similarity(image.shape[1], image.shape[0], face, size, zoom)
+    matrix = _similarity(image.shape[1], image.shape[0], face, size, zoom)
     if np.hypot(*matrix[0, :2]) < 0.5:
         # Linear interpolation skips pixels when it shrinks that much: average them first.
         image, matrix = _averaged(image, matrix, size)
@@ -58,9 +58,8 @@ def align(image: Image, face: Detection, size: int, *, zoom: float = 1.0) -> Ima
     return np.asarray(crop, np.uint8)
 
 
-def similarity(width: int, height: int, face: Detection, size: int, zoom: float) -> Matrix:
-    """The 2x3 matrix from an image's pixels to those of the crop that `align` cuts of it, both
-    counted from the middle of the first. Raises ValueError as `align` does."""
+def _similarity(width: int, height: int, face: Detection, size: int, zoom: float) -> Matrix:
+    """The 2x3 matrix from the image's pixels to the crop's."""
     # Complex numbers make a similarity one multiplication and one addition. The centre of
     # pixel n lies at n + 0.5 of the image's extent.
     left, right = (complex(e.x * width - 0.5, e.y * height - 0.5) for e in eyes(face))

@@ -16,15 +16,12 @@ import numpy.typing as npt
 
 from device.types import Box, Detection, Point
 from device.vision.align import LEFT_EYE, RIGHT_EYE
-from device.vision.eyes import EyeFinder
-from device.vision.runtime import Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from device.ports import Image
-    from device.vision.runtime import Output
+    from device.vision.runtime import Model, Output
 
     Candidates = npt.NDArray[np.float32]
     """Rows: score, left, top, right, bottom, x and y of the eye on the left and of the eye on the
@@ -61,28 +58,12 @@ CROP_SIDES = (96, 128, 64)
 """Longer sides that a crop is shown at, in the order tried."""
 
 
-def load_detector(
-    models: Path, *, threads: int = 1, runtime: str | None = None, min_score: float = MIN_SCORE
-) -> GridDetector:
-    """The detector of the models in a folder, its eyes placed anew by theirs.
-
-    Raises ModelError where one of them is missing or not what its sidecar says.
-    """
-    face, eyes = (
-        Model(models, name, threads=threads, runtime=runtime) for name in ("face", "eyes")
-    )
-    return GridDetector(face, EyeFinder(eyes), min_score=min_score)
-
-
 class GridDetector:
-    """A `FaceDetector`, whose eyes a network of their own places anew if there is one. Not to be
-    shared between threads."""
+    """A `FaceDetector`. Not to be shared between threads."""
 
-    def __init__(
-        self, model: Model, eyes: EyeFinder | None = None, *, min_score: float = MIN_SCORE
-    ) -> None:
+    def __init__(self, model: Model, *, min_score: float = MIN_SCORE) -> None:
         self._model, self._close = model, model.copy(CLOSE_SIDE, CLOSE_SIDE)
-        self._eyes, self._min_score = eyes, min_score
+        self._min_score = min_score
         self._longer = max(model.sidecar.input.shape[1:3])
 
     def detect(self, image: Image) -> list[Detection]:
@@ -103,8 +84,7 @@ class GridDetector:
             if face in small[:CLOSER_LOOKS]:
                 faces[number] = self._look_closer(image, face)
         kept = [face for face in faces if face.score >= self._min_score]
-        best_first = _distinct(sorted(kept, key=lambda face: -face.score))
-        return [self._refined(image, face) for face in best_first]
+        return _distinct(sorted(kept, key=lambda face: -face.score))
 
     def detect_in_crop(self, image: Image) -> Detection:
         """The face in an image that is already one face cut out.
@@ -117,12 +97,8 @@ class GridDetector:
             rows = _look(self._close, image, whole, _fitted(image, side), CROP_SCORE)
             found = [face for face in map(_detection, rows) if _is_central(face)]
             if found:
-                best = max(found, key=lambda face: face.score)
-                return self._refined(image, self._look_closer(image, best))
+                return self._look_closer(image, max(found, key=lambda face: face.score))
         return Detection(box=whole, score=0.0, left_eye=LEFT_EYE, right_eye=RIGHT_EYE)
-
-    def _refined(self, image: Image, face: Detection) -> Detection:
-        return face if self._eyes is None else self._eyes.refine(image, face)
 
     def _look_closer(self, image: Image, face: Detection) -> Detection:
         """A face as seen in a picture of its own; its score is the mean of both looks."""

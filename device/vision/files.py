@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from device.ports import Image
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm"})
+PNG = b"\x89PNG\r\n\x1a\n"
 CLIP_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".gif"})
 
 
@@ -35,13 +36,24 @@ def images_in(folder: Path) -> list[Path]:
 def read_image(path: Path) -> Image | None:
     """A picture as RGB, turned as its EXIF data says; None where it is none. Raises OSError."""
     data = np.frombuffer(path.read_bytes(), np.uint8)
-    if not data.size:
+    if not data.size or _claims_more_than_it_has(data.tobytes()):
         return None
     try:
         bgr = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error:  # larger than MOST_PIXELS
         return None
     return None if bgr is None else to_rgb(np.asarray(bgr, np.uint8))
+
+
+def _claims_more_than_it_has(data: bytes) -> bool:
+    """Whether a PNG has a chunk that is longer than the file: OpenCV 4.11 makes room for it, up to
+    2 GB, before it looks."""
+    if not data.startswith(PNG):
+        return False
+    place = len(PNG)
+    while place + 8 <= len(data):
+        place += 12 + int.from_bytes(data[place : place + 4], "big")  # length, name, checksum
+    return place > len(data)
 
 
 def is_too_large(capture: cv2.VideoCapture) -> bool:

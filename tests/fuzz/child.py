@@ -18,6 +18,7 @@ import time
 import traceback
 from pathlib import Path
 
+import device.vision  # noqa: F401 - before OpenCV, as in the product: OpenCV reads limits as it loads
 from tests.fuzz.edges import EDGES
 from tests.fuzz.mutate import Cases
 

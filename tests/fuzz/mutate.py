@@ -159,8 +159,9 @@ def _harmed_json(data: bytes, dice: Random) -> bytes:
     except ValueError:
         return data
     box = {"": root}
-    for _ in range(1 + int(dice.expovariate(0.5))):
-        _replace(*_somewhere(box, dice), dice)
+    rounds = 1 + int(dice.expovariate(0.5))
+    for left in reversed(range(rounds)):
+        _replace(*_somewhere(box, dice), dice, most=2 if left else 300)
     try:
         text = json.dumps(box[""], ensure_ascii=dice.random() < 0.5)
     except RecursionError:  # deeper than Python writes it
@@ -184,14 +185,14 @@ def _is_box(holder: Any) -> bool:
     return isinstance(holder, dict) and "" in holder
 
 
-def _replace(holder: Any, key: Any, dice: Random) -> None:
+def _replace(holder: Any, key: Any, dice: Random, *, most: int) -> None:
     value, choice = holder[key], dice.random()
     if choice < 0.15 and not _is_box(holder):
         del holder[key]
     elif choice < 0.25 and isinstance(holder, dict) and not _is_box(holder):
         holder[dice.choice(TEXTS)] = value
     elif choice < 0.35 and isinstance(holder, list):
-        holder.extend([value] * dice.choice((1, 3, 300)))
+        holder.extend([value] * dice.choice((1, most)))  # once many, or they multiply
     elif choice < 0.4:
         nested: Any = value
         for _ in range(dice.choice((1, 30, 300))):

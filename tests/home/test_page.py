@@ -473,6 +473,11 @@ def test_who(changes: dict[str, Any], told: str) -> None:
     assert words.who(a_status(**changes)) == told
 
 
+def test_kept() -> None:
+    assert words.kept(400) == "400 days, or until you erase it"
+    assert words.kept(0) == "until you erase it"
+
+
 @pytest.mark.parametrize(
     ("place", "told"),
     [

@@ -121,6 +121,25 @@ def test_a_port_that_is_taken_is_told_with_the_mend(tmp_path: Path) -> None:
             assert "set another [page] address or port" in page.served.part(Health.DOWN).detail
 
 
+def test_a_port_that_is_taken_between_two_steps_is_told_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that are bound, as SO_REUSEADDR allows: only the first may listen."""
+    with socket.socket() as rival:
+        rival.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        rival.bind(("127.0.0.1", 0))
+
+        class Overtaken(socket.socket):
+            def bind(self, address: tuple[str, int]) -> None:  # type: ignore[override]
+                super().bind(address)
+                rival.listen()
+
+        settings = PageSettings(port=rival.getsockname()[1])
+        monkeypatch.setattr(socket, "socket", Overtaken)
+        with serving(tmp_path, settings, up=False) as page:
+            assert "set another [page] address or port" in page.served.part(Health.DOWN).detail
+
+
 ODD_REQUESTS = [
     b"GET / HTTP/1.1\r\n\r\n",
     b"GET / HTTP/1.0\r\n\r\n",

@@ -173,9 +173,12 @@ class Hub:
                 env=environment(),
             )
         self.until(self._answers, "Home Assistant to start", START_SECONDS)
-        if not self._token:
+        is_new = not self._token
+        if is_new:
             self._move_in()
         self.until(lambda: self.get("/api/config")["state"] == "RUNNING", "it to run")
+        if is_new and self.version >= "2026":
+            self.ask("http/config/promote")  # or it takes the port back after five minutes
         return time.monotonic() - begun
 
     def stop(self) -> None:

@@ -19,7 +19,10 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 CACHE = CACHE / "attune/test-home-assistant"
 RESOLVER = "/etc/resolv.conf"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
-NEEDED = ("mqtt", "frontend", "recorder", "universal", "template", "automation", "logbook")
+NEEDED = (
+    *("mqtt", "frontend", "recorder", "universal", "template", "automation", "logbook"),
+    "assist_satellite",  # the newer hub's pages do not come up without
+)
 """The integrations that the tests' configuration uses."""
 
 
@@ -92,7 +95,8 @@ class Installation:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.parent.mkdir(parents=True, exist_ok=True)
         script = "/usr/share/debootstrap/scripts/sid"  # older tools know no newer suites
-        packages = "--include=python3,python3-venv,ca-certificates"
+        # A few of the packages have no wheel for the newest Python.
+        packages = "--include=python3,python3-venv,python3-dev,g++,ca-certificates"
         mirror = "http://deb.debian.org/debian"
         subprocess.run(
             ["debootstrap", "--variant=minbase", packages, suite, str(fresh), mirror, script],
@@ -110,7 +114,7 @@ class Installation:
         subprocess.run(self._inside(*command), check=True, env=environment())
 
     def _inside(self, *command: str) -> list[str]:
-        return list(command) if self._python else ["chroot", str(self.root), *command]
+        return list(command) if self._python else ["/usr/sbin/chroot", str(self.root), *command]
 
 
 def environment() -> dict[str, str]:

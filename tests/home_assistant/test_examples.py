@@ -111,3 +111,6 @@ def test_the_dashboard_is_served_and_names_no_entity_that_is_not_there(hub: Hub)
 
 def test_the_hub_has_nothing_to_complain_about(hub: Hub) -> None:
     assert hub.complaints() == []
+    issues = hub.ask("repairs/list_issues")["issues"]
+    ours = ("mqtt", "automation", "script", "universal", "template", "lovelace")
+    assert [issue for issue in issues if issue["domain"] in ours] == []

@@ -25,7 +25,7 @@ VARIED = 6
 RUN = 3
 """So many words on end are a picture: 24 bytes, or 31 wherever they begin."""
 PICTURE_STARTS = (
-    *(b"\xff\xd8\xff\xe0\0\x10JFIF", b"\xff\xd8\xff\xdb\0C\0", b"\xff\xd8\xff\xe1"),
+    *(b"\xff\xd8\xff\xe0\0\x10JFIF", b"\xff\xd8\xff\xdb\0C\0", b"Exif\0\0"),
     *(b"\x89PNG\r\n\x1a\n", b"WEBPVP8", b"GIF89a", b"GIF87a"),
 )
 SIDES = (96, 112, 160)

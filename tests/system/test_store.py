@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from device.lessons import Lesson, Moment, Traits
+from device.lessons import Ended, Lesson, Moment, Traits
 from device.ports import CannotDo, Play, Resume
 from device.system import database
 from device.system.database import FILE, StateError, StateInUse, StateTooNew
@@ -186,10 +187,11 @@ def test_plays_are_newest_first_whatever_the_clock_says(store: SqliteStore) -> N
 def test_a_play_keeps_why_and_how_it_ended(store: SqliteStore, tmp_path: Path) -> None:
     row = store.add_play(a_play())
     store.add_play(a_play())
-    store.end_play(row, heard_seconds=31.5, finished=True)
+    store.end_play(row, heard_seconds=31.5, ended=Ended.FINISHED, moved=0.2)
     first, second = all_rows(tmp_path, "plays")
     mood = ("happiness", 0.7, 0.4, 0.9, 2, 31.5, 8.0)
-    assert first == (row, "ab", 1.0, "lift", 0.25, "you liked it", *mood, 31.5, 1, None, None, None)
+    why = ("lift", 0.25, "you liked it")
+    assert first == (row, "ab", 1.0, *why, *mood, 31.5, 1, None, "finished", 0.2)
     assert second[-5:] == (None,) * 5
 
 
@@ -388,7 +390,7 @@ def test_a_full_disk_is_logged_once_and_nothing_stops(
     assert "database or disk is full; make room" in message
     while row := store.add_play(a_play()):  # what still fits is stored
         assert row < 1000
-    store.end_play(row, heard_seconds=1.0, finished=False)
+    store.end_play(row, heard_seconds=1.0, ended=Ended.SKIPPED, moved=None)
     store._db.execute("PRAGMA max_page_count = 1000000")
     caplog.clear()
     store.replace_library(LibraryScanned((a_track(1),)))
@@ -406,9 +408,9 @@ def test_what_could_not_be_forgotten_or_learned_is_not_said_to_be(store: SqliteS
     with pytest.raises(CannotDo, match="nothing was forgotten"):
         store.forget(0.0)
     with pytest.raises(CannotDo, match="nothing was learned"):
-        store.add_lessons([lesson])
+        list(store.add_lessons([lesson]))
     store._db.execute("PRAGMA query_only = OFF")
-    assert store.add_lessons([lesson]) == 1
+    assert list(store.add_lessons([lesson])) == [1]
     assert store.forget(0.0) == 2
 
 
@@ -471,6 +473,26 @@ def test_a_database_from_before_the_sleep_timer_opens(
 # --- what listening told ------------------------------------------------------------------
 
 HEARD = Heard(-14.5, 6.25, -0.75, 0.1, 2.5, 121.9, 7.4, 1800.0, "D major", 0.3, {"happy": 0.12})
+
+
+def test_what_was_heard_is_forgotten_with_the_last_track_that_sounds_so(store: SqliteStore) -> None:
+    one, copy = a_track(1, audio_hash="one"), a_track(2, audio_hash="one")
+    other, unhashed = a_track(3, audio_hash="other"), a_track(4)
+    gone = a_track(5, audio_hash="gone")
+    store.replace_library(LibraryScanned((one, copy, other, unhashed), missing=(gone,)))
+    for key in ("one", "other", unhashed.id, "gone"):
+        store.add_listened(Listened(key, 1, HEARD))
+
+    def heard_after(*tracks: Track, missing: tuple[Track, ...] = ()) -> set[str]:
+        store.replace_library(LibraryScanned(tracks, missing))
+        return {known.key for known in store.listened()}
+
+    moved = msgspec.structs.replace(other, path="/music/moved.ogg")
+    everything = {"one", "other", unhashed.id, "gone"}
+    assert heard_after(one, moved, unhashed, missing=(gone,)) == everything
+    assert heard_after(one, unhashed, missing=(moved,)) == everything - {"gone"}
+    assert heard_after(unhashed, missing=(moved,)) == {"other", unhashed.id}
+    assert heard_after() == set()
 
 
 def test_what_was_heard_and_what_could_not_be_survive(tmp_path: Path) -> None:

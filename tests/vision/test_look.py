@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from device.ports import PartUnavailable
 from device.types import Emotion
+from device.vision.files import read_image
 from device.vision.look import SeenFrame, look
 from device.vision.replay import ClipCamera
 from tests.fakes import FakeClock
@@ -126,3 +128,16 @@ def test_a_small_file_that_stands_for_much_memory_is_named_and_not_decoded(
     assert large["error"]
     assert "error" not in small
     assert told.returncode == 1
+
+
+def test_a_png_that_claims_a_chunk_of_gigabytes_takes_none(tmp_path: Path) -> None:
+    path = tmp_path / "small.png"
+    cv2.imwrite(str(path), gradient(24, 24))
+    whole = path.read_bytes()
+    place = whole.index(b"IDAT") - 4
+    path.write_bytes(whole[:place] + (0x60000000).to_bytes(4, "big") + whole[place + 4 :])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert read_image(path) is None
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10
+    path.write_bytes(whole)
+    assert read_image(path) is not None

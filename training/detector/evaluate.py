@@ -11,7 +11,6 @@ import numpy as np
 from tqdm import tqdm
 
 from device.vision.detect import MIN_SCORE, GridDetector
-from device.vision.eyes import EyeFinder
 from device.vision.runtime import Model
 from training.detector.labels import COLUMNS, Teacher, load_labels
 from training.detector.measure import average_precision, figures, match, score_for
@@ -41,7 +40,6 @@ def evaluate(
 ) -> dict[str, Any]:
     """Figures of `models`/face.tflite on a part of the photos, and of its teacher at two sizes.
 
-    Where eyes.tflite lies beside it, that places the eyes; the detector's own error is told, too.
     Ours is asked for each least score anew, for it looks closer at what comes near it; precision
     over recall is drawn from one that is asked for the doubtful, too. The teacher's false faces
     are those it gives where its score is chosen so that it finds as many faces as ours does.
@@ -50,9 +48,6 @@ def evaluate(
     images = [read_photo(photo.path) for photo in chosen]
     truth = load_labels(chosen, source.teacher, source.cache)
     model = Model(models, "face", runtime=runtime)
-    finder = None
-    if (models / "eyes.tflite").exists():
-        finder = EyeFinder(Model(models, "eyes", runtime=runtime))
     judge = Teacher(source.teacher)
 
     def matches(see: Callable[[Image], Faces], title: str) -> Matches:
@@ -60,7 +55,7 @@ def evaluate(
         return match(found, truth, [max(image.shape[:2]) for image in images])
 
     def found(score: float) -> Matches:
-        detector = GridDetector(model, finder, min_score=score)
+        detector = GridDetector(model, min_score=score)
         return matches(lambda image: as_faces(detector, image), f"face from {score}")
 
     by_score = {score: figures(found(score), score) for score in SCORES}
@@ -68,10 +63,6 @@ def evaluate(
         "average_precision": round(average_precision(found(LOWEST_SCORE)), 4)
     }
     results = {"part": part, "runtime": model.runtime, "photos": len(images), **ours}
-    if finder is not None:
-        alone = GridDetector(model)
-        seen = matches(lambda image: as_faces(alone, image), "eyes by the detector alone")
-        results["eye_error, detector alone"] = figures(seen, MIN_SCORE)["eye_error"]
     results["by_score"] = {
         str(score): {name: each[name] for name in ("recall", "false_faces")}
         for score, each in by_score.items()
@@ -85,7 +76,7 @@ def evaluate(
             "false faces at our recall": same["false_faces"],
             "recall there": same["recall"],
         }
-    results["milliseconds"] = speed(GridDetector(model, finder), judge, images, truth)
+    results["milliseconds"] = speed(GridDetector(model), judge, images, truth)
     return results
 
 

@@ -219,6 +219,7 @@ def _settings(appliance: Appliance) -> str:
         now=status,
         parts=[(name, getattr(status, name)) for name in PARTS],
         music=appliance.settings().music,
+        kept=words.kept(appliance.settings().state.keep_days),
     )
 
 

@@ -86,6 +86,11 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def kept(days: int) -> str:
+    """For how long what has a time is kept."""
+    return f"{count(days, 'day')}, or until you erase it" if days else "until you erase it"
+
+
 def who(status: Status) -> str:
     """Who is there, in a line."""
     if status.privacy:
@@ -105,11 +110,12 @@ def who(status: Status) -> str:
 def sure(status: Status) -> str:
     """For how long the mood is so, and how sure that is."""
     mood = status.mood
+    since = "just now" if mood.since_seconds < 10 else f"for {span(mood.since_seconds)}"
     if mood.overridden:
-        return f"set by hand, for {span(mood.since_seconds)}"
+        return f"set by hand, {since}"
     if mood.label in (MoodLabel.NOBODY, MoodLabel.UNCERTAIN):
-        return f"for {span(mood.since_seconds)}"
-    return f"for {span(mood.since_seconds)}, {mood.confidence:.0%} sure"
+        return since
+    return f"{since}, {mood.confidence:.0%} sure"
 
 
 def side(valence: float, arousal: float) -> str:
