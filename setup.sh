@@ -21,6 +21,7 @@ To work on it
   test-privacy          that no picture leaves the daemon: traced, and cut off from every network
   fuzz [EDGE ...] [--cases N] [--seed N]
                         100,000 harmed inputs at each edge; a wrong EDGE is told which there are
+  test-faults           everything that may go wrong goes wrong (half an hour)
   test-training         the tests of training and conversion, with TensorFlow and PyTorch
   train                 .venv-train, with both, to train and convert models
 To live with it (as root; Raspberry Pi, Jetson, any Debian or Ubuntu with systemd)
@@ -379,6 +380,14 @@ music() {
     note "and then: sudo systemctl restart attune"
 }
 
+test_faults() {
+    need python sound mosquitto gcc
+    make_venv .venv dev
+    say "Breaking what may break, and measuring how long it takes until all is well again"
+    run .venv/bin/python -m pytest -m '' tests/faults --write-results "$@"
+    run exec .venv/bin/python -m tests.faults.promises
+}
+
 train_venv() {
     need python
     make_venv .venv-train train,dev
@@ -418,6 +427,7 @@ test-page) test_page "$@" ;;
 test-home-assistant) test_home_assistant "$@" ;;
 test-privacy) test_privacy "$@" ;;
 fuzz) fuzz "$@" ;;
+test-faults) test_faults "$@" ;;
 test-training) test_training "$@" ;;
 train | music | install | upgrade | rollback)
     [[ $# -eq 0 ]] || wrong_use "$SUBCOMMAND takes no arguments"

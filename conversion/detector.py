@@ -42,10 +42,9 @@ PARITY_EVERY = 3
 MAX_LOSS = 0.01
 """Share of recall that quantization, or another runtime, may cost on the validation part."""
 FLOORS = {"4-6 %": 0.80, "6-12 %": 0.93, "above 12 %": 0.98}
-MAX_EYE_ERROR = 0.065
+MAX_EYE_ERROR = 0.08
 """Median, in distances of the eyes, from the mean of the teacher's eight looks. One look of the
-teacher itself, at 640 pixels, is 0.072 away from it, and the halves of the eight, as they are and
-mirrored, are 0.062 apart: 0.05, which was aimed at, was not reached."""
+teacher itself, at 640 pixels, is 0.072 away from it: 0.05, which was aimed at, was not reached."""
 
 
 class Converted(NamedTuple):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import random
 import signal
 import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -19,8 +22,10 @@ from device.home.keyring import Keyring
 from device.home.mqtt import MqttBridge
 from device.home.server import ApiServer, PageServer
 from device.inbox import Asked, AskedTaste, Inbox, ask, ask_taste
+from device.lessons import TasteAnswer
 from device.music.announce import admit
 from device.music.corrections import moods
+from device.music.learner import Steps
 from device.music.librarian import Librarian
 from device.music.listener import Listener
 from device.music.player import PygamePlayer
@@ -28,7 +33,7 @@ from device.music.search import Search
 from device.ports import Bus, CannotDo, WorkerContext
 from device.settings import Settings
 from device.speaker import Actions, Speaker
-from device.system import journal, notify
+from device.system import journal, memory, notify
 from device.system.board import read_board
 from device.system.diary import read_diary
 from device.system.store import SqliteStore
@@ -55,6 +60,8 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.1
 BOARD_SECONDS = 10.0
+TRIM_TURNS = 6
+"""Looks at the board, a minute together, after which memory that lies free is given back."""
 WATCHDOG_SECONDS = 20.0
 """Where systemd sets none, workers are looked after all the same."""
 LOOK_SECONDS = 1.0
@@ -135,6 +142,7 @@ class Daemon:
         self._stop_signal: int | None = None
         self._reload_wanted = False
         self._status: Status | None = None
+        self._tasting: deque[tuple[Steps[TasteAnswer], Future[TasteAnswer]]] = deque()
 
     def run(self) -> int:
         """Serve until a signal ends it; returns the exit code."""
@@ -232,7 +240,9 @@ class Daemon:
     def _watch_board(self, context: WorkerContext) -> None:
         context.up()
         vitals = VitalsMeter(self._clock, self._watcher, self._last_error)
-        while True:
+        for turn in itertools.count(1):
+            if turn % TRIM_TURNS == 0:
+                memory.give_back()
             board = read_board()
             self._watcher.set_board(board)
             self._listener.set_board(board)
@@ -248,7 +258,7 @@ class Daemon:
         next_tick = 0.0
         while self._stop_signal is None:
             now = self._clock.monotonic()
-            event = self._inbox.take(max(0.0, next_tick - now))
+            event = self._inbox.take(0.0 if self._tasting else max(0.0, next_tick - now))
             if isinstance(event, WorkerFailed):
                 log.critical("%s failed, which is a bug:\n%s", event.name, event.trace)
                 return 1
@@ -258,12 +268,16 @@ class Daemon:
             if now >= next_tick:
                 self._tick()
                 next_tick = now + TICK_SECONDS
+            if self._tasting:
+                self._taste_on()
             pulse.beat(now)
         log.info("asked to stop by %s", signal.Signals(self._stop_signal).name)
         return 0
 
     def _handle(self, event: Event) -> None:
         speaker = self._speaker
+        if isinstance(event, Asked | AskedTaste) and not event.reply.set_running_or_notify_cancel():
+            return  # who asked was told that it was not done
         if isinstance(event, Asked):
             try:
                 event.reply.set_result(self._obey(event.command))
@@ -273,17 +287,27 @@ class Daemon:
                 event.reply.set_exception(error)
                 raise
         elif isinstance(event, AskedTaste):
-            try:
-                event.reply.set_result(speaker.taste(event.request))
-            except CannotDo as refusal:
-                event.reply.set_exception(refusal)
-            except BaseException as error:
-                event.reply.set_exception(error)
-                raise
+            self._tasting.append((speaker.taste(event.request), event.reply))
         elif isinstance(event, (Sighting, PartChanged, LibraryScanned, Listened, Board, Vitals)):
             speaker.handle(event)
         elif not isinstance(event, WorkerFailed):
             self._obey(event)
+
+    def _taste_on(self) -> None:
+        """Go a step on with the oldest request about taste."""
+        steps, reply = self._tasting[0]
+        try:
+            next(steps)
+        except StopIteration as done:
+            reply.set_result(done.value)
+        except CannotDo as refusal:
+            reply.set_exception(refusal)
+        except BaseException as error:
+            reply.set_exception(error)
+            raise
+        else:
+            return
+        self._tasting.popleft()
 
     def _obey(self, command: Command) -> Status:
         if isinstance(command, Reload):
@@ -325,6 +349,7 @@ class Daemon:
 
 def run(settings: Settings, config_path: Path | None) -> int:
     """Run the daemon in this process; returns its exit code."""
+    memory.keep_little()
     last_error = LastError()
     journal.set_up(settings.log.level, last_error)
     return Daemon(settings, config_path, last_error).run()

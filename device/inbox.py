@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -70,7 +71,8 @@ class Inbox(Generic[Event]):
 
 
 def ask(post: Callable[[Asked], None], command: Command, timeout_seconds: float) -> Status:
-    """Post a command and wait for the status after it. Raises TimeoutError."""
+    """Post a command and wait for the status after it. Raises TimeoutError, where it is not done
+    any more: the main thread takes up no reply that was cancelled."""
     reply: Future[Status] = Future()
     post(Asked(command, reply))
     return _wait(reply, timeout_seconds)
@@ -87,6 +89,10 @@ def ask_taste(
 
 def _wait(reply: Future[Result], timeout_seconds: float) -> Result:
     try:
-        return reply.result(timeout_seconds)
+        with contextlib.suppress(FutureTimeoutError):
+            return reply.result(timeout_seconds)
+        if reply.cancel():
+            raise TimeoutError(f"no answer within {timeout_seconds:g} s")
+        return reply.result(timeout_seconds)  # it is being done just now
     except FutureTimeoutError as error:  # an alias of TimeoutError only from Python 3.11 on
-        raise TimeoutError(f"no answer within {timeout_seconds:g} s") from error
+        raise TimeoutError(f"no answer within {2 * timeout_seconds:g} s") from error

@@ -2,6 +2,9 @@
 
 A lesson is a play with all that the model needs of it, so that it teaches although the track
 may be gone. It names no person: who listened is an age group.
+
+Years of plays are tens of thousands of values that hold no cycles: `gc=False` keeps Python's
+collector from looking through them all, for which everything else would wait.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ class Ended(str, enum.Enum):
     FAILED = "failed"  # the file or the sound output
 
 
-class Traits(Value, frozen=True):
+class Traits(Value, frozen=True, gc=False):
     """What of a track taste may depend on; None where it is not known."""
 
     valence: Unit | None = None
@@ -49,7 +52,7 @@ class Traits(Value, frozen=True):
     artist: Name = ""
 
 
-class Moment(Value, frozen=True):
+class Moment(Value, frozen=True, gc=False):
     """A play's circumstances as the model saw them, and what it weighed.
 
     `fit`: how near the track lay to the goal's aim, 0 as near as any to -1. `hour`: local time of
@@ -64,7 +67,7 @@ class Moment(Value, frozen=True):
     drawn: bool = True
 
 
-class Lesson(Value, frozen=True):
+class Lesson(Value, frozen=True, gc=False):
     """One play, why it was chosen, and how it was taken.
 
     `heard_seconds` and `ended` are None where a power cut came between. `moved`: how much nearer

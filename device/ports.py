@@ -7,7 +7,7 @@ retried, never fatal. Anything else that is raised is a bug and ends the process
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -291,11 +291,10 @@ class Store(Resource, Protocol):
         row: int,
         *,
         heard_seconds: float,
-        finished: bool,
-        ended: Ended | None = None,
-        moved: float | None = None,
+        ended: Ended,
+        moved: float | None,
     ) -> None:
-        """A started track ended: how much was heard, whether to its end, and see `Lesson`."""
+        """A started track ended: how much was heard, and see `Lesson`."""
         ...
 
     def add_feedback(
@@ -304,14 +303,18 @@ class Store(Resource, Protocol):
         """A like or dislike in such a mood, of the play of that row."""
         ...
 
-    def lessons(self, count: int) -> Sequence[Lesson]:
-        """The newest plays that taste is learned from, oldest first."""
+    def lessons(self, count: int) -> Iterator[Sequence[Lesson]]:
+        """The newest plays that taste is learned from: the newest page first, each oldest first.
+
+        A page is quickly read, so that the main thread may do other things in between.
+        """
         ...
 
-    def add_lessons(self, lessons: Sequence[Lesson]) -> int:
-        """Plays of elsewhere, taken for older than all others; how many were not known yet.
+    def add_lessons(self, lessons: Sequence[Lesson]) -> Iterator[int]:
+        """Plays of elsewhere, taken for older than all others: some at a time, and how many of
+        them were not known yet.
 
-        Raises `CannotDo` where the disk refuses.
+        Raises `CannotDo` where the disk refuses; what was written before stays.
         """
         ...
 

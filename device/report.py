@@ -43,6 +43,7 @@ from device.types import LibraryScanned
 from device.watch import Paint, span
 
 STREAM = "-"
+SERVICE_STATE = Path("/var/lib/attune")
 
 ABOUT = """\
 A report for whoever looks for a fault in Attune, made by `attune report`.
@@ -197,7 +198,7 @@ def _board(settings: Settings) -> str:
             "under-voltage": board.under_voltage,
             **{
                 f"free at {place}": f"{shutil.disk_usage(place).free // 2**20} MiB"
-                for place in ("/", _existing(config.state_folder(settings)))
+                for place in ("/", _existing(state_folder(settings)))
             },
         }.items()
     )
@@ -218,9 +219,16 @@ def _status(client: Client, *, with_music: bool) -> str:
     return _pretty(status)
 
 
+def state_folder(settings: Settings, service: Path = SERVICE_STATE) -> Path:
+    """Where the daemon remembers: who asks is another user than the service's."""
+    own = config.state_folder(settings)
+    theirs = not settings.state.folder and not (own / FILE).exists() and service.exists()
+    return service if theirs else own
+
+
 def _state(settings: Settings) -> str:
     """What lies in the state folder, and how much is remembered: never what."""
-    folder = config.state_folder(settings)
+    folder = state_folder(settings)
     told = [f"{folder}"]
     for file in sorted(folder.iterdir()):
         about = file.stat()
@@ -253,7 +261,7 @@ def _library(client: Client) -> LibraryScanned | None:
 def _names(library: LibraryScanned | None, settings: Settings) -> set[str | None]:
     """By what music may be named: of the daemon, else of the database."""
     if library is None:
-        return _stored_names(config.state_folder(settings))
+        return _stored_names(state_folder(settings))
     names: set[str | None] = set()
     for track in (*library.tracks, *library.missing):
         names.update((track.title, track.artist, track.album, track.album_artist))

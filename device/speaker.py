@@ -13,10 +13,11 @@ from device.lessons import Ended, ForgetTaste, Memory, TasteAnswer, TasteRequest
 from device.mood.circumplex import COORDINATES
 from device.mood.room import Room
 from device.music.catalogue import Catalogue, child_may_listen
-from device.music.corrections import corrected, playable
-from device.music.heard import enrich
+from device.music.corrections import playable
+from device.music.learner import Steps
 from device.music.listened import Work, sound_key, still_to_hear
 from device.music.session import Session
+from device.music.stock import Stock
 from device.music.volume import Sleep, Volume, VolumeKeeper, cap_of
 from device.ports import Bus, CannotDo, Clock, Player, Resume, Store
 from device.settings import MusicSettings, Settings
@@ -69,11 +70,8 @@ DAY_SECONDS, SETTLED_SECONDS = 86_400.0, 600.0
 HEARD_SECONDS = 30.0
 """What was listened to counts after so long."""
 HEARD_SECONDS_A_TRACK = 0.03
-"""But later in a large library: laying out 10,000 tracks anew takes 0.2 s, so each five minutes."""
-
-
-def nobody_listens(work: Sequence[Work], total: int) -> None:
-    """Where there is no listener, nothing is listened to."""
+"""But later in a large library: laying out 10,000 tracks anew takes 35 ms, several times that on a
+small board, so each five minutes."""
 
 
 class Actions(NamedTuple):
@@ -81,7 +79,7 @@ class Actions(NamedTuple):
 
     set_privacy: Callable[[bool], None]
     scan: Callable[[], None]
-    listen: Callable[[Sequence[Work], int], None] = nobody_listens
+    listen: Callable[[Sequence[Work], int], None]
 
 
 class Speaker:
@@ -124,6 +122,7 @@ class Speaker:
         self._mood_row_at = float("-inf")
         self._expired_at = now - DAY_SECONDS + SETTLED_SECONDS
         self._tracks: tuple[Track, ...] = ()
+        self._whole = Stock()
         self.corrections = store.corrections()
         self._listened = {known.key: known for known in store.listened()}
         self._heard_since: float | None = None
@@ -195,9 +194,9 @@ class Speaker:
         self._save()
         return self.status()
 
-    def taste(self, request: TasteRequest) -> TasteAnswer:
-        """Tell, give out, take in or erase what was learned of taste."""
-        answer = self._session.taste(request)
+    def taste(self, request: TasteRequest) -> Steps[TasteAnswer]:
+        """Tell, give out, take in or erase what was learned of taste. Raises `CannotDo`."""
+        answer = yield from self._session.taste(request)
         if isinstance(request, ForgetTaste) and Memory.BY_HAND in request.what:
             self._forget_what_was_set()
         return answer
@@ -334,6 +333,8 @@ class Speaker:
     def _stock(self, library: LibraryScanned) -> None:
         self._store.replace_library(library)
         self.library = library
+        sounds = {sound_key(track) for track in (*library.tracks, *library.missing)}
+        self._listened = {key: known for key, known in self._listened.items() if key in sounds}
         self._stock_catalogue(library.tracks)
 
     def _stock_catalogue(self, tracks: tuple[Track, ...]) -> None:
@@ -345,12 +346,7 @@ class Speaker:
     def _restock(self) -> None:
         """Let count what was listened to, and above all what the user says."""
         self._heard_since = None
-        tracks = tuple(
-            corrected(
-                enrich(track, self._listened, sound_key(track)), self.corrections.get(track.id)
-            )
-            for track in self._tracks
-        )
+        tracks = self._whole.lay_out(self._tracks, self._listened, self.corrections)
         self.library = replace(self.library, tracks=tracks)
         self._session.restock(Catalogue(playable(tracks, self.corrections)))
 

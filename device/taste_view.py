@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from device.lessons import Leaning, MoodMap, TasteReport
+from device.watch import clean
 
 FEW = 20
 """With fewer plays than this nothing can be told."""
@@ -62,7 +63,7 @@ def _names(title: str, leanings: list[Leaning]) -> Iterator[str]:
     for each in shown:
         bar = ("+" if each.effect > 0 else "-") * max(1, round(abs(each.effect) * 20))
         effect = f"{each.effect:+.2f} ± {each.deviation:.2f}"
-        yield f"  {each.name[:28]:28} {effect} {bar} ({each.plays})"
+        yield f"  {clean(each.name)[:28]:28} {effect} {bar} ({each.plays})"
 
 
 def _map(each: MoodMap) -> Iterator[str]:
@@ -114,7 +115,7 @@ def _bars(title: str, some: list[Leaning], top: int) -> Iterator[str]:
         y = top + 26 + 24 * number
         at, wide = 430 + 200 * each.effect, 200 * abs(each.effect)
         colour = "#2a7f62" if each.effect > 0 else "#b4533c"
-        yield f'<text x="20" y="{y + 12}">{escape(each.name[:36])} ({each.plays})</text>'
+        yield f'<text x="20" y="{y + 12}">{escape(clean(each.name)[:36])} ({each.plays})</text>'
         yield (
             f'<rect x="{min(at, 430.0):.1f}" y="{y}" width="{wide:.1f}" height="15" '
             f'fill="{colour}"/>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -66,3 +67,26 @@ def test_asking_returns_the_status_after_the_command() -> None:
 def test_asking_somebody_who_never_answers_times_out() -> None:
     with pytest.raises(TimeoutError, match="no answer"):
         ask(Inbox[Asked]().post, Play(), 0.01)
+
+
+def test_what_was_said_not_to_be_done_is_not_done() -> None:
+    inbox: Inbox[Asked] = Inbox()
+    with pytest.raises(TimeoutError):
+        ask(inbox.post, Play(), 0.01)
+    late = inbox.take(0)
+    assert late is not None
+    assert not late.reply.set_running_or_notify_cancel()
+
+
+def test_what_is_being_done_is_waited_for() -> None:
+    inbox: Inbox[Asked] = Inbox()
+    answer: list[Status] = []
+    asker = threading.Thread(target=lambda: answer.append(ask(inbox.post, Play(), 0.5)))
+    asker.start()
+    asked = inbox.take(5.0)
+    assert asked is not None
+    assert asked.reply.set_running_or_notify_cancel()
+    time.sleep(0.6)
+    asked.reply.set_result(a_status(volume=34))
+    asker.join(5.0)
+    assert answer[0].volume == 34

@@ -159,7 +159,8 @@ def test_quiet_hours_can_be_set_by_hand(tmp_path: Path) -> None:
 
 def test_quiet_hours_are_forgotten_with_what_was_set_by_hand(house: House) -> None:
     house.speaker.command(SetQuietHours("22:00-07:00"))
-    house.speaker.taste(ForgetTaste(None, (Memory.BY_HAND,)))
+    for _ in house.speaker.taste(ForgetTaste(None, (Memory.BY_HAND,))):
+        pass
     assert house.speaker.status().quiet_hours == ""
     resume = house.store.load_resume()
     assert resume is None or resume.quiet_hours is None

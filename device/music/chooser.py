@@ -6,10 +6,10 @@ import random
 from collections import deque
 from collections.abc import Mapping
 
-from device.lessons import Lesson, TasteAnswer, TasteChanged, TasteRequest
+from device.lessons import ForgetTaste, Lesson, TasteAnswer, TasteChanged, TasteRequest
 from device.music.catalogue import Catalogue, Wish
 from device.music.goals import Pace, distance_to_go
-from device.music.learner import Learner
+from device.music.learner import Learner, Steps
 from device.ports import Clock, Store
 from device.settings import MusicSettings
 from device.types import Choice, Goal, Mood, Track, TrackId
@@ -112,10 +112,21 @@ class Chooser:
         """Take in how a play was taken."""
         self._learner.learn(lesson)
 
-    def taste(self, request: TasteRequest) -> TasteAnswer:
-        """Tell, give out, take in or erase what was learned of taste. Raises `CannotDo`."""
-        answer = self._learner.answer(request, learning=self._settings.learn)
+    def taste(self, request: TasteRequest) -> Steps[TasteAnswer]:
+        """Tell, give out or take in what was learned of taste. Raises `CannotDo`."""
+        answer = yield from self._learner.answer(request, learning=self._settings.learn)
         if isinstance(answer, TasteChanged):
-            self._feedback = self._store.feedback()
-            self._recent = deque(self._store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS)
+            self._remember()
         return answer
+
+    def forget(self, request: ForgetTaste) -> Steps[TasteAnswer]:
+        """Erase what is remembered, in the first step. Raises `CannotDo`."""
+        count = self._learner.forget(request)
+        self._remember()
+        yield
+        yield from self._learner.read()
+        return TasteChanged(count)
+
+    def _remember(self) -> None:
+        self._feedback = self._store.feedback()
+        self._recent = deque(self._store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS)

@@ -26,6 +26,9 @@ RATE = 44_100
 """Frames a second of everything that is mixed: the rate of most music, which then needs no
 resampling at all."""
 
+LOUDEST = 1e6
+"""Samples of a float file are cut here: some that hold whole numbers of 16 or 24 bits are as loud,
+and play well once they are levelled; of what is louder, squares and sums would overflow."""
 PREROLL_SECONDS = 0.2
 """A seek aims this much early: MP3 and AAC need the frames before to decode one properly."""
 BAD_PACKETS_IN_A_ROW = 200
@@ -194,4 +197,6 @@ def _resample(resampler: AudioResampler, frame: AudioFrame | None) -> Iterator[S
     for resampled in resampler.resample(frame):
         block: Samples = resampled.to_ndarray().reshape(-1, 2).astype(np.float32, copy=False)
         # A float file may hold anything, and what is not a number would silence the limiter.
-        yield block if np.isfinite(block).all() else np.nan_to_num(block, posinf=1.0, neginf=-1.0)
+        if not np.abs(block).max(initial=0.0) <= LOUDEST:  # True for what is not a number, too
+            block = np.nan_to_num(block, posinf=1.0, neginf=-1.0).clip(-LOUDEST, LOUDEST)
+        yield block

@@ -100,22 +100,22 @@ def traits_of(track: Track) -> Traits:
     )
 
 
-def dense_of(traits: Traits) -> list[float]:
-    """The first `DENSE` numbers of a track."""
-    valence, arousal = traits.valence or 0.0, traits.arousal or 0.0
-    tempo, loudness, voice = traits.tempo_bpm, traits.loudness_lufs, traits.voice
-    return [
+def dense_of(traits: Sequence[Traits]) -> Floats:
+    """The first `DENSE` numbers of some tracks, shape (len(traits), DENSE)."""
+    valence = _column([t.valence for t in traits])
+    arousal = _column([t.arousal for t in traits])
+    columns = (
         valence,
         arousal,
         valence * valence,
         arousal * arousal,
         valence * arousal,
-        0.0 if tempo is None else _clip(math.log2(tempo / 110.0)),
-        0.0 if loudness is None else _clip((loudness + 14.0) / 8.0),
-        0.0 if voice is None else 2.0 * voice - 1.0,
-        float(traits.explicit),
-        *_eras(traits.year),
-    ]
+        np.log2(_column([t.tempo_bpm for t in traits], 110.0) / 110.0).clip(-1.0, 1.0),
+        ((_column([t.loudness_lufs for t in traits], -14.0) + 14.0) / 8.0).clip(-1.0, 1.0),
+        2.0 * _column([t.voice for t in traits], 0.5) - 1.0,
+        np.array([t.explicit for t in traits], float),
+    )
+    return np.hstack([np.stack(columns, axis=1), _eras([t.year for t in traits])])
 
 
 @lru_cache(maxsize=4096)
@@ -145,7 +145,7 @@ def genres_in(tag: str) -> tuple[str, ...]:
 def z_of(traits: Traits, fit: float) -> Floats:
     """The vector of one track, shape (Z,)."""
     genre, artist = genre_vector(traits.genre or ""), artist_vector(traits.artist)
-    return np.array([1.0, fit, *dense_of(traits), *genre, *artist])
+    return np.array([1.0, fit, *dense_of([traits])[0], *genre, *artist])
 
 
 def spread(circumstances: Circumstances) -> Floats:
@@ -163,9 +163,14 @@ def spread(circumstances: Circumstances) -> Floats:
 def x_of(lessons: Sequence[Lesson]) -> Floats:
     """A(c) transposed times z of each lesson, shape (len(lessons), WEIGHTS)."""
     x = np.zeros((len(lessons), WEIGHTS))
+    moments = [lesson.moment for lesson in lessons]
+    x[:, CONSTANT] = 1.0
+    x[:, FIT] = [moment.fit for moment in moments]
+    x[:, FIRST:GENRE] = dense_of([moment.traits for moment in moments])
     for row, lesson in zip(x, lessons, strict=True):
-        z = row[:Z]
-        z[:] = z_of(lesson.moment.traits, lesson.moment.fit)
+        z, traits = row[:Z], lesson.moment.traits
+        z[GENRE:ARTIST] = genre_vector(traits.genre or "")
+        z[ARTIST:] = artist_vector(traits.artist)
         circumstances = circumstances_of(lesson)
         for column, place, value in _crossings(circumstances):
             row[column] = z[place] * value
@@ -226,18 +231,20 @@ def _hashed(name: str, buckets: int) -> Floats:
     return vector
 
 
-def _eras(year: int | None) -> list[float]:
-    """Shares of the two decades that a year lies between."""
-    shares = [0.0] * len(ERAS)
-    if year is not None:
-        place = min(max((year - ERAS[0]) / 10.0, 0.0), len(ERAS) - 1.0)
-        low = min(int(place), len(ERAS) - 2)
-        shares[low], shares[low + 1] = low + 1 - place, place - low
+def _eras(years: Sequence[int | None]) -> Floats:
+    """Shares of the two decades that each year lies between, shape (len(years), len(ERAS))."""
+    shares = np.zeros((len(years), len(ERAS)))
+    known = np.flatnonzero([year is not None for year in years])
+    place = _column(years)[known] - ERAS[0]
+    place = (place / 10.0).clip(0.0, len(ERAS) - 1.0)
+    low = np.minimum(place.astype(int), len(ERAS) - 2)
+    shares[known, low], shares[known, low + 1] = low + 1 - place, place - low
     return shares
 
 
-def _clip(value: float) -> float:
-    return min(1.0, max(-1.0, value))
+def _column(values: Sequence[float | None], unknown: float = 0.0) -> Floats:
+    """Numbers as an array, where some may not be known."""
+    return np.array([unknown if value is None else value for value in values], float)
 
 
 def _bounded(value: float | None, low: float, high: float) -> float | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Generator, Sequence
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -24,10 +26,14 @@ from device.music.features import traits_of
 from device.music.goals import distance_to_go
 from device.music.report import reason, report
 from device.music.taste import LISTENED_SECONDS, REMEMBERED, Belief
-from device.ports import Store
+from device.ports import CannotDo, Store
 from device.types import Choice, Goal, Mood
 
 log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+Steps = Generator[None, None, Answer]
+"""Work in short steps, between which the main thread does other things."""
 
 LATELY = 300
 """Plays that a learned reason is borne out by."""
@@ -38,29 +44,64 @@ class Learner:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._read()
-
-    def _read(self) -> None:
-        """Believe what is remembered, and nothing else."""
-        self._lessons: deque[Lesson] = deque(self._store.lessons(REMEMBERED), maxlen=REMEMBERED)
+        self._lessons: deque[Lesson] = deque(maxlen=REMEMBERED)
         self.belief = Belief()
-        self.belief.teach_all(self._lessons)
+        self._meanwhile: deque[Lesson] = deque(maxlen=REMEMBERED)  # learned since reading began
+        for _ in self.read():
+            pass
 
-    def answer(self, request: TasteRequest, *, learning: bool) -> TasteAnswer:
-        """Tell, give out, take in or erase what was learned. Raises `CannotDo`."""
-        if isinstance(request, ForgetTaste):
-            count = self._store.forget(request.since or 0.0, request.what)
-            self._read()
-            log.info("forgot %d plays", count)
-            return TasteChanged(count)
+    def _newest(self, count: int) -> Steps[list[Lesson]]:
+        """The newest lessons, oldest first."""
+        pages = []
+        for page in self._store.lessons(count):
+            pages.append(page)
+            yield
+        return [lesson for page in reversed(pages) for lesson in page]
+
+    def read(self) -> Steps[None]:
+        """Believe what is remembered, and nothing else."""
+        self._meanwhile.clear()
+        lessons = yield from self._newest(REMEMBERED)
+        belief = Belief()
+        yield from belief.teaching(lessons)
+        later = {(lesson.track, lesson.wall) for lesson in self._meanwhile}
+        for lesson in self._meanwhile:
+            belief.teach(lesson)
+        known = [lesson for lesson in lessons if (lesson.track, lesson.wall) not in later]
+        self._lessons = deque([*known, *self._meanwhile], maxlen=REMEMBERED)
+        self.belief = belief
+
+    def answer(self, request: TasteRequest, *, learning: bool) -> Steps[TasteAnswer]:
+        """Tell, give out or take in what was learned, in short steps: a diary of years would keep
+        the music waiting. Raises `CannotDo`."""
         if isinstance(request, ImportTaste):
-            count = self._store.add_lessons(request.lessons)
-            self._read()
-            log.info("learned from %d imported plays", count)
-            return TasteChanged(count)
+            return TasteChanged((yield from self._take_in(request.lessons)))
         if isinstance(request, ExportTaste):
-            return TasteFile(1, tuple(self._store.lessons(LONGEST_EXPORT)))
+            return TasteFile(1, tuple((yield from self._newest(LONGEST_EXPORT))))
         return report(self._lessons, self.belief, learning=learning)
+
+    def _take_in(self, lessons: Sequence[Lesson]) -> Steps[int]:
+        """Learn from plays of elsewhere; how many were not known before."""
+        count, refusal = 0, None
+        try:
+            for added in self._store.add_lessons(lessons):
+                count += added
+                yield
+        except CannotDo as error:
+            refusal = error
+        if count:
+            yield from self.read()
+            log.info("learned from %d imported plays", count)
+        if refusal is not None:
+            raise refusal
+        return count
+
+    def forget(self, request: ForgetTaste) -> int:
+        """Erase what is remembered, at once; how many plays there were. `read` then unlearns
+        them. Raises `CannotDo`."""
+        count = self._store.forget(request.since or 0.0, request.what)
+        log.info("forgot %d plays", count)
+        return count
 
     def explained(self, choice: Choice) -> Choice:
         """A choice with what was learned that spoke for it."""
@@ -70,6 +111,7 @@ class Learner:
     def learn(self, lesson: Lesson) -> None:
         """Take in how a play was taken."""
         self._lessons.append(lesson)
+        self._meanwhile.append(lesson)
         self.belief.teach(lesson)
 
 

@@ -18,8 +18,9 @@ from msgspec.structs import replace
 from device.lessons import Ended, ForgetTaste, Memory, TasteAnswer, TasteRequest
 from device.music.catalogue import Catalogue, child_may_listen
 from device.music.chooser import MOVED, Chooser
-from device.music.diary import Going, begun, taken
 from device.music.follow import longest_lead_seconds
+from device.music.going import Going, begun, taken
+from device.music.learner import Steps
 from device.ports import Clock, PartUnavailable, Player, Resume, Store
 from device.settings import MusicSettings
 from device.types import (
@@ -138,16 +139,19 @@ class Session:
             self._going = going._replace(lesson=replace(going.lesson, liked=liked))
         return True
 
-    def taste(self, request: TasteRequest) -> TasteAnswer:
+    def taste(self, request: TasteRequest) -> Steps[TasteAnswer]:
         """Tell, give out, take in or erase what was learned of taste. Raises `CannotDo`."""
-        answer = self._chooser.taste(request)
-        if isinstance(request, ForgetTaste) and Memory.TASTE in request.what:
+        if not isinstance(request, ForgetTaste):
+            return (yield from self._chooser.taste(request))
+        steps = self._chooser.forget(request)
+        next(steps)
+        if Memory.TASTE in request.what:
             self._past.clear()
             going = self._going
             if going is not None and going.row is not None:
                 # It was forgotten, too.
                 self._going = going._replace(row=0, lesson=None, drawn=False)
-        return answer
+        return (yield from steps)
 
     def leave(self, ended: Ended) -> None:
         """End the current track; another one follows as soon as music is wished."""
@@ -382,7 +386,6 @@ class Session:
             self._store.end_play(
                 going.row,
                 heard_seconds=heard,
-                finished=ended is Ended.FINISHED,
                 ended=ended,
                 moved=lesson.moved if lesson else None,
             )

@@ -37,7 +37,7 @@ class Shelf:
 
     def __init__(self, tracks: Sequence[Track]) -> None:
         traits = [traits_of(track) for track in tracks]
-        self._dense = np.array([dense_of(t) for t in traits], np.float32).reshape(-1, DENSE)
+        self._dense = dense_of(traits).astype(np.float32)
         self._genre, self._genres = _table([t.genre or "" for t in traits], genre_vector)
         self._artist, self._artists = _table([t.artist for t in traits], artist_vector)
 

@@ -176,8 +176,12 @@ def _text(value: Any) -> str:  # noqa: ANN401 - whatever a tag may hold
         # MP4's freeform tags; pictures are bytes, too, but not text.
         value = bytes(value).decode("utf-8", "ignore") if len(value) <= LONGEST_TEXT else ""
     text = _readable(str(value)[: 4 * LONGEST_TEXT])
-    words = "".join(sign if sign.isprintable() else " " for sign in text).split()
-    return " ".join(words)[:LONGEST_TEXT]
+    values = filter(None, map(_printable, text.split("\0")))  # as APEv2 parts several
+    return "; ".join(values)[:LONGEST_TEXT]
+
+
+def _printable(text: str) -> str:
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
 def _readable(text: str) -> str:

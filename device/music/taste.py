@@ -8,7 +8,7 @@ music before: near the goal's aim is good; all else is 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -56,6 +56,8 @@ FIT_MEANS = 0.75
 """Reward that a track at the far end of fitting (`FURTHEST`) is believed to lose."""
 REMEMBERED = 2000
 """Plays that are read again at a start: what lies before has faded to a thousandth."""
+AT_ONCE = 500
+"""Plays that are taken in at a time: some 10 ms."""
 KEEP, KEEP_EVERY = 0.96, 10
 """After so many plays, so much of what they taught is kept: half is forgotten after 170 plays,
 so that a taste that drifts is followed."""
@@ -130,6 +132,11 @@ class Belief:
 
     def teach_all(self, lessons: Iterable[Lesson]) -> None:
         """Take in a whole diary, oldest first, into a belief that was taught nothing yet."""
+        for _ in self.teaching(lessons):
+            pass
+
+    def teaching(self, lessons: Iterable[Lesson]) -> Iterator[None]:
+        """The same in short steps; nothing is believed before the last one."""
         pairs = [(lesson, r) for lesson in lessons if (r := reward(lesson)) is not None]
         self.count = len(pairs)
         if not pairs:
@@ -138,9 +145,13 @@ class Belief:
         number = np.arange(self.count - len(taught), self.count)
         fades = (self.count - 1) // KEEP_EVERY - number // KEEP_EVERY
         trust = np.array([weight(lesson) for lesson in taught]) * KEEP**fades / NOISE**2
-        x, verdicts = x_of(taught), np.array(rewards)
-        self._precision += x.T @ (x * trust[:, None])
-        self._shift += x.T @ (trust * (verdicts - x @ self._start))
+        verdicts = np.array(rewards)
+        for start in range(0, len(taught), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            x = x_of(taught[some])
+            self._precision += x.T @ (x * trust[some, None])
+            self._shift += x.T @ (trust[some] * (verdicts[some] - x @ self._start))
+            yield
         self._solve()
 
     def in_(self, circumstances: Circumstances) -> tuple[Floats, Floats]:

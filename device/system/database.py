@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -131,8 +132,8 @@ def lock(folder: Path) -> IO[str]:
             f"{folder} is in use by another Attune (process {owner}); stop that one, or give "
             "this one a [state] folder of its own"
         ) from None
-    os.truncate(file.fileno(), 0)
     try:
+        os.truncate(file.fileno(), 0)
         os.write(file.fileno(), f"{os.getpid()}\n".encode())
     except OSError as error:  # a full disk; the number is only a courtesy to who comes second
         log.debug("the process number could not be noted in %s: %s", folder / LOCK, error)
@@ -155,7 +156,8 @@ def open_database(folder: Path, wall: float) -> sqlite3.Connection:
             return open_database(folder, wall)
         except sqlite3.OperationalError:
             raise
-        except sqlite3.DatabaseError as damage:
+        # SQLite's message may quote the very bytes that are damaged.
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as damage:
             _set_aside(path, wall, damage)
             return _connect(path)
     except (OSError, sqlite3.OperationalError) as error:
@@ -168,11 +170,13 @@ def open_database(folder: Path, wall: float) -> sqlite3.Connection:
 def _connect(path: Path) -> sqlite3.Connection:
     """The checked database, brought to the newest layout.
 
-    Raises `sqlite3.DatabaseError` for a damaged file, its subclass `OperationalError` where
-    file or disk cannot be used, `StateTooNew` for a file of a later version.
+    Raises `sqlite3.DatabaseError` or `UnicodeDecodeError` for a damaged file, the former's subclass
+    `OperationalError` where file or disk cannot be used, `StateTooNew` for a file of a later
+    version.
     """
     # Another program that looks into the file may make us wait, but not for long.
     db = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+    db.text_factory = _text
     try:
         db.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # heeded by a new file alone
         db.execute("PRAGMA journal_mode = WAL")
@@ -191,10 +195,40 @@ def _check(db: sqlite3.Connection) -> None:
     (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise sqlite3.DatabaseError(verdict)
+    version = _version(db)
+    if version < 0 or (version <= len(MIGRATIONS) and _layout(db) != _layout_of(version)):
+        raise sqlite3.DatabaseError(f"its tables are not those of layout {version}")
+
+
+def _version(db: sqlite3.Connection) -> int:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _layout(db: sqlite3.Connection) -> list[tuple[str, ...]]:
+    """Every column: its table, name and type."""
+    return db.execute(
+        "SELECT tables.name, columns.name, columns.type FROM sqlite_master AS tables"
+        " JOIN pragma_table_info(tables.name) AS columns"
+        " WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite_%' ORDER BY 1, 2"
+    ).fetchall()
+
+
+def _layout_of(version: int) -> list[tuple[str, ...]]:
+    """What `_layout` should be."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as model:
+        for script in MIGRATIONS[:version]:
+            model.executescript(script)
+        return _layout(model)
+
+
+def _text(raw: bytes) -> str:
+    """A text as far as it can be read: decayed letters must not keep the rest from us."""
+    return raw.decode(errors="replace")
 
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
-    (version,) = db.execute("PRAGMA user_version").fetchone()
+    version = _version(db)
     if version > len(MIGRATIONS):
         raise StateTooNew(path, version)
     if 0 < version < len(MIGRATIONS):

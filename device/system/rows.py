@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from device.lessons import Ended, Lesson, Moment
+from device.ports import Resume
 from device.types import (
+    HOURS,
+    LONGEST_SLEEP_MINUTES,
     Affect,
     Correct,
     Goal,
@@ -28,6 +32,9 @@ from device.types import (
 )
 
 log = logging.getLogger(__name__)
+Number = TypeVar("Number", int, float)
+
+LONGEST_POSITION_SECONDS = 7 * 86_400.0
 
 _TRACK_FIELDS = (
     *("id", "path", "title", "artist", "duration_seconds", "album", "genre", "year", "tempo_bpm"),
@@ -45,10 +52,20 @@ SKIP_COLUMNS = "path, reason, stamp"
 MOOD_COLUMNS = "label, valence, arousal, confidence, people, age_years, youngest_years"
 
 
+FORGET_UNHEARD_OF = (
+    "DELETE FROM listened WHERE sound NOT IN"
+    " (SELECT coalesce(nullif(audio_hash, ''), id) FROM tracks)"
+)
+"""What was heard in sounds (see `device.music.listened.sound_key`) that no track has any longer,
+not even a missing one."""
 CORRECTION_COLUMNS = "track, valence, arousal, explicit, skip"
 LISTENED_COLUMNS = "sound, version, heard, error"
 PLAY_COLUMNS = f"track, wall, goal, probability, because, {MOOD_COLUMNS}, moment"
 END_COLUMNS = "heard_seconds, finished, ended, moved"
+LESSON_COLUMNS = (
+    "id, track, wall, goal, probability, label, valence, arousal, people, moment,"
+    " heard_seconds, ended, moved"
+)
 FEEDBACK_COLUMNS = f"track, wall, liked, {MOOD_COLUMNS}, play"
 
 
@@ -84,6 +101,45 @@ def track_of(row: Sequence[Any]) -> Track:
     fields = dict(zip(_TRACK_FIELDS, row, strict=False))
     fields["explicit"] = bool(fields["explicit"])
     return Track(**fields, affect=Affect(*row[len(_TRACK_FIELDS) :]))
+
+
+def resume_of(row: Sequence[Any]) -> Resume:
+    """A row of `RESUME_COLUMNS`, without what decayed and cannot be so: a volume of 30000 % would
+    be heard."""
+    track, position, playing, paused_by_hand, volume, goal, privacy, sleep, hours = row
+    return Resume(
+        track=None if track is None else TrackId(track),
+        position_seconds=_within("position", position, LONGEST_POSITION_SECONDS) or 0.0,
+        playing=bool(playing),
+        paused_by_hand=bool(paused_by_hand),
+        volume=_within("volume", volume, 100),
+        goal=_goal(goal),
+        privacy=bool(privacy),
+        sleep_minutes=_within("sleep timer", sleep, LONGEST_SLEEP_MINUTES),
+        quiet_hours=_hours(hours),
+    )
+
+
+def _within(name: str, value: Number | None, most: Number) -> Number | None:
+    if value is None or 0 <= value <= most:
+        return value
+    log.warning("the %s that was noted cannot be %s", name, value)
+    return None
+
+
+def _goal(name: str | None) -> Goal | None:
+    try:
+        return None if name is None else Goal(name)
+    except ValueError:
+        log.warning("the goal that was noted cannot be %r", name)
+        return None
+
+
+def _hours(text: str | None) -> str | None:
+    if text is None or re.fullmatch(HOURS, text):
+        return text
+    log.warning("the quiet hours that were noted cannot be %r", text)
+    return None
 
 
 def mood_row(mood: Mood) -> tuple[str | float | None, ...]:

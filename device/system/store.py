@@ -6,9 +6,10 @@ few and small, because the file lives on an SD card: what did not change is not 
 
 from __future__ import annotations
 
+import functools
 import logging
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -24,6 +25,8 @@ from device.system.rows import (
     CORRECTION_COLUMNS,
     END_COLUMNS,
     FEEDBACK_COLUMNS,
+    FORGET_UNHEARD_OF,
+    LESSON_COLUMNS,
     LISTENED_COLUMNS,
     MOOD_COLUMNS,
     PLAY_COLUMNS,
@@ -37,11 +40,11 @@ from device.system.rows import (
     listened_row,
     moment_text,
     mood_row,
+    resume_of,
     track_of,
 )
 from device.types import (
     Correct,
-    Goal,
     KnownFile,
     LibraryScanned,
     Listened,
@@ -67,6 +70,9 @@ REFUSALS = (
     "database is locked",
 )
 """How SQLite says that the disk, not we, is at fault (error codes come with Python 3.11)."""
+PAGE = 1000
+"""So many plays are read or written at a time: 10 to 20 ms, for the music waits so long."""
+LATEST_ROW = 2**63 - 1
 MEND = "make room, or check the disk"
 
 
@@ -104,22 +110,9 @@ class SqliteStore:
     # --- where to go on ---
 
     def load_resume(self) -> Resume | None:
-        """Where to go on, None at the very first start."""
+        """Where to go on, None at the very first start; without what cannot be so."""
         row = self._db.execute(f"SELECT {RESUME_COLUMNS} FROM resume").fetchone()  # noqa: S608 - a constant
-        if row is None:
-            return None
-        track, position, playing, paused_by_hand, volume, goal, privacy, sleep, quiet = row
-        return Resume(
-            track=None if track is None else TrackId(track),
-            position_seconds=position,
-            playing=bool(playing),
-            paused_by_hand=bool(paused_by_hand),
-            volume=volume,
-            goal=None if goal is None else Goal(goal),
-            privacy=bool(privacy),
-            sleep_minutes=sleep,
-            quiet_hours=quiet,
-        )
+        return None if row is None else resume_of(row)
 
     def save_resume(self, resume: Resume) -> None:
         """Remember where to go on; nothing is written when nothing changed."""
@@ -169,6 +162,7 @@ class SqliteStore:
         def replace(db: sqlite3.Connection) -> bool:
             for change in changes:
                 change.write(db)
+            db.execute(FORGET_UNHEARD_OF)
             return True
 
         # What the disk refused is compared with what is there the next time.
@@ -231,18 +225,17 @@ class SqliteStore:
         row: int,
         *,
         heard_seconds: float,
-        finished: bool,
-        ended: Ended | None = None,
-        moved: float | None = None,
+        ended: Ended,
+        moved: float | None,
     ) -> None:
-        """A started track ended: how much was heard, whether to its end, and see `Lesson`."""
+        """A started track ended: how much was heard, and see `Lesson`."""
         if row != 0:
-            how = None if ended is None else ended.value
+            finished = ended is Ended.FINISHED
             self._write(
                 lambda db: db.execute(
                     "UPDATE plays SET heard_seconds = ?, finished = ?, ended = ?, moved = ?"
                     " WHERE id = ?",
-                    (heard_seconds, finished, how, moved, row),
+                    (heard_seconds, finished, ended.value, moved, row),
                 )
             )
 
@@ -271,51 +264,41 @@ class SqliteStore:
 
     # --- what taste is learned from ---
 
-    def lessons(self, count: int) -> Sequence[Lesson]:
-        """The newest plays that taste is learned from, oldest first; damaged rows are left out."""
+    def lessons(self, count: int) -> Iterator[Sequence[Lesson]]:
+        """The newest plays that taste is learned from: the newest page first, each oldest first.
+
+        Damaged rows are left out.
+        """
         verdicts = dict(
             self._db.execute("SELECT play, liked FROM feedback WHERE play IS NOT NULL ORDER BY id")
         )
-        rows = self._db.execute(
-            "SELECT id, track, wall, goal, probability, label, valence, arousal, people, moment,"
-            " heard_seconds, ended, moved FROM plays WHERE moment IS NOT NULL"
-            " ORDER BY id DESC LIMIT ?",
-            (count,),
-        )
-        found = [lesson for row in rows if (lesson := lesson_of(row, verdicts)) is not None]
-        return found[::-1]
+        before = LATEST_ROW
+        while count > 0:
+            rows = self._db.execute(
+                f"SELECT {LESSON_COLUMNS} FROM plays WHERE moment IS NOT NULL AND id < ?"  # noqa: S608 - a constant
+                " ORDER BY id DESC LIMIT ?",
+                (before, min(count, PAGE)),
+            ).fetchall()
+            if not rows:
+                return
+            before, count = rows[-1][0], count - len(rows)
+            yield [found for row in rows[::-1] if (found := lesson_of(row, verdicts)) is not None]
 
-    def add_lessons(self, lessons: Sequence[Lesson]) -> int:
-        """Plays of elsewhere, taken for older than all others; how many were not known yet.
+    def add_lessons(self, lessons: Sequence[Lesson]) -> Iterator[int]:
+        """Plays of elsewhere, taken for older than all others: some at a time, and how many of
+        them were not known yet.
 
-        Raises `CannotDo` where the disk refuses.
+        Raises `CannotDo` where the disk refuses; what was written before stays.
         """
-
-        def add(db: sqlite3.Connection) -> int:
-            known = set(db.execute("SELECT track, wall FROM plays"))
-            fresh = {(each.track, each.wall): each for each in lessons}
-            new = [each for key, each in fresh.items() if key not in known]
-            (row,) = db.execute("SELECT min(coalesce(min(id), 1), 1) FROM plays").fetchone()
-            for each in reversed(new):
-                row -= 1
-                mood = (each.label.value, each.valence, each.arousal, 0.0, each.people, None, None)
-                db.execute(
-                    insertion("plays", f"{PLAY_COLUMNS}, id, {END_COLUMNS}"),
-                    (each.track, each.wall, each.goal.value, each.probability, "imported",
-                     *mood, moment_text(each.moment), row, each.heard_seconds,
-                     each.ended is Ended.FINISHED, each.ended and each.ended.value, each.moved),
-                )  # fmt: skip
-                if each.liked is not None:
-                    db.execute(
-                        insertion("feedback", FEEDBACK_COLUMNS),
-                        (each.track, each.wall, each.liked, *mood, row),
-                    )
-            return len(new)
-
-        count = self._write(add)
-        if count is None:
-            raise CannotDo(f"{self._folder} cannot be written: nothing was learned; {MEND}")
-        return count
+        known = set(self._db.execute("SELECT track, wall FROM plays"))
+        fresh = {(each.track, each.wall): each for each in lessons}
+        new = [each for key, each in fresh.items() if key not in known][::-1]
+        for start in range(0, len(new), PAGE):
+            page = new[start : start + PAGE]
+            if self._write(functools.partial(_add_older, page)) is None:
+                learned = f"only {start} of {len(new)} plays were" if start else "nothing was"
+                raise CannotDo(f"{self._folder} cannot be written: {learned} learned; {MEND}")
+            yield len(page)
 
     def forget(self, since: float, what: Collection[Memory] = (Memory.TASTE, Memory.MOODS)) -> int:
         """Erase what is remembered from a wall time on; how many plays there were.
@@ -372,6 +355,25 @@ class SqliteStore:
             log.info("%s can be written again", self._folder)
         self._refused = False
         return result
+
+
+def _add_older(lessons: Sequence[Lesson], db: sqlite3.Connection) -> bool:
+    """Write plays before all others, the newest of them first."""
+    (row,) = db.execute("SELECT min(coalesce(min(id), 1), 1) FROM plays").fetchone()
+    play = insertion("plays", f"{PLAY_COLUMNS}, id, {END_COLUMNS}")
+    verdict = insertion("feedback", FEEDBACK_COLUMNS)
+    for each in lessons:
+        row -= 1
+        mood = (each.label.value, each.valence, each.arousal, 0.0, each.people, None, None)
+        db.execute(
+            play,
+            (each.track, each.wall, each.goal.value, each.probability, "imported",
+             *mood, moment_text(each.moment), row, each.heard_seconds,
+             each.ended is Ended.FINISHED, each.ended and each.ended.value, each.moved),
+        )  # fmt: skip
+        if each.liked is not None:
+            db.execute(verdict, (each.track, each.wall, each.liked, *mood, row))
+    return True
 
 
 def _disk_refused(error: sqlite3.OperationalError) -> bool:

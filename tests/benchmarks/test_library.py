@@ -9,11 +9,19 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from device.music.library import scan
+from device.music.listen import VERSION
+from device.speaker import HEARD_SECONDS_A_TRACK
 from device.system.store import SqliteStore
+from device.types import Command, Correct, KnownFile, LibraryScanned, Listened
+from tests.benchmarks.memory import measured
 from tests.fakes import FakeClock
 from tests.music.audio import tone
+from tests.music.listeners import synthetic_library
+from tests.music.test_stock import HEARD
+from tests.test_speaker import House
 
 pytestmark = pytest.mark.benchmark
 
@@ -75,3 +83,40 @@ def test_10000_unchanged_tracks_take_2_s_after_a_restart(music: Path, tmp_path: 
         f"(median of 5; load {os.getloadavg()[0]:.1f})"
     )
     assert statistics.median(times) <= 2.0
+
+
+def test_a_library_of_50000_tracks_takes_little_memory() -> None:
+    found = measured(50_000)
+    print(f"\n50,000 tracks, MB: {found}")
+    assert found.choosing <= 150
+
+
+def test_changes_in_10000_tracks_keep_the_main_thread_no_longer_than_50_ms(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    tracks = synthetic_library(10_000)
+    library = LibraryScanned(tracks, files=tuple(KnownFile(each.id, "1:2") for each in tracks))
+    house.speaker.handle(library)
+
+    def heard() -> None:
+        for number, track in enumerate(tracks[:50]):
+            house.speaker.handle(Listened(track.id, VERSION, replace(HEARD, onset_rate=number)))
+        house.clock.now += HEARD_SECONDS_A_TRACK * len(tracks)
+
+    def correction() -> Command:
+        return Correct(tracks[5].id, valence=0.1, arousal=0.2)
+
+    took: dict[str, list[float]] = {}
+    for _ in range(5):
+        heard()
+        for name, act in (
+            ("what was heard", house.speaker.tick),
+            ("a correction", lambda: house.speaker.command(correction())),
+            ("the same scan", lambda: house.speaker.handle(library)),
+        ):
+            began = time.thread_time()
+            act()
+            took.setdefault(name, []).append(1e3 * (time.thread_time() - began))
+    for name, times in took.items():
+        print(f"\n{name}: {statistics.median(times):.0f} ms of the main thread (median of 5)")
+        assert statistics.median(times) <= 50.0
+    house.close()

@@ -365,7 +365,7 @@ def taste_attack(folder: Path) -> Iterator[Attack]:
             report = learner.answer(lessons.ShowTaste(), learning=True)
             assert b"null,null" not in msgspec.json.encode(report)
             assert np.isfinite(learner.belief.mean).all()
-            assert np.isfinite(x_of(list(store.lessons(10)))).all()
+            assert np.isfinite(x_of([each for page in store.lessons(10) for each in page])).all()
             choice = catalogue.choose(Wish(mood), dice, learner.belief)
             assert choice is not None
             assert 0 < choice.probability <= 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -119,6 +120,58 @@ def test_the_interpolated_peak_is_that_of_every_place() -> None:
 def test_nothing_but_silence_has_no_loudness_tempo_or_key(tmp_path: Path) -> None:
     heard = listen(str(write(tmp_path / "a.wav", np.zeros((3 * RATE, 2)))), 3.0)
     assert heard == Heard(None, 0.0, None, 3.0, 0.0, None, 0.0, None, None, None)
+
+
+def test_the_faint_noise_of_a_silent_file_has_no_key(tmp_path: Path) -> None:
+    dither = np.random.default_rng(0).integers(-1, 2, (4 * RATE, 2)) / 32768
+    heard = listen(str(write(tmp_path / "a.wav", dither)), 4.0)
+    assert heard.key is None
+    assert heard.majorness is None
+    time = np.arange(8 * RATE) / RATE
+    chord = sum(0.1 * np.sin(2 * np.pi * hertz * time) for hertz in (261.6, 329.6, 392.0))
+    alone = listen(str(write(tmp_path / "b.wav", np.stack([chord] * 2, 1))), 8.0)
+    within = np.concatenate([dither, np.stack([chord] * 2, 1), dither])
+    assert alone.key == listen(str(write(tmp_path / "c.wav", within)), 16.0).key == "C major"
+
+
+@pytest.mark.parametrize("rate", [8000, 22_050, 96_000, 192_000])
+def test_one_channel_at_any_rate_is_heard_like_two_at_ours(tmp_path: Path, rate: int) -> None:
+    def swelling(rate: int) -> Any:
+        time = np.arange(8 * rate) / rate
+        return 0.3 * np.sin(2 * np.pi * 440 * time) * (1 + np.sin(4 * np.pi * time)) / 2
+
+    usual = listen(str(write(tmp_path / "a.wav", np.stack([swelling(RATE)] * 2, 1))), 8.0)
+    heard = listen(str(write(tmp_path / "b.wav", swelling(rate), rate)), 8.0)
+    assert usual.loudness_lufs is not None
+    # Spread over both sides at equal power, one channel is 3 dB softer than twice itself.
+    assert heard.loudness_lufs == pytest.approx(usual.loudness_lufs - 3.01, abs=0.05)
+    assert heard.tempo_bpm == pytest.approx(usual.tempo_bpm, rel=0.01)
+    assert heard.brightness_hertz == pytest.approx(usual.brightness_hertz, rel=0.01)
+    assert heard.key == usual.key
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("count", [1, 2, 300, 4000, RATE // 2])
+def test_next_to_nothing_is_heard_all_the_same(tmp_path: Path, count: int) -> None:
+    sound = 0.3 * np.sin(np.arange(count) / 10)
+    heard = listen(str(write(tmp_path / "a.wav", sound)), count / RATE)
+    assert heard.tempo_bpm is None
+    assert heard.loudness_range_lu == 0.0
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("wild", [1e30, -1e30, math.nan, math.inf])
+def test_a_sample_beyond_all_reason_harms_nothing_else(tmp_path: Path, wild: float) -> None:
+    time = np.arange(8 * RATE) / RATE
+    sound = 0.3 * np.sin(2 * np.pi * 440 * time)
+    sound[100_000] = wild
+    heard = listen(str(write(tmp_path / "a.wav", sound)), 8.0)
+    assert heard.key is not None
+    assert all(
+        math.isfinite(number)
+        for number in msgspec.structs.astuple(heard)
+        if isinstance(number, float)
+    )
 
 
 def test_silence_at_both_ends_is_measured(tmp_path: Path) -> None:

@@ -39,6 +39,14 @@ FULL = {
 }
 
 
+def test_several_values_stay_apart_in_every_format() -> None:
+    ape, id3 = APEv2(), ID3()
+    ape["Genre"] = ["Rock", "Pop"]
+    id3.add(TCON(text=["Rock", "Pop"]))
+    for tags in (ape, id3, {"genre": ["Rock", "Pop"]}, {"genre": "Rock\0Pop\0"}):
+        assert flatten(tags)["genre"] == "Rock; Pop"
+
+
 @pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != "aac"])
 def test_every_format_is_read_alike(tmp_path: Path, kind: str) -> None:
     found = probe(tone(tmp_path / f"a.{kind}", 0.5, tags=FULL, format=kind))
@@ -114,7 +122,7 @@ def test_numbered_genres_are_spelled_out() -> None:
 def test_pictures_and_long_texts_do_not_get_through() -> None:
     flat = flatten({"APIC": b"\xff\xd8" * 5000, "title": "x" * 10_000, "artist": "a\x00b\ud800"})
     assert len(flat["title"]) == LONGEST_TEXT
-    assert flat["artist"] == "a b?"
+    assert flat["artist"] == "a; b?"
     assert "apic" not in flat
 
 

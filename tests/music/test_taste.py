@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from device import taste_view
-from device.lessons import Ended, Lesson, Moment, Traits
+from device.lessons import Ended, Leaning, Lesson, Moment, Traits
 from device.music import taste
 from device.music.catalogue import Catalogue, Wish
 from device.music.features import (
+    ARTIST,
+    FIRST,
+    GENRE,
     WEIGHTS,
     Circumstances,
     Z,
@@ -29,8 +32,10 @@ from device.music.features import (
     z_of,
 )
 from device.music.report import reason, report
+from device.music.shelf import Shelf
 from device.music.taste import Belief, reward
 from device.types import AgeGroup, Goal, MoodLabel, TrackId
+from tests.music.goal_listeners import live_toward, with_voices
 from tests.music.listeners import (
     KINDS,
     START,
@@ -250,12 +255,20 @@ def test_a_report_of_nothing_says_so() -> None:
     assert taste_view.svg(told).endswith("</svg>\n")
 
 
-def test_a_hostile_name_stays_text_in_the_picture() -> None:
-    evil = replace(TRAITS, genre="<script>x</script>"[:40])
-    diary = [replace(LESSON, moment=replace(LESSON.moment, traits=evil)) for _ in range(30)]
+def test_a_hostile_name_steers_neither_picture_nor_terminal() -> None:
+    evil = "<script>x</script>\x1b[2J\x00\x07"
+    diary = [
+        replace(LESSON, moment=replace(LESSON.moment, traits=replace(TRAITS, genre=evil)))
+    ] * 30
     belief = Belief()
     belief.teach_all(diary)
-    assert "<script" not in taste_view.svg(report(diary, belief, learning=True))
+    told = report(diary, belief, learning=True)
+    told = replace(told, leanings=(Leaning("genre", evil, 0.5, 0.1, 30, 0.4), *told.leanings))
+    picture, lines = taste_view.svg(told), taste_view.words(told)
+    assert "<script" not in picture
+    assert picture.replace("\n", "").isprintable()
+    assert any("<script>x" in line for line in lines)
+    assert all(line.isprintable() for line in lines)
 
 
 # --- people of known taste -----------------------------------------------------------------
@@ -309,6 +322,64 @@ def test_learning_is_never_much_worse_than_none(kind: str) -> None:
     assert ((learning / prior)[19:] > 0.97).all()
 
 
+def test_a_shelf_judges_by_the_whole_covariance() -> None:
+    tracks, belief = (
+        (*synthetic_library(200), replace(synthetic_library(1)[0], artist="")),
+        Belief(),
+    )
+    belief.teach_all(live(KINDS["hates artists"], tracks, 40, 1, way="prior").diary)
+    here = Circumstances(0.3, -0.2, Goal.MATCH, AgeGroup.ADULT, 20.5)
+    mean, covariance = belief.in_(here)
+    a = spread(here)
+    np.testing.assert_allclose(covariance, a @ belief.covariance @ a.T, atol=1e-12)
+    near = np.linspace(-1.0, 0.0, len(tracks))
+    worth, doubt = Shelf(tracks).judge(near, mean, covariance)
+    z = Shelf(tracks).z(np.arange(len(tracks)), near)
+    parts = [slice(1, 2), slice(FIRST, GENRE), slice(GENRE, ARTIST), slice(ARTIST, Z)]
+    variance = sum(
+        np.einsum("ij,ij->i", z[:, part] @ covariance[part, part], z[:, part]) for part in parts
+    )
+    np.testing.assert_allclose(worth, z[:, 1:] @ mean[1:], atol=1e-5)
+    np.testing.assert_allclose(doubt, np.sqrt(variance), atol=1e-5)
+
+
+def toward(goal: Goal, kind: str, seeds: int, plays: int, *, learning: bool) -> np.ndarray:
+    """Mean over seeds of what each play on the way to a goal is worth, and of the way it went,
+    shape (2, plays)."""
+    runs = [
+        live_toward(
+            goal, KINDS[kind], with_voices(synthetic_library(600, seed), seed), plays, seed,
+            learning=learning,
+        )
+        for seed in range(seeds)
+    ]  # fmt: skip
+    return np.mean(runs, axis=0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("goal", [Goal.LIFT, Goal.CALM, Goal.FOCUS])
+@pytest.mark.parametrize("kind", ["agrees with the priors", "contrary", "hates artists"])
+def test_learning_on_the_way_to_a_goal_is_never_much_worse_than_none(goal: Goal, kind: str) -> None:
+    learning, none = (toward(goal, kind, 6, 120, learning=each)[0] for each in (True, False))
+    plays = np.arange(1, 121)
+    ratio = (1 + np.cumsum(learning) / plays) / (1 + np.cumsum(none) / plays)
+    print(f"\n{goal.value}, {kind}: {none.mean():+.2f} -> {learning.mean():+.2f}")  # noqa: T201
+    # Short of the 3 %: who wants the contrary while working loses 4 % (mean of 24 seeds) around
+    # the 25th play, before learning has understood; from the 60th on it serves better than none.
+    short = (goal, kind) == (Goal.FOCUS, "contrary")
+    assert (ratio[19:] > (0.93 if short else 0.97)).all()
+    assert ratio[-1] > 0.99
+
+
+def test_taste_is_learned_on_the_way_to_a_goal_too() -> None:
+    learning, none = (
+        toward(Goal.LIFT, "loves genres", 1, 60, learning=each)[0, 20:].mean()
+        for each in (True, False)
+    )
+    assert learning > none + 0.1
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_a_taste_that_drifts_is_followed() -> None:
@@ -320,13 +391,22 @@ def test_a_taste_that_drifts_is_followed() -> None:
     assert (learning - prior) / (oracle - prior) > 0.5
 
 
-def test_the_diary_tells_what_another_way_of_choosing_is_worth() -> None:
+@pytest.mark.parametrize(
+    ("taste_", "plays"),
+    [
+        ("loves genres", 15),
+        pytest.param("loves genres", 60, marks=pytest.mark.slow),
+        pytest.param("contrary", 15, marks=pytest.mark.slow),
+        pytest.param("hates artists", 40, marks=pytest.mark.slow),
+    ],
+)
+def test_the_diary_tells_what_another_way_of_choosing_is_worth(taste_: str, plays: int) -> None:
     """What choosing without learning is worth, from a diary of choosing with it, by inverse
     propensity scoring, plain and self-normalised, against the simulator's truth."""
     catalogue = Catalogue(synthetic_library(60, 4))
     belief, dice, person = Belief(), random.Random(2), random.Random(3)
-    wish, kind = Wish(moods(1, [AgeGroup.ADULT], 1)[0], wall=START), KINDS["loves genres"]
-    belief.teach_all(live(kind, catalogue.tracks, 15, 5, way="learning").diary)
+    wish, kind = Wish(moods(1, [AgeGroup.ADULT], 1)[0], wall=START), KINDS[taste_]
+    belief.teach_all(live(kind, catalogue.tracks, plays, 5, way="learning").diary)
     other: dict[TrackId, float] = {}
     for _ in range(800):
         choice = catalogue.choose(wish, dice)
@@ -351,7 +431,8 @@ def test_the_diary_tells_what_another_way_of_choosing_is_worth() -> None:
     error = plain.std() / 2500**0.5
     normalised = plain.sum() / weights.sum()
     error_normalised = (weights * (rewards - normalised)).std() / weights.mean() / 2500**0.5
-    assert error < 0.15
+    assert error < 0.35  # few of the diary are what the other way would choose
+    assert error_normalised < 0.2
     assert abs(plain.mean() - truth) < 2.5 * error
     assert abs(normalised - truth) < 2.5 * error_normalised
     assert abs(normalised - truth) < abs(rewards.mean() - truth)

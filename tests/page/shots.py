@@ -32,19 +32,25 @@ def _wait_for(page: Browser, mood: str) -> None:
 
 
 def main() -> None:
-    """Write all of them."""
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder), past=True) as daemon:
-        for name, (path, screen, scale, height) in SHOTS.items():
-            with browsing(base(daemon), screen) as page:
-                page.go(path)
-                if name in MOODS:
-                    _wait_for(page, MOODS[name])
-                file = ROOT / "docs" / f"page-{name}.png"
-                page.picture(file, scale, height)
-                if shutil.which("pngquant"):
-                    quantize = ["pngquant", "--force", "--output", str(file), "256", str(file)]
-                    subprocess.run(quantize, check=True)
-                print(file.relative_to(ROOT))  # noqa: T201 - a command tells what it did
+    """Write all of them: those of the moment in a first hour, when all the music is fresh."""
+    for past in (False, True):
+        with tempfile.TemporaryDirectory() as folder, running(Path(folder), past=past) as daemon:
+            for name in SHOTS:
+                if (name not in MOODS) is past:
+                    _take(name, base(daemon))
+
+
+def _take(name: str, address: str) -> None:
+    path, screen, scale, height = SHOTS[name]
+    file = ROOT / "docs" / f"page-{name}.png"
+    with browsing(address, screen) as page:
+        page.go(path)
+        if name in MOODS:
+            _wait_for(page, MOODS[name])
+        page.picture(file, scale, height)
+    if shutil.which("pngquant"):
+        subprocess.run(["pngquant", "--force", "--output", str(file), "256", str(file)], check=True)
+    print(file.relative_to(ROOT))  # noqa: T201 - a command tells what it did
 
 
 if __name__ == "__main__":

@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from device.lessons import Lesson, Moment, Traits
+from device.lessons import Ended, Lesson, Moment, Traits
 from device.ports import CannotDo, Play, Resume
 from device.system import database
 from device.system.database import FILE, StateError, StateInUse, StateTooNew
@@ -185,10 +187,11 @@ def test_plays_are_newest_first_whatever_the_clock_says(store: SqliteStore) -> N
 def test_a_play_keeps_why_and_how_it_ended(store: SqliteStore, tmp_path: Path) -> None:
     row = store.add_play(a_play())
     store.add_play(a_play())
-    store.end_play(row, heard_seconds=31.5, finished=True)
+    store.end_play(row, heard_seconds=31.5, ended=Ended.FINISHED, moved=0.2)
     first, second = all_rows(tmp_path, "plays")
     mood = ("happiness", 0.7, 0.4, 0.9, 2, 31.5, 8.0)
-    assert first == (row, "ab", 1.0, "lift", 0.25, "you liked it", *mood, 31.5, 1, None, None, None)
+    why = ("lift", 0.25, "you liked it")
+    assert first == (row, "ab", 1.0, *why, *mood, 31.5, 1, None, "finished", 0.2)
     assert second[-5:] == (None,) * 5
 
 
@@ -320,6 +323,59 @@ def test_a_damaged_file_is_set_aside(
     assert len(list(tmp_path.glob("attune.db.damaged-*"))) == 2
 
 
+@pytest.mark.parametrize(
+    ("damage", "left"),
+    [
+        ("volume = 30000", {"volume": None}),
+        ("volume = -1", {"volume": None}),
+        ("position_seconds = 1e300", {"position_seconds": 0.0}),
+        ("position_seconds = -3", {"position_seconds": 0.0}),
+        ("goal = 'dance'", {"goal": None}),
+        ("goal = CAST(x'ff63616c6d' AS TEXT)", {"goal": None}),
+        ("sleep_minutes = 99999", {"sleep_minutes": None}),
+        ("quiet_hours = '22:00-7'", {"quiet_hours": None}),
+    ],
+)
+def test_where_it_stopped_is_not_believed_whatever_it_says(
+    tmp_path: Path, damage: str, left: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    known = RESUME._replace(privacy=True, sleep_minutes=12, quiet_hours="22:00-07:00")
+    with reopened(tmp_path) as store:
+        store.save_resume(known)
+        store._db.execute(f"UPDATE resume SET {damage}")  # noqa: S608 - from this file
+        assert store.load_resume() == known._replace(**left)
+        assert "cannot be" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "PRAGMA user_version = 1",
+        "PRAGMA user_version = -7",
+        "PRAGMA user_version = 0",
+        "ALTER TABLE plays RENAME COLUMN ended TO endea",
+        "DROP TABLE moods",
+    ],
+)
+def test_a_file_that_is_not_what_its_version_says_is_set_aside(tmp_path: Path, damage: str) -> None:
+    with reopened(tmp_path) as store:
+        store._db.execute(damage)
+    with reopened(tmp_path) as store:
+        assert store.load_resume() is None
+        store.save_resume(RESUME)
+        store.add_mood(60.0, MOOD)
+    assert len(list(tmp_path.glob("attune.db.damaged-*"))) == 1
+
+
+def test_letters_that_decayed_keep_nothing_else_back(store: SqliteStore) -> None:
+    store.replace_library(LibraryScanned((a_track(1), a_track(2))))
+    store._db.execute(
+        "UPDATE tracks SET title = CAST(x'4bff6e67' AS TEXT) WHERE path LIKE '%1.ogg'"
+    )
+    store._library = None  # as after a new start
+    assert [track.title for track in store.tracks()] == ["K\N{REPLACEMENT CHARACTER}ng", "Title 2"]
+
+
 def test_a_full_disk_is_logged_once_and_nothing_stops(
     store: SqliteStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -334,7 +390,7 @@ def test_a_full_disk_is_logged_once_and_nothing_stops(
     assert "database or disk is full; make room" in message
     while row := store.add_play(a_play()):  # what still fits is stored
         assert row < 1000
-    store.end_play(row, heard_seconds=1.0, finished=False)
+    store.end_play(row, heard_seconds=1.0, ended=Ended.SKIPPED, moved=None)
     store._db.execute("PRAGMA max_page_count = 1000000")
     caplog.clear()
     store.replace_library(LibraryScanned((a_track(1),)))
@@ -352,9 +408,9 @@ def test_what_could_not_be_forgotten_or_learned_is_not_said_to_be(store: SqliteS
     with pytest.raises(CannotDo, match="nothing was forgotten"):
         store.forget(0.0)
     with pytest.raises(CannotDo, match="nothing was learned"):
-        store.add_lessons([lesson])
+        list(store.add_lessons([lesson]))
     store._db.execute("PRAGMA query_only = OFF")
-    assert store.add_lessons([lesson]) == 1
+    assert list(store.add_lessons([lesson])) == [1]
     assert store.forget(0.0) == 2
 
 
@@ -417,6 +473,26 @@ def test_a_database_from_before_the_sleep_timer_opens(
 # --- what listening told ------------------------------------------------------------------
 
 HEARD = Heard(-14.5, 6.25, -0.75, 0.1, 2.5, 121.9, 7.4, 1800.0, "D major", 0.3, {"happy": 0.12})
+
+
+def test_what_was_heard_is_forgotten_with_the_last_track_that_sounds_so(store: SqliteStore) -> None:
+    one, copy = a_track(1, audio_hash="one"), a_track(2, audio_hash="one")
+    other, unhashed = a_track(3, audio_hash="other"), a_track(4)
+    gone = a_track(5, audio_hash="gone")
+    store.replace_library(LibraryScanned((one, copy, other, unhashed), missing=(gone,)))
+    for key in ("one", "other", unhashed.id, "gone"):
+        store.add_listened(Listened(key, 1, HEARD))
+
+    def heard_after(*tracks: Track, missing: tuple[Track, ...] = ()) -> set[str]:
+        store.replace_library(LibraryScanned(tracks, missing))
+        return {known.key for known in store.listened()}
+
+    moved = msgspec.structs.replace(other, path="/music/moved.ogg")
+    everything = {"one", "other", unhashed.id, "gone"}
+    assert heard_after(one, moved, unhashed, missing=(gone,)) == everything
+    assert heard_after(one, unhashed, missing=(moved,)) == everything - {"gone"}
+    assert heard_after(unhashed, missing=(moved,)) == {"other", unhashed.id}
+    assert heard_after() == set()
 
 
 def test_what_was_heard_and_what_could_not_be_survive(tmp_path: Path) -> None:

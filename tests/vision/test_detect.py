@@ -7,7 +7,7 @@ import pytest
 from device.settings import VisionSettings
 from device.types import Detection
 from device.vision.align import LEFT_EYE, RIGHT_EYE, align
-from device.vision.detect import CLOSER_LOOKS, STRIDES, GridDetector, _mirrored, decode
+from device.vision.detect import STRIDES, GridDetector, decode
 from device.vision.runtime import Model, available_runtimes
 from tests.vision.faces import MODELS, portrait
 
@@ -123,31 +123,6 @@ def test_eyes_of_a_small_face_are_found_as_well_as_those_of_a_large_one(
     for eye, place in ((small.left_eye, LEFT_EYE), (small.right_eye, RIGHT_EYE)):
         assert (eye.x * 640 - 300) / side == pytest.approx(place.x, abs=0.05)
         assert (eye.y * 480 - 200) / side == pytest.approx(place.y, abs=0.05)
-
-
-@pytest.mark.parametrize("name", EYES)
-def test_a_mirrored_picture_has_its_eyes_at_the_mirrored_places(
-    detector: GridDetector, name: str
-) -> None:
-    image = portrait(name)
-    (face,), (turned,) = detector.detect(image), detector.detect(image[:, ::-1])
-    assert turned.left_eye.x == pytest.approx(1 - face.right_eye.x, abs=0.006)
-    assert turned.right_eye.x == pytest.approx(1 - face.left_eye.x, abs=0.006)
-    assert turned.left_eye.y == pytest.approx(face.right_eye.y, abs=0.006)
-
-
-def test_what_is_found_in_the_mirror_lies_in_the_picture() -> None:
-    """Twice mirrored is as it was; the eye on the left stays the one on the left."""
-    rows = np.array([[0.9, 10, 20, 40, 60, 18, 30, 32, 31]], np.float32)
-    once = _mirrored(rows, 100)
-    np.testing.assert_allclose(once, [[0.9, 60, 20, 90, 60, 68, 31, 82, 30]])
-    np.testing.assert_array_equal(_mirrored(once, 100), rows)
-
-
-def test_a_crowd_is_found_though_only_the_best_are_looked_at_closer(detector: GridDetector) -> None:
-    face = cv2.resize(portrait("collins"), (100, 125))
-    crowd = np.vstack([np.hstack([face] * 5)] * 3)
-    assert len(detector.detect(crowd)) > CLOSER_LOOKS
 
 
 def grids(height: int = 64, width: int = 96) -> list[np.ndarray]:

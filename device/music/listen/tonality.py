@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from device.music.listen.spectrum import MONO_RATE, Frames, hann
+from device.music.loudness import SILENCE_DBFS
 
 FFT = 8192
 HOP = 4096
 """Windows of half a second: 2 Hz tell semitones apart from C2 on."""
+AUDIBLE = 10 ** (SILENCE_DBFS / 20)
 LOWEST, HIGHEST = 65.0, 2100.0
 """Hertz that are looked at: fundamentals and their first overtones."""
 NAMES = ("C", "C sharp", "D", "E flat", "E", "F", "F sharp", "G", "A flat", "A", "B flat", "B")
@@ -21,8 +23,8 @@ MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 
 
 class Key(NamedTuple):
-    """`tonic`: 0 is C. `certainty`: by how much its correlation exceeds the best of other keys
-    with the other mode, -1..1 of "surely minor" .. "surely major"."""
+    """`tonic`: 0 is C. `majorness`: by how much the best major key fits better than the best minor
+    one, as correlations: "surely minor" is below 0, "surely major" above."""
 
     tonic: int
     minor: bool
@@ -44,6 +46,8 @@ class Tonality:
     def feed(self, samples: npt.NDArray[np.float32]) -> None:
         """Take in samples at MONO_RATE."""
         windows = self._frames.feed(samples)
+        # Each window counts alike, so that the faint noise of a silent one must not count at all.
+        windows = windows[np.abs(windows).max(axis=1, initial=0.0) > AUDIBLE]
         if len(windows):
             spectra = np.abs(np.fft.rfft(windows * hann(FFT)))[:, _FIRST:_LAST]
             # Only peaks: the flanks of a loud note would sound as its neighbours.
