@@ -196,10 +196,9 @@ class Speaker:
 
     def taste(self, request: TasteRequest) -> Steps[TasteAnswer]:
         """Tell, give out, take in or erase what was learned of taste. Raises `CannotDo`."""
-        answer = yield from self._session.taste(request)
         if isinstance(request, ForgetTaste) and Memory.BY_HAND in request.what:
-            self._forget_what_was_set()
-        return answer
+            self._forget_what_was_set()  # first, or it would be saved anew between the steps
+        return (yield from self._session.taste(request))
 
     def configure(self, settings: Settings) -> None:
         """Take changed settings over; what was changed by hand stays."""

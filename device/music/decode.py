@@ -55,6 +55,8 @@ def decode(path: str, start_seconds: float = 0.0) -> Iterator[Samples]:
             stream = next(iter(container.streams.audio), None)
             if stream is None:
                 raise CannotDecode("there is no sound in it")
+            if stream.codec_context is None:  # damaged, or of a kind that FFmpeg has no decoder for
+                raise CannotDecode("there is no decoder for its sound")
             stream.codec_context.thread_type = "NONE"  # one thread is plenty, and small
             frames = _frames(container, stream, start_seconds, path)
             end = _stated_end(container, stream)

@@ -53,7 +53,7 @@ def harmful(_folder: Path) -> Iterator[Attack]:
         elif data == b"abort":
             os.abort()
         elif data == b"memory":
-            kept.append(b"x" * (300 << 20))
+            kept.append(b"x" * (400 << 20))
         elif data == b"raise":
             raise LookupError("undocumented")
         elif data == b"hang":

@@ -188,7 +188,7 @@ def rest_attack(folder: Path) -> Iterator[Attack]:
         return now
 
     def ask_taste(request: lessons.TasteRequest) -> lessons.TasteAnswer:
-        return learner.answer(request, learning=True)
+        return asked(learner, store, request)
 
     def history(since: float, until: float, step_minutes: int) -> Diary:
         return read_diary(folder / "state", since, until, step_minutes)
@@ -343,6 +343,23 @@ TASTE_WORDS = (
 )  # fmt: skip
 
 
+def asked(
+    learner: Learner, store: SqliteStore, request: lessons.TasteRequest
+) -> lessons.TasteAnswer:
+    """The answer to a request, all of whose steps are done at once."""
+    if isinstance(request, ForgetTaste):
+        count = store.forget(request.since or 0.0, request.what)
+        for _ in learner.read():
+            pass
+        return lessons.TasteChanged(count)
+    steps = learner.answer(request, learning=True)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
 @contextlib.contextmanager
 def taste_attack(folder: Path) -> Iterator[Attack]:
     """`attune taste import`, a real database, what is learned from it, and a choice by that."""
@@ -361,20 +378,20 @@ def taste_attack(folder: Path) -> Iterator[Attack]:
                 taste = msgspec.json.decode(data, type=TasteFile)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 return False
-            learner.answer(lessons.ImportTaste(taste.lessons), learning=True)
-            report = learner.answer(lessons.ShowTaste(), learning=True)
+            asked(learner, store, lessons.ImportTaste(taste.lessons))
+            report = asked(learner, store, lessons.ShowTaste())
             assert b"null,null" not in msgspec.json.encode(report)
             assert np.isfinite(learner.belief.mean).all()
-            assert np.isfinite(x_of([each for page in store.lessons(10) for each in page])).all()
+            assert np.isfinite(x_of(taste.lessons)).all()
             choice = catalogue.choose(Wish(mood), dice, learner.belief)
             assert choice is not None
             assert 0 < choice.probability <= 1
-            exported = learner.answer(lessons.ExportTaste(), learning=True)
+            exported = asked(learner, store, lessons.ExportTaste())
             again = msgspec.json.decode(msgspec.json.encode(exported), type=TasteFile)
             assert {lesson.track for lesson in again.lessons} == {
                 lesson.track for lesson in taste.lessons
             }
-            learner.answer(ForgetTaste(), learning=True)
+            asked(learner, store, ForgetTaste())
             return True
 
         yield attack

@@ -135,3 +135,12 @@ def test_a_name_that_is_no_text_is_no_trouble(tmp_path: Path) -> None:
     odd = os.fsencode(tmp_path) + b"/caf\xe9.wav"
     tone(tmp_path / "a.wav", 0.2).rename(os.fsdecode(odd))
     assert len(decoded(Path(os.fsdecode(odd)))) > 0
+
+
+def test_sound_that_there_is_no_decoder_for_is_told(tmp_path: Path) -> None:
+    path = tone(tmp_path / "x.wma", 0.3)
+    data = path.read_bytes()
+    place = data.index(b"\x61\x01\x02\x00")  # WMA 2 in stereo, as ASF names it
+    path.write_bytes(data[:place] + b"\xfe\x7f" + data[place + 2 :])
+    with pytest.raises(CannotDecode, match="no decoder"):
+        list(decode(str(path)))

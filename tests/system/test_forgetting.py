@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from device.lessons import Memory
+from device.lessons import Ended, Memory
 from device.ports import CannotDo, Play, Resume
 from device.system.database import FILE
 from device.system.forgetting import CLOCK_SET, DAYS_AT_ONCE
@@ -43,7 +43,7 @@ def note(store: SqliteStore, wall: float, name: str = NEEDLE) -> None:
     track = Track(TrackId(name), "/m", name, name, Affect(0, 0, 0.5, "genre"), 60.0)
     choice = Choice(track, 0.5, f"because of {name}")
     row = store.add_play(Play(track.id, wall, Goal.LIFT, MOOD, choice))
-    store.end_play(row, heard_seconds=3.0, finished=False)
+    store.end_play(row, heard_seconds=3.0, ended=Ended.SKIPPED, moved=None)
     store.add_feedback(track.id, wall, liked=True, mood=MOOD, play=row)
     store.add_mood(wall, MOOD)
 
