@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import signal
 
 from hypothesis import HealthCheck, settings
@@ -14,3 +15,7 @@ settings.load_profile("attune")
 
 # Started in the background by a shell, we ignore Ctrl-C, and so would every program under test.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Only `./setup.sh test-page` installs what drives a browser; its tests are slow, and left out of
+# the quick suite wherever they are collected.
+collect_ignore = [] if importlib.util.find_spec("selenium") else ["page"]
