@@ -129,5 +129,5 @@ def _play(
     heard = track.duration_seconds * (3.0 if ended is Ended.FINISHED else 0.6)
     if dice.random() < 0.07:
         store.add_feedback(track.id, wall + 20, liked=True, mood=mood, play=row)
-    store.end_play(row, heard_seconds=heard, finished=ended is Ended.FINISHED, ended=ended)
+    store.end_play(row, heard_seconds=heard, ended=ended, moved=None)
     return heard

@@ -55,7 +55,7 @@ def test_plays_are_told_with_how_they_were_taken(tmp_path: Path) -> None:
         store.replace_library(LibraryScanned((a_track("known"),)))
         row = play(store, "known", START + 10)
         store.add_feedback(TrackId("known"), START + 15, liked=True, mood=HAPPY, play=row)
-        store.end_play(row, heard_seconds=40.0, finished=False, ended=Ended.SKIPPED)
+        store.end_play(row, heard_seconds=40.0, ended=Ended.SKIPPED, moved=None)
         play(store, "gone", START + 60)
         play(store, "known", START + 120)
         diary = read_diary(tmp_path, START, START + 120, 5)
