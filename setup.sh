@@ -298,6 +298,7 @@ test_privacy() {
     make_venv .venv dev
     say "Watching the daemon's system calls, where there is no network but its broker"
     run .venv/bin/python -m tests.privacy
+    run .venv/bin/python -m tests.privacy.tables
     run exec .venv/bin/python -m pytest tests/privacy "$@"
 }
 
@@ -305,7 +306,8 @@ fuzz() {
     need python sound
     make_venv .venv dev
     say "Harming what comes in"
-    run exec .venv/bin/python -m tests.fuzz "$@"
+    run .venv/bin/python -m tests.fuzz "$@"
+    run .venv/bin/python -m tests.readme_tables
 }
 
 test_service() {
