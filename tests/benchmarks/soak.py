@@ -330,8 +330,11 @@ def thinned(samples: list[Sample]) -> list[Sample]:
 
 def draw(runs: dict[str, Any]) -> None:
     """Memory, threads and descriptors of each run over time."""
-    import matplotlib as mpl  # noqa: PLC0415 - the figures serve without it
-
+    try:
+        import matplotlib as mpl  # noqa: PLC0415 - the figures serve without it
+    except ImportError:
+        print("no picture: matplotlib is not installed; pip install matplotlib", file=sys.stderr)
+        return
     mpl.use("svg")
     from matplotlib import pyplot as plt  # noqa: PLC0415 - likewise
 

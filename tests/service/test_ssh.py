@@ -82,15 +82,17 @@ def test_the_restricted_key_runs_attune_alone(strict: Machine) -> None:
 
 @pytest.mark.parametrize(("key", "user"), [("own", "dweller"), ("restricted", "attune-admin")])
 def test_a_tunnel_leads_to_the_page_alone(strict: Machine, key: str, user: str) -> None:
-    for port, answer in ((PAGE, "page"), (OTHER, "")):
-        serve = (
-            f"import socket; s = socket.create_server(('127.0.0.1', {port})); s.settimeout(15);"
-            "c, _ = s.accept(); c.sendall(b'page'); c.close()"
-        )
-        ask = (
-            "import socket, sys; c = socket.create_connection(('127.0.0.1', 9000), 10);"
-            "c.settimeout(10); sys.stdout.write(c.recv(9).decode())"
-        )
+    # The service itself serves the page; on the other port something would answer, too.
+    serve = (
+        f"import socket; s = socket.create_server(('127.0.0.1', {OTHER})); s.settimeout(15);"
+        "c, _ = s.accept(); c.sendall(b'HTTP'); c.close()"
+    )
+    ask = (
+        "import socket, sys; c = socket.create_connection(('127.0.0.1', 9000), 10);"
+        "c.settimeout(10); c.sendall(b'GET / HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n');"
+        "sys.stdout.write(c.recv(4).decode())"
+    )
+    for port, answer in ((PAGE, "HTTP"), (OTHER, "")):
         told = strict.run(
             f'(python3 -c "{serve}" & P=$!; {SSH}{key} -N -L 9000:127.0.0.1:{port} {user}@127.0.0.1'
             f' & Q=$!; sleep 3; python3 -c "{ask}"; kill $P $Q) 2>/dev/null',
