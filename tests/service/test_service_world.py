@@ -58,7 +58,8 @@ def test_a_disk_that_fills_stops_nothing_and_is_written_again(small_disk: Machin
     assert machine.status()["volume"] == 33
     machine.wait(lambda: is_playing(machine), 20, "the music to go on")
     told = machine.journal(since)
-    assert told.count("make room") == 1
+    # Once for each time: what still has its room in the file is written in between.
+    assert told.count("make room") == told.count("can be written again") + 1
     assert "Traceback" not in told
     machine.run(f"rm {STATE}/full")
     machine.wait_told(since, "can be written again")
