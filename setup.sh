@@ -266,6 +266,8 @@ tests() {
     say "Tests"
     note "Left out: slow and benchmark; run them with ./setup.sh test -m 'slow or benchmark'"
     note "Skipped: training and conversion; run them with ./setup.sh test-training"
+    note "Each with a command of its own: ./setup.sh test-service, test-page, test-home-assistant,"
+    note "test-api, test-privacy, test-faults and fuzz. What else is skipped is told at the end"
     run exec .venv/bin/python -m pytest -m "$QUICK" "$@"
 }
 

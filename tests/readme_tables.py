@@ -7,12 +7,12 @@ fuzzing found from `tests/fuzz/results.json`.
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 from device.config_text import markdown_table
 from device.home.entities import ENTITIES
+from tests import regions
 from tests.fuzz.edges import EDGES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -108,14 +108,7 @@ def tables() -> dict[str, str]:
 
 def filled(text: str) -> str:
     """The README with every region as code makes it now."""
-    for name, table in tables().items():
-        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
-        text, count = re.subn(
-            pattern, lambda m, t=table: f"{m[1]}{t}\n{m[2]}", text, flags=re.DOTALL
-        )
-        if count != 1:
-            raise ValueError(f"README.md has {count} regions named {name}, not one")
-    return text
+    return regions.filled(text, tables())
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ recorded in `tests/faults/results.json`.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests import regions
 
 HERE = Path(__file__).resolve().parent
 README, RESULTS = HERE / "README.md", HERE / "results.json"
@@ -113,12 +114,7 @@ def table() -> str:
 
 def filled(text: str) -> str:
     """The README with its table as the results are now."""
-    return re.sub(
-        r"(<!-- faults -->\n).*?(<!-- /faults -->)",
-        lambda match: f"{match[1]}{table()}\n{match[2]}",
-        text,
-        flags=re.DOTALL,
-    )
+    return regions.filled(text, {"faults": table()})
 
 
 if __name__ == "__main__":

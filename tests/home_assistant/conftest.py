@@ -23,7 +23,6 @@ from tests.home_assistant.hub import ROOT, Hub
 from tests.home_assistant.install import RELEASES, Installation, Release
 from tests.music.audio import tone
 
-FIGURES = pytest.StashKey[dict[str, str]]()
 USER, SECRET = "attune", "correct-horse-battery"
 
 
@@ -110,21 +109,6 @@ class World:
     def measured(self, what: str, seconds: float) -> None:
         """Keep a figure for the end."""
         self._figures[f"{self.hub.version}: {what}"] = f"{seconds:.1f} s"
-
-
-@pytest.fixture(scope="session")
-def figures(pytestconfig: pytest.Config) -> dict[str, str]:
-    """What was measured, to be told at the end."""
-    return pytestconfig.stash.setdefault(FIGURES, {})
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    if measured := config.stash.get(FIGURES, {}):
-        terminalreporter.section("Home Assistant")
-        for name, value in measured.items():
-            terminalreporter.line(f"{name:<64} {value}")
 
 
 @pytest.fixture(scope="session", params=RELEASES, ids=lambda release: release.version)

@@ -97,7 +97,7 @@ class Installation:
         script = "/usr/share/debootstrap/scripts/sid"  # older tools know no newer suites
         # A few of the packages have no wheel for the newest Python.
         packages = "--include=python3,python3-venv,python3-dev,g++,ca-certificates"
-        mirror = "http://deb.debian.org/debian"
+        mirror = ""  # debootstrap's own
         subprocess.run(
             ["debootstrap", "--variant=minbase", packages, suite, str(fresh), mirror, script],
             check=True,

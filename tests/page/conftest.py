@@ -10,23 +10,7 @@ from tests.daemon import Daemon
 from tests.page.browser import Browser, Screen, browsing, why_not
 from tests.page.home import base, running
 
-FIGURES = pytest.StashKey[dict[str, str]]()
 Open = Callable[[Screen], Browser]
-
-
-@pytest.fixture(scope="session")
-def figures(pytestconfig: pytest.Config) -> dict[str, str]:
-    """What was measured, to be told at the end."""
-    return pytestconfig.stash.setdefault(FIGURES, {})
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    if measured := config.stash.get(FIGURES, {}):
-        terminalreporter.section("the page")
-        for name, value in measured.items():
-            terminalreporter.line(f"{name:<34} {value}")
 
 
 @pytest.fixture(scope="session")

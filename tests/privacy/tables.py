@@ -5,7 +5,6 @@ routes and what was measured: `python -m tests.privacy.tables` writes them.
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -20,6 +19,7 @@ from device.home.topics import topics
 from device.lessons import TasteChanged
 from device.settings import HOME, MqttSettings, StateSettings
 from device.system.database import MIGRATIONS
+from tests import regions
 from tests.fakes import a_status
 from tests.local_api import client_of
 
@@ -154,14 +154,7 @@ def tables() -> dict[str, str]:
 
 def filled(text: str) -> str:
     """PRIVACY.md with every region as code makes it now."""
-    for name, table in tables().items():
-        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
-        text, count = re.subn(
-            pattern, lambda match, new=table: f"{match[1]}{new}\n{match[2]}", text, flags=re.DOTALL
-        )
-        if count != 1:
-            raise ValueError(f"PRIVACY.md has {count} regions named {name}, not one")
-    return text
+    return regions.filled(text, tables())
 
 
 if __name__ == "__main__":

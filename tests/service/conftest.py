@@ -7,23 +7,6 @@ import pytest
 
 from tests.service.machine import PORTRAITS, Machine, booted, why_not
 
-FIGURES = pytest.StashKey[dict[str, str]]()
-
-
-@pytest.fixture(scope="session")
-def figures(pytestconfig: pytest.Config) -> dict[str, str]:
-    """What was measured, to be told at the end."""
-    return pytestconfig.stash.setdefault(FIGURES, {})
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    if measured := config.stash.get(FIGURES, {}):
-        terminalreporter.section("the installed service")
-        for name, value in measured.items():
-            terminalreporter.line(f"{name:<34} {value}")
-
 
 @pytest.fixture(scope="session")
 def machine(figures: dict[str, str]) -> Iterator[Machine]:
