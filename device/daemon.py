@@ -291,7 +291,10 @@ class Daemon:
         elif isinstance(event, (Sighting, PartChanged, LibraryScanned, Listened, Board, Vitals)):
             speaker.handle(event)
         elif not isinstance(event, WorkerFailed):
-            self._obey(event)
+            try:
+                self._obey(event)
+            except CannotDo as refusal:  # whoever asked over MQTT is told as the newest warning
+                log.warning("%s: %s", type(event).__name__, refusal)
 
     def _taste_on(self) -> None:
         """Go a step on with the oldest request about taste."""

@@ -119,17 +119,20 @@ class SqliteStore:
             return (resume or NOWHERE)._replace(privacy=True)
         return resume
 
-    def save_resume(self, resume: Resume) -> None:
-        """Remember where to go on; nothing is written when nothing changed."""
+    def save_resume(self, resume: Resume) -> bool:
+        """Remember where to go on; False where the disk refused. Nothing is written when nothing
+        changed."""
         if resume == self._saved:
-            return
-
-        def save(db: sqlite3.Connection) -> bool:
-            db.execute(insertion("resume", f"only, {RESUME_COLUMNS}"), (1, *resume))
-            switch.keep(self._folder, on=resume.privacy)
             return True
 
-        self._saved = resume if self._write(save) else None
+        def save(db: sqlite3.Connection) -> bool:
+            switch.keep(self._folder, on=resume.privacy)
+            db.execute(insertion("resume", f"only, {RESUME_COLUMNS}"), (1, *resume))
+            return True
+
+        stored = self._write(save) is not None
+        self._saved = resume if stored else None
+        return stored
 
     # --- the library ---
 
@@ -257,9 +260,11 @@ class SqliteStore:
 
     def add_feedback(
         self, track: TrackId, wall: float, *, liked: bool, mood: Mood, play: int | None = None
-    ) -> None:
-        """A like or dislike in such a mood, of the play of that row."""
-        self._insert("feedback", FEEDBACK_COLUMNS, (track, wall, liked, *mood_row(mood), play))
+    ) -> bool:
+        """A like or dislike in such a mood, of the play of that row; False where the disk
+        refused."""
+        row = (track, wall, liked, *mood_row(mood), play)
+        return self._insert("feedback", FEEDBACK_COLUMNS, row) is not None
 
     def feedback(self) -> dict[TrackId, int]:
         """Likes minus dislikes of each track that has any."""
