@@ -289,6 +289,23 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
     assert "camera/1" in shown_toml(camera)
 
 
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("http://cam/1?user=a&pwd=geheim", '"http://cam/1?***"'),
+        ("gst:rtspsrc user-pw=geheim ! appsink", '"gst:rtspsrc user-pw=*** ! appsink"'),
+        ("gst:rtspsrc user-pw=geheim", '"gst:rtspsrc user-pw=***"'),
+        ('gst:rtspsrc user-pw="ge heim" ! x', '"gst:rtspsrc user-pw=*** ! x"'),
+    ],
+)
+def test_logins_of_a_camera_are_shown_nowhere(source: str, shown: str) -> None:
+    camera = Settings(camera=CameraSettings(source=source))
+    assert f"source = {shown}\n" in shown_toml(camera)
+    assert config.diff(Settings(), camera) == [
+        f'camera.source: "auto" -> {shown} (after a restart)'
+    ]
+
+
 def test_what_a_reload_cannot_change_is_said() -> None:
     music = MusicSettings(folders=["/m"], listen=False, fade_seconds=3.0, volume=10)
     told = config.diff(Settings(), Settings(music=music, camera=CameraSettings(width=320)))
