@@ -18,7 +18,15 @@ from device.config import ConfigError, load
 from device.config_keys import keys
 from device.config_text import default_toml, markdown_table, schema, shown_toml
 from device.config_toml import locate, parse
-from device.settings import CameraSettings, MqttSettings, MusicSettings, PageSettings, Settings
+from device.settings import (
+    CameraSettings,
+    MqttSettings,
+    MusicSettings,
+    PageSettings,
+    Settings,
+    SoundSettings,
+    StateSettings,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -307,11 +315,16 @@ def test_logins_of_a_camera_are_shown_nowhere(source: str, shown: str) -> None:
 
 
 def test_what_a_reload_cannot_change_is_said() -> None:
-    music = MusicSettings(folders=["/m"], listen=False, fade_seconds=3.0, volume=10)
-    told = config.diff(Settings(), Settings(music=music, camera=CameraSettings(width=320)))
+    new = Settings(
+        music=MusicSettings(folders=["/m"], listen=False, fade_seconds=3.0, volume=10),
+        camera=CameraSettings(width=320),
+        state=StateSettings(keep_days=30),
+        sound=SoundSettings(announcements="/bells"),
+    )
+    told = config.diff(Settings(), new)
     later = {line.partition(":")[0] for line in told if line.endswith("(after a restart)")}
     assert later == {"music.folders", "music.listen", "music.fade_seconds", "camera.width"}
-    assert len(told) == 5
+    assert len(told) == 7
 
 
 def test_where_the_file_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
