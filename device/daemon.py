@@ -23,7 +23,7 @@ from device.home.mqtt import MqttBridge
 from device.home.server import ApiServer, PageServer
 from device.inbox import Asked, AskedTaste, Inbox, ask, ask_taste
 from device.lessons import TasteAnswer
-from device.music.announce import admit
+from device.music.announce import admit, listed
 from device.music.corrections import moods
 from device.music.learner import Steps
 from device.music.librarian import Librarian
@@ -220,7 +220,14 @@ class Daemon:
             corrections=lambda: self._speaker.corrections,
             find=Search(),
             moods=moods(),
+            announcements=lambda: listed(self._announcements),
         )
+
+    @property
+    def _announcements(self) -> Path | None:
+        """The folder of what is announced by name."""
+        folder = self._settings.sound.announcements
+        return Path(folder) if folder else None
 
     def _admitted(self, command: Command) -> Command:
         """A command fit for the main thread: files are looked at by whoever's thread asks.
@@ -229,8 +236,7 @@ class Daemon:
         """
         if not isinstance(command, Say):
             return command
-        folder = self._settings.sound.announcements
-        return Say(str(admit(command.file, Path(folder) if folder else None)))
+        return Say(str(admit(command.file, self._announcements)))
 
     def _read_status(self) -> Status:
         if self._status is None:
