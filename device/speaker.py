@@ -441,13 +441,14 @@ class Speaker:
             self._actions.set_privacy(on)
 
     def _save(self, ahead_seconds: float = NOTE_SECONDS / 2) -> bool:
-        """Remember where we shall be so much later; False where it could not be stored."""
+        """Remember where we shall be so much later, or half of the way to the end, if that is
+        sooner; False where it could not be stored."""
         now = self._session.now
         self._saved_track = self._track
         position = now.position_seconds if now else 0.0
         if now is not None and self._session.playing:
-            last = max(position, now.duration_seconds - 1.0)
-            position = min(position + ahead_seconds, last)
+            to_come = max(0.0, now.duration_seconds - position)
+            position += min(ahead_seconds, to_come / 2)
         resume = Resume(
             track=now.id if now else None,
             position_seconds=position,
