@@ -334,8 +334,8 @@ class Store(Resource, Protocol):
         """A mood, at most one a minute."""
         ...
 
-    def last_plays(self, count: int) -> Sequence[tuple[TrackId, float]]:
-        """The newest plays, newest first, with their wall time."""
+    def last_plays(self, count: int, since: float = 0.0) -> Sequence[tuple[TrackId, float]]:
+        """The newest plays, newest first, with their wall time: of so many, those since then."""
         ...
 
     def feedback(self) -> dict[TrackId, int]:

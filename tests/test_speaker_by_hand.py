@@ -23,6 +23,7 @@ from device.types import (
     LibraryScanned,
     Like,
     Pause,
+    Play,
     SetGoal,
     SetPrivacy,
     SetQuietHours,
@@ -79,6 +80,72 @@ def test_what_shall_never_play_ends_and_is_chosen_no_more(house: House) -> None:
         house.pass_time(5.0, Emotion.HAPPINESS)
         assert house.player.track not in (None, unwanted)
     assert track(house, unwanted), "it is still there, so that it can be wished again"
+
+
+def test_what_is_marked_explicit_while_a_child_listens_ends_at_once(house: House) -> None:
+    house.pass_time(8.0, Emotion.HAPPINESS, age=8.0)
+    marked = house.player.track
+    assert marked is not None
+    house.speaker.command(Correct(marked, explicit=True))
+    house.wait(0.2)
+    assert house.player.track not in (None, marked)
+
+
+@pytest.mark.parametrize("said", [{"skip": True}, {"explicit": True}])
+def test_what_waits_to_follow_is_forgotten_when_it_may_not_play(
+    house: House, said: dict[str, bool]
+) -> None:
+    house.pass_time(55.0, Emotion.HAPPINESS, age=8.0)
+    queued = house.player.queued
+    assert queued is not None
+    house.speaker.command(Correct(queued.id, **said))
+    following = house.player.queued
+    assert following is None or following.id != queued.id
+    house.pass_time(10.0, Emotion.HAPPINESS, age=8.0)
+    assert house.player.track not in (None, queued.id)
+
+
+def test_what_waits_to_follow_goes_on_waiting_when_it_feels_otherwise(house: House) -> None:
+    house.pass_time(55.0, Emotion.HAPPINESS)
+    queued = house.player.queued
+    assert queued is not None
+    house.speaker.command(Correct(queued.id, 0.1, 0.1))
+    assert house.player.queued is queued
+
+
+def test_what_was_resumed_and_is_explicit_by_now_does_not_play_to_a_child(
+    house: House, tmp_path: Path
+) -> None:
+    house.pass_time(8.0, Emotion.HAPPINESS)
+    was = house.player.track
+    assert was is not None
+    house.speaker.command(Pause())
+    house.power_cut()
+    again = House(tmp_path, house.clock)
+    again.speaker.command(Correct(was, explicit=True))
+    again.pass_time(8.0, Emotion.HAPPINESS, age=8.0)
+    again.speaker.command(Play())
+    again.pass_time(2.0, Emotion.HAPPINESS, age=8.0)
+    assert again.player.track is not None
+    assert was not in [track.id for track, _ in again.player.played]
+
+
+def test_a_drive_that_goes_away_takes_no_sounding_nor_resumed_track_along(
+    house: House, tmp_path: Path
+) -> None:
+    house.pass_time(8.0, Emotion.HAPPINESS)
+    was = house.player.track
+    gone = LibraryScanned((), missing=library(per_mood=1))
+    house.speaker.handle(gone)
+    house.pass_time(1.0, Emotion.HAPPINESS)
+    assert house.player.track == was
+    house.power_cut()
+    again = House(tmp_path, house.clock)
+    again.speaker.handle(LibraryScanned(library(per_mood=1)))
+    again.speaker.handle(gone)
+    again.speaker.handle(LibraryScanned(library(per_mood=1)))
+    again.pass_time(8.0, Emotion.HAPPINESS)
+    assert [track.id for track, _ in again.player.played] == [was]
 
 
 def test_a_child_hears_nothing_that_the_user_calls_explicit(house: House) -> None:

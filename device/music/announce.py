@@ -242,6 +242,16 @@ class Announcements:
         self._clip = None
         self._ducked = Ramp(0.0)
 
+    def leave(self, seconds: float) -> None:
+        """Fade out what is being said, and forget what was not begun."""
+        self._waiting.clear()
+        if self._clip is None or self._place == 0:
+            self._clip = None
+            return
+        self._clip.sound = self._clip.sound[: self._place + round(seconds * RATE)]
+        last = self._clip.sound[self._place :]
+        last *= np.linspace(1.0, 0.0, len(last), dtype=np.float32)[:, None]
+
     @property
     def waits(self) -> bool:
         """Whether something is to be said that is not loaded yet."""

@@ -252,10 +252,14 @@ class SqliteStore:
                 )
             )
 
-    def last_plays(self, count: int) -> Sequence[tuple[TrackId, float]]:
-        """The newest plays, newest first, with their wall time."""
+    def last_plays(self, count: int, since: float = 0.0) -> Sequence[tuple[TrackId, float]]:
+        """The newest plays, newest first, with their wall time: of so many, those since then."""
         # By row, not by wall time: the clock of a board without a battery may go backwards.
-        rows = self._db.execute("SELECT track, wall FROM plays ORDER BY id DESC LIMIT ?", (count,))
+        rows = self._db.execute(
+            "SELECT track, wall FROM (SELECT id, track, wall FROM plays ORDER BY id DESC LIMIT ?)"
+            " WHERE wall >= ? ORDER BY id DESC",
+            (count, since),
+        )
         return [(TrackId(track), wall) for track, wall in rows]
 
     def add_feedback(

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from device.music import announce
-from device.music.announce import DUCK_DB, TARGET_LUFS, Clip, admit, levelled, listed
+from device.music.announce import DUCK_DB, DUCK_SECONDS, TARGET_LUFS, Clip, admit, levelled, listed
 from device.music.decode import RATE, CannotDecode
 from device.music.loudness import loudness_lufs
 from device.music.mixer import Mixer
@@ -113,6 +113,21 @@ def test_whatever_the_music_does_meanwhile(broken: bool) -> None:
             assert max(amplitude_at(sound, 440), amplitude_at(sound, 660)) > 0.29
         else:
             assert not mixer.has_work
+
+
+def test_leaving_fades_the_word_and_forgets_what_was_not_begun() -> None:
+    for said_seconds, fading_seconds in ((1.0, 0.3), (0.2, 0.3)):  # the music first steps back
+        mixer = playing()
+        for _ in range(2):
+            mixer.announce(LoadedClip(5.0))
+        render(mixer, said_seconds)
+        mixer.leave(fading_seconds)
+        sound = render(mixer, 1.0)
+        said = amplitude_at(sound[: RATE // 10], 1000)
+        assert said > 0.15 if said_seconds > DUCK_SECONDS else said < 1e-3
+        assert sharpest_bend(sound) < 0.3 * (2 * np.pi * 1000 / RATE) ** 2 * 1.1
+        assert not sound[round(fading_seconds * RATE) :].any()
+        assert not mixer.has_work
 
 
 def test_a_track_that_ends_beneath_is_followed_as_ever() -> None:

@@ -182,6 +182,8 @@ def test_plays_are_newest_first_whatever_the_clock_says(store: SqliteStore) -> N
     rows = [store.add_play(a_play(track, wall)) for track, wall in (("a", 9), ("b", 1), ("c", 5))]
     assert len(set(rows)) == 3
     assert store.last_plays(2) == [("c", 5.0), ("b", 1.0)]
+    assert store.last_plays(2, since=5.0) == [("c", 5.0)]
+    assert store.last_plays(3, since=5.0) == [("c", 5.0), ("a", 9.0)]
 
 
 def test_a_play_keeps_why_and_how_it_ended(store: SqliteStore, tmp_path: Path) -> None:
