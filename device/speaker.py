@@ -61,10 +61,10 @@ from device.types import (
 
 log = logging.getLogger(__name__)
 
-SAVE_SECONDS = 9.0
-"""A power cut leads back to within half of it of where we were: what is saved is where we shall
-be by then. It may come anywhere in between, and each save wears the SD card."""
-MOOD_ROW_SECONDS = 60.0
+NOTE_SECONDS = 60.0
+"""So often it is written where we are and what the mood is, both at once: any moment at which
+something is written costs an SD card some 16 kB, ext4's journal included. A power cut leads back
+to within half of it of where we were, for what is saved is where we shall be by then."""
 DAY_SECONDS, SETTLED_SECONDS = 86_400.0, 600.0
 """What is old is erased so often, and first so long after a start, when the clock is set."""
 HEARD_SECONDS = 30.0
@@ -117,9 +117,8 @@ class Speaker:
         self._seen_at = now
         self._insisted = False
         self._paused_by_hand = False
-        self._saved_at = now
+        self._noted_at = now
         self._saved_track: TrackId | None = None
-        self._mood_row_at = float("-inf")
         self._expired_at = now - DAY_SECONDS + SETTLED_SECONDS
         self._tracks: tuple[Track, ...] = ()
         self._whole = Stock()
@@ -217,11 +216,13 @@ class Speaker:
         patience = max(HEARD_SECONDS, HEARD_SECONDS_A_TRACK * len(self._tracks))
         if self._heard_since is not None and now - self._heard_since >= patience:
             self._restock()
-        if now - self._saved_at >= SAVE_SECONDS or self._track != self._saved_track:
+        if now - self._noted_at >= NOTE_SECONDS:
+            self._noted_at = now
             self._save()
-        if now - self._mood_row_at >= MOOD_ROW_SECONDS and self.mood.people:
-            self._store.add_mood(self._clock.wall(), self.mood)
-            self._mood_row_at = now
+            if self.mood.people:
+                self._store.add_mood(self._clock.wall(), self.mood)
+        elif self._track != self._saved_track:
+            self._save()
         if now - self._expired_at >= DAY_SECONDS and self._settings.state.keep_days:
             self._store.expire(self._settings.state.keep_days)
             self._expired_at = now
@@ -426,9 +427,8 @@ class Speaker:
             self._privacy = on
             self._actions.set_privacy(on)
 
-    def _save(self, ahead_seconds: float = SAVE_SECONDS / 2) -> None:
+    def _save(self, ahead_seconds: float = NOTE_SECONDS / 2) -> None:
         """Remember where we shall be so much later."""
-        self._saved_at = self._clock.monotonic()
         now = self._session.now
         self._saved_track = self._track
         position = now.position_seconds if now else 0.0
@@ -443,7 +443,7 @@ class Speaker:
             volume=self._volume_by_hand,
             goal=self._session.goal_by_hand,
             privacy=self._privacy,
-            sleep_minutes=self._sleep and self._sleep.minutes_left(self._saved_at),
+            sleep_minutes=self._sleep and self._sleep.minutes_left(self._clock.monotonic()),
             quiet_hours=self._quiet_by_hand,
         )
         self._store.save_resume(resume)
