@@ -32,11 +32,12 @@ from msgspec.structs import replace
 from device import __version__, config
 from device.client import Client, NotRunning, Refused
 from device.config import ConfigError
+from device.config_keys import MASK
 from device.config_text import shown_toml
 from device.doctor import examine, line
 from device.installed import environ, existing, state_folder
 from device.report_log import log_lines, unit_state
-from device.report_mask import MASK, Mask, file_names
+from device.report_mask import Mask, file_names
 from device.settings import Settings
 from device.system.board import read_board
 from device.system.database import FILE

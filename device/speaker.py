@@ -74,6 +74,10 @@ HEARD_SECONDS_A_TRACK = 0.03
 small board, so each five minutes."""
 
 
+REMEMBERED = (SetVolume, SetSleep, SetQuietHours, SetGoal, SetPrivacy)
+"""What is set by hand holds until it is set otherwise, also after a restart."""
+
+
 class Actions(NamedTuple):
     """What the speaker asks of the workers; each returns at once."""
 
@@ -152,8 +156,11 @@ class Speaker:
             self._vitals = event
 
     def command(self, command: Command) -> Status:  # noqa: C901, PLR0912 - one branch a command
-        """Do what somebody asked; returns the status that it led to. Raises `CannotDo`."""
-        session = self._session
+        """Do what somebody asked; returns the status that it led to.
+
+        Raises `CannotDo`, also for what is done but could not be stored.
+        """
+        session, stored = self._session, True
         if isinstance(command, Play):
             self._by_hand(session.play)
         elif isinstance(command, Pause):
@@ -178,9 +185,10 @@ class Speaker:
         elif isinstance(command, OverrideMood):
             self._follow(lambda: self._set_override(command.label))
         elif isinstance(command, Like):
-            session.rate(liked=True, mood=self.mood)
+            stored = session.rate(liked=True, mood=self.mood)
         elif isinstance(command, Dislike):
-            if session.rate(liked=False, mood=self.mood):
+            stored = session.rate(liked=False, mood=self.mood)
+            if session.now is not None:
                 session.leave(Ended.DISLIKED)
         elif isinstance(command, SetPrivacy):
             self._set_privacy(command.on)
@@ -190,7 +198,12 @@ class Speaker:
             self._actions.scan()
         log.info("done: %s", type(command).__name__)
         self.tick()
-        self._save()
+        saved = self._save()
+        if not stored or (isinstance(command, REMEMBERED) and not saved):
+            raise CannotDo(
+                "done, but it could not be stored: a restart may undo it; "
+                "make room, or check the disk"
+            )
         return self.status()
 
     def taste(self, request: TasteRequest) -> Steps[TasteAnswer]:
@@ -427,8 +440,8 @@ class Speaker:
             self._privacy = on
             self._actions.set_privacy(on)
 
-    def _save(self, ahead_seconds: float = NOTE_SECONDS / 2) -> None:
-        """Remember where we shall be so much later."""
+    def _save(self, ahead_seconds: float = NOTE_SECONDS / 2) -> bool:
+        """Remember where we shall be so much later; False where it could not be stored."""
         now = self._session.now
         self._saved_track = self._track
         position = now.position_seconds if now else 0.0
@@ -446,7 +459,7 @@ class Speaker:
             sleep_minutes=self._sleep and self._sleep.minutes_left(self._clock.monotonic()),
             quiet_hours=self._quiet_by_hand,
         )
-        self._store.save_resume(resume)
+        return self._store.save_resume(resume)
 
     def _follow(self, change: Callable[[], object]) -> None:
         """Let the mood change, and tell whoever cares what became of it."""

@@ -112,6 +112,8 @@ start_service() { # FOLDER of before, FOLDER of now
     fi
     run systemctl daemon-reload
     run systemctl enable attune.service
+    # A version that failed again and again leaves its count of restarts, at which stays_up looks.
+    run systemctl reset-failed attune.service 2>/dev/null || true
     run systemctl restart attune.service && stays_up
 }
 

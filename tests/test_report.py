@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from device import installed, report_log
 from device.client import Client
+from device.config_keys import MASK
 from device.installed import state_folder
 from device.report import Report, gather, main, write
 from device.report_log import Entry, shown, without_names
-from device.report_mask import MASK, Mask
+from device.report_mask import Mask
 from device.settings import MqttSettings, MusicSettings, Settings, SoundSettings
 from device.types import Play
 from tests.daemon import running

@@ -12,6 +12,7 @@ from device.music.listen import VERSION
 from device.music.listened import Work
 from device.settings import MoodSettings, MusicSettings, Settings
 from device.speaker import Actions, Speaker
+from device.system.database import FILE
 from device.system.store import SqliteStore
 from device.types import (
     Affect,
@@ -284,6 +285,22 @@ def test_privacy_reaches_the_camera_and_is_remembered(tmp_path: Path) -> None:
     again = House(tmp_path, clock)
     assert (house.privacy, again.privacy) == ([False, True], [True])
     again.close()
+
+
+def test_privacy_outlives_a_database_that_was_damaged(tmp_path: Path) -> None:
+    clock = FakeClock()
+    house = House(tmp_path, clock)
+    house.speaker.command(SetPrivacy(on=True))
+    house.close()
+    (tmp_path / FILE).write_bytes(b"not a database at all " * 100)
+    again = House(tmp_path, clock)
+    assert (again.privacy, again.speaker.status().privacy) == ([True], True)
+    again.speaker.command(SetPrivacy(on=False))
+    again.close()
+    (tmp_path / FILE).write_bytes(b"not a database at all " * 100)
+    last = House(tmp_path, clock)
+    assert last.privacy == [False]
+    last.close()
 
 
 def test_scan_is_passed_on(house: House) -> None:

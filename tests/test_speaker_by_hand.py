@@ -14,7 +14,23 @@ from device.ports import CannotDo
 from device.settings import MusicSettings, Settings
 from device.system import database
 from device.system.store import SqliteStore
-from device.types import Correct, Emotion, LibraryScanned, SetQuietHours, SetVolume, Track, TrackId
+from device.types import (
+    Command,
+    Correct,
+    Dislike,
+    Emotion,
+    Goal,
+    LibraryScanned,
+    Like,
+    Pause,
+    SetGoal,
+    SetPrivacy,
+    SetQuietHours,
+    SetSleep,
+    SetVolume,
+    Track,
+    TrackId,
+)
 from tests.fakes import FakeClock
 from tests.test_speaker import House, library
 
@@ -170,3 +186,34 @@ def test_quiet_hours_are_forgotten_with_what_was_set_by_hand(house: House) -> No
 def test_hours_that_are_none_are_refused(hours: str) -> None:
     with pytest.raises(ValueError, match="quiet hours are as 22:00-07:00"):
         SetQuietHours(hours)
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (SetPrivacy(on=True), {"privacy": True}),
+        (SetVolume(41), {"volume": 41}),
+        (SetGoal(Goal.CALM), {"goal": Goal.CALM}),
+        (SetQuietHours("22:00-07:00"), {"quiet_hours": "22:00-07:00"}),
+        (SetSleep(30), {"sleep_minutes": 30}),
+        (Like(), {}),
+        (Dislike(), {}),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_what_is_done_but_not_stored_is_said_to_be(
+    house: House, command: Command, shown: dict[str, object]
+) -> None:
+    house.pass_time(8.0, Emotion.HAPPINESS)
+    before = house.player.track
+    house.store._db.execute("PRAGMA query_only = ON")  # as on a file system gone read-only
+    for _ in range(2):  # asked again, it is no more stored than it was
+        with pytest.raises(CannotDo, match=r"could not be stored.*make room"):
+            house.speaker.command(command)
+    status = house.speaker.status()
+    assert {name: getattr(status, name) for name in shown} == shown
+    house.wait(1)
+    assert (house.player.track == before) is (command != Dislike())
+    house.speaker.command(Pause())  # where we are is nobody's word: it is not missed
+    house.store._db.execute("PRAGMA query_only = OFF")
+    house.speaker.command(command)

@@ -103,10 +103,13 @@ class Chooser:
         """A track cannot be played: leave it out like one just heard."""
         self._recent.appendleft((track, self._clock.wall()))
 
-    def rate(self, track: TrackId, *, liked: bool, mood: Mood, play: int | None) -> None:
-        """A track was liked or disliked, in the play of that row."""
-        self._store.add_feedback(track, self._clock.wall(), liked=liked, mood=mood, play=play)
+    def rate(self, track: TrackId, *, liked: bool, mood: Mood, play: int | None) -> bool:
+        """A track was liked or disliked, in the play of that row; False where that could not be
+        stored."""
+        wall = self._clock.wall()
+        stored = self._store.add_feedback(track, wall, liked=liked, mood=mood, play=play)
         self._feedback = self._store.feedback()
+        return stored
 
     def learn(self, lesson: Lesson) -> None:
         """Take in how a play was taken."""

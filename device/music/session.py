@@ -130,14 +130,16 @@ class Session:
             self._forget_queued()
 
     def rate(self, *, liked: bool, mood: Mood) -> bool:
-        """Like or dislike the current track; False when there is none."""
+        """Like or dislike the current track, if there is one; False where that could not be
+        stored."""
         going = self._going or self._pending
         if going is None:
-            return False
-        self._chooser.rate(going.choice.track.id, liked=liked, mood=mood, play=going.row)
+            return True
+        track = going.choice.track.id
+        stored = self._chooser.rate(track, liked=liked, mood=mood, play=going.row)
         if going.lesson is not None and going is self._going:
             self._going = going._replace(lesson=replace(going.lesson, liked=liked))
-        return True
+        return stored
 
     def taste(self, request: TasteRequest) -> Steps[TasteAnswer]:
         """Tell, give out, take in or erase what was learned of taste. Raises `CannotDo`."""

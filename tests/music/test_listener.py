@@ -222,7 +222,7 @@ def test_what_it_dies_of_twice_is_noted(
 def test_a_process_that_hangs_is_replaced(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening, "SILENT_SECONDS", 2.0)
+    monkeypatch.setattr(listening, "SILENT_SECONDS", 5.0)
     monkeypatch.setattr(listening, "LOOK_SECONDS", 0.2)
     slow = work(tmp_path, "slow", 600.0)
     house.listener.offer([slow, work(tmp_path, "fine")], 2)
