@@ -216,7 +216,7 @@ uninstall() { # [--purge]
     run rm -rf "$COMMAND_LINK" "$LINK" "$VERSIONS"
     if [[ ${1:-} == --purge ]]; then
         say "Removing settings, memory and user"
-        run rm -rf "$SETTINGS" "$STATE" "$UNIT.d" "$RULES"
+        run rm -rf "$SETTINGS" "$STATE" "$UNIT.d" "$RULES" "${ALBUMS%/*}"
         remove_admin
         reload_sshd
         if getent passwd attune >/dev/null; then
