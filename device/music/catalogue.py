@@ -28,6 +28,9 @@ Indices = npt.NDArray[np.intp]
 
 SHORT_LIST = 24
 """About so many tracks are drawn from; all that tie with the last one are in."""
+MOST_LISTED = 128
+"""No more are drawn from by what was learned, for that takes the cube of their number: where
+thousands tie, for nothing is known of them, so many at random."""
 WORST = 2.5
 """A track whose score is so far below the best one's (1 : 12) is not drawn: an angry track for the
 sad, where there are sad ones, is no variety."""
@@ -118,7 +121,7 @@ class Catalogue:
         """Draw a track; None when the library holds nothing that may be played now.
 
         Without a belief nothing that was learned counts. The choice's probability is exactly the
-        one that it was drawn with.
+        one that it was drawn with, that of being listed included.
         """
         allowed = ~self._explicit if child_may_listen(wish.mood) else np.ones(len(self), bool)
         if not allowed.any():
@@ -133,9 +136,12 @@ class Catalogue:
         others = self._era(wish) + self._taste(wish.feedback) - self._staleness(wish, heard)
         if belief is None:
             listed, probabilities = _short_list(candidates, fit + others)
+            listing = np.ones(len(listed))
         else:
             near = np.maximum(fit, -FURTHEST) / FURTHEST
-            listed, probabilities = self._by_belief(candidates, near, others, wish, belief, rng)
+            listed, listing, probabilities = self._by_belief(
+                candidates, near, others, wish, belief, rng
+            )
         drawn = _draw(probabilities, rng)
         index = int(listed[drawn])
         track = self.tracks[index]
@@ -146,7 +152,7 @@ class Catalogue:
         )
         return Choice(
             track=track,
-            probability=float(probabilities[drawn]),
+            probability=float(listing[drawn] * probabilities[drawn]),
             because=because(track, wish.goal, wish.mood, aim, spoke),
             fit=float(max(fit[index], -FURTHEST) / FURTHEST),
         )
@@ -178,32 +184,33 @@ class Catalogue:
         wish: Wish,
         belief: Belief,
         rng: random.Random,
-    ) -> tuple[Indices, Floats]:
+    ) -> tuple[Indices, Floats, Floats]:
         """Thompson sampling in a short list, softened: of each of `DRAWS` tastes the softmax.
 
         Their mean is what is drawn from, so that each track's probability is known. In the list are
         the best by what is believed, and the best by what may be hoped: what the first impression
         speaks against, and nobody has tried, gets in there. And the best without learning, so that
         the diary can always tell what choosing without it would have been worth.
+
+        Returns who is listed, the probability of each to be, and to be drawn once it is.
         """
+        dice = np.random.default_rng(rng.getrandbits(64))
         mean, covariance = belief.in_(circumstances_of(wish))
         worth, doubt = self._shelf.judge(near, mean, covariance)
         expected = others + GAIN * worth
         hoped = expected + GAIN * HOPE * doubt
         unlearned = others + FURTHEST * near
-        lists = [_short_list(candidates, some)[0] for some in (expected, hoped, unlearned)]
-        listed = np.unique(np.concatenate(lists))
+        listed, listing = _listed(candidates, (expected, hoped, unlearned), dice)
         z = self._shelf.z(listed, near)
         spread = z @ covariance @ z.T
         spread[np.diag_indices(len(listed))] += 1e-9
-        dice = np.random.default_rng(rng.getrandbits(64))
         tastes = (z @ mean)[:, None] + BOLDNESS * (
             np.linalg.cholesky(spread) @ dice.standard_normal((len(listed), DRAWS))
         )
         scores = others[listed][:, None] + GAIN * tastes
         weights = np.exp(scores - scores.max(axis=0))
         drawn = (weights / weights.sum(axis=0)).mean(axis=1)
-        return listed, (1.0 - EVEN) * drawn + EVEN / len(listed)
+        return listed, listing, (1.0 - EVEN) * drawn + EVEN / len(listed)
 
     def _heard(self, wish: Wish) -> dict[int, float]:
         """Index -> hours since a track was last played, newest first.
@@ -329,6 +336,28 @@ def _short_list(allowed: Indices, scores: Floats) -> tuple[Indices, Floats]:
     listed = score >= worst
     weight = np.exp(score[listed] - score.max())
     return allowed[listed], weight / weight.sum()
+
+
+def _listed(
+    allowed: Indices, scores: Sequence[Floats], dice: np.random.Generator
+) -> tuple[Indices, Floats]:
+    """The short lists by several scores as one, and the probability of each track to be on it.
+
+    Where they are too long, some of those that merely tie with the last of a list are left out.
+    """
+    lists = [_short_list(allowed, score)[0] for score in scores]
+    listed = np.unique(np.concatenate(lists))
+    if len(listed) <= MOST_LISTED:
+        return listed, np.ones(len(listed))
+    before = [
+        some[score[some] > score[some].min()] for some, score in zip(lists, scores, strict=True)
+    ]
+    sure = np.unique(np.concatenate(before))
+    tied = np.setdiff1d(listed, sure)
+    room = MOST_LISTED - len(sure)
+    some = dice.choice(tied, room, replace=False)
+    listing = np.repeat([1.0, room / len(tied)], [len(sure), room])
+    return np.concatenate([sure, some]), listing
 
 
 def _draw(probabilities: Floats, rng: random.Random) -> int:

@@ -34,7 +34,7 @@ from device.music.features import (
 from device.music.report import reason, report
 from device.music.shelf import Shelf
 from device.music.taste import Belief, reward
-from device.types import AgeGroup, Goal, MoodLabel, TrackId
+from device.types import Affect, AgeGroup, Goal, MoodLabel, Track, TrackId
 from tests.music.goal_listeners import live_toward, with_voices
 from tests.music.listeners import (
     KINDS,
@@ -202,6 +202,44 @@ def test_the_stored_probability_is_exact() -> None:
     assert len(often) > 3
     for name in often:  # E[1 / p; drawn] = 1
         assert believed[name] / 600 == pytest.approx(1.0, abs=0.5)
+
+
+def nothing_known_of(count: int) -> list[Track]:
+    return [
+        Track(
+            TrackId(f"{n}"),
+            f"/{n}",
+            "",
+            f"Artist {n % 50}",
+            Affect(0.0, 0.0, 0.5, "unknown"),
+            180.0,
+        )
+        for n in range(count)
+    ]
+
+
+def test_the_stored_probability_is_exact_where_many_tie() -> None:
+    catalogue, belief, dice = Catalogue(nothing_known_of(400)), Belief(), random.Random(5)
+    wish = Wish(moods(1, [AgeGroup.ADULT], 1)[0], wall=START)
+    for _ in range(20):
+        belief.teach(
+            replace(LESSON, moment=replace(LESSON.moment, traits=Traits(artist="Artist 7")))
+        )
+    inverse = []
+    for _ in range(400):
+        choice = catalogue.choose(wish, dice, belief)
+        assert choice is not None
+        inverse.append(1.0 / choice.probability)
+    assert np.mean(inverse) == pytest.approx(400, rel=0.25)  # all may be drawn
+
+
+def test_thousands_of_which_nothing_is_known_are_chosen_from_at_once() -> None:
+    catalogue, dice = Catalogue(nothing_known_of(10_000)), random.Random(5)
+    wish = Wish(moods(1, [AgeGroup.ADULT], 1)[0], wall=START)
+    began = time.process_time()
+    names = {catalogue.choose(wish, dice, Belief()).track.id for _ in range(20)}  # type: ignore[union-attr]
+    assert time.process_time() - began < 2.0
+    assert len(names) > 15
 
 
 @pytest.mark.parametrize("count", [1, 2, 30])
