@@ -15,6 +15,10 @@ _LENIENT: dict[str, Any] = (
 DAMAGED = (av.error.FFmpegError, OSError, ValueError, LookupError, ArithmeticError, MemoryError)
 """What PyAV raises on damaged files; anything else is a mistake of ours."""
 
+HIGHEST_HERTZ = 768_000
+"""Samples a second of the finest recordings. A header may claim 500 million, for which a resampler
+takes gigabytes."""
+
 
 def open_sound(
     path: str | os.PathLike[str],

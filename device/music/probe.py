@@ -17,7 +17,7 @@ from mutagen.mp4 import MP4
 from mutagen.wave import WAVE
 
 from device.music.decode import BAD_PACKETS_IN_A_ROW
-from device.music.ffmpeg import DAMAGED, open_sound
+from device.music.ffmpeg import DAMAGED, HIGHEST_HERTZ, open_sound
 from device.music.tags import Tags, flatten, parse
 
 PROMISES_LENGTH = (FLAC, WAVE, AIFF, MP4, ASF)
@@ -150,6 +150,8 @@ def _listen(container: Any, promised: float) -> _Heard:  # noqa: ANN401 - PyAV's
     if not container.streams.audio:
         raise Unplayable("it holds no sound")
     stream = container.streams.audio[0]
+    if stream.rate and stream.rate > HIGHEST_HERTZ:
+        raise Unplayable(f"damaged: it claims {stream.rate} samples a second")
     fingerprint, decoded, bad = _Fingerprint(), False, 0
     for packet in container.demux(stream):
         try:
