@@ -69,12 +69,14 @@ def listed(name: str, **columns: str) -> set[str]:
         }
 
 
-def left_out(name: str, part: str) -> set[str]:
+def left_out(name: str, part: str, *, copies: bool = False) -> set[str]:
     """Files of a data set that must not be in `part`, since a nearly equal picture is held out.
 
     Train must hold no near-duplicate of any data set's valid or test part, valid none of a test
-    part. `training.near` makes the lists.
+    part. `training.near` makes the lists; it alone wants `copies`, too: then none is left out.
     """
+    if copies:
+        return set()
     held_out = {"train": {"valid", "test"}, "valid": {"test"}, "test": set[str]()}[part]
     return set().union(*(listed(f"{name}_near_{each}") for each in held_out))
 
