@@ -1,4 +1,4 @@
-"""Makes `splits/*_near_*.csv`, which keep copies of held-out faces out of training.
+"""Adds to `splits/*_near_*.csv`, which keep copies of held-out faces out of training.
 
     python -m training.near DIR
 
@@ -7,7 +7,8 @@ and test parts of every data set, for each set is learned from by some model and
 Within a data set pictures are compared as they are. Data sets cut faces differently, so pictures
 of two are compared as the device cuts them, by the eyes: finding these takes most of the time, 8
 minutes on one core, where runs/cache does not hold them yet. A new detector finds other eyes, and
-so other pairs: make the lists anew then, before anything is trained.
+so other pairs: look again then, before anything is trained. What was listed stays, for a copy that
+one detector's eyes showed is none the less one.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ Near = dict[Key, set[tuple[str, str]]]
 
 
 def main() -> int:
-    """Look at everything, whatever the lists leave out now, and write them anew at the end."""
+    """Look at what the lists leave in, and write them at the end alone."""
     root = Path(sys.argv[1])
     folders = {name: root / folder for name, folder in SETS.items()}
     found: Near = defaultdict(set)
@@ -52,10 +53,17 @@ def main() -> int:
     _across(found, folders)
     for name in SETS:
         for part in ("valid", "test"):
-            write_list(name, part, found[name, part])
-            near = len({file for file, _ in found[name, part]})
+            rows = read_list(name, part) | found[name, part]
+            write_list(name, part, rows)
+            near = len({file for file, _ in rows})
             print(f"{name}: {near} near {part}")  # noqa: T201 - a command
     return 0
+
+
+def read_list(name: str, part: str) -> set[tuple[str, str]]:
+    """What `write_list` wrote."""
+    with (base.SPLITS / f"{name}_near_{part}.csv").open(newline="") as file:
+        return {(row["file"], row["near"]) for row in csv.DictReader(file)}
 
 
 def write_list(name: str, part: str, rows: set[tuple[str, str]]) -> None:
@@ -95,18 +103,13 @@ def _note(found: Near, key: Key, held_out: str, pairs: list[Pair]) -> None:
     """Note the first of each pair under `key`, as near to the second, of the set `held_out`."""
     name, _ = key
     for pair in pairs:
-        near = f"{held_out}/{_name(held_out, pair.second)}"
-        found[key].add((_name(name, pair.first), near))
-
-
-def _name(name: str, path: Path) -> str:
-    """A picture as its data set's loader names it: FairFace with its folder."""
-    return f"{path.parent.name}/{path.name}" if name == "fairface" else path.name
+        near = f"{held_out}/{base.listed_name(held_out, pair.second)}"
+        found[key].add((base.listed_name(name, pair.first), near))
 
 
 def _parts(folder: Path) -> dict[str, list[Sample]]:
     layout = recognise(folder)
-    return {part: load(layout, folder, part, copies=True) for part in layout.parts}
+    return {part: load(layout, folder, part) for part in layout.parts}
 
 
 def _cut(chosen: list[Sample], name: str) -> Thumbnails:

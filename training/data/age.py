@@ -75,7 +75,7 @@ def utkface_base(root: Path) -> Path | None:
     return None
 
 
-def utkface(root: Path, part: str, *, copies: bool = False) -> list[Sample]:
+def utkface(root: Path, part: str) -> list[Sample]:
     """UTKFace's aligned and cropped faces, `26_1_0_20170116182520500.jpg.chip.jpg`.
 
     The parts are those of `splits/utkface.csv`, which lists the name of each file and keeps equal
@@ -88,7 +88,7 @@ def utkface(root: Path, part: str, *, copies: bool = False) -> list[Sample]:
         raise DataError(
             f"{root} holds no UTKFace: unpack UTKFace.tar.gz (aligned and cropped) there"
         )
-    names = sorted(listed("utkface", split=part) - left_out("utkface", part, copies=copies))
+    names = sorted(listed("utkface", split=part) - left_out("utkface", part))
     found = []
     for name in names:
         person = parse_utkface(name)
@@ -102,7 +102,7 @@ def fairface_base(root: Path) -> Path | None:
     return next((b for b in (root, root / "fairface") if (b / FAIRFACE_CSV).is_file()), None)
 
 
-def fairface(root: Path, part: str, *, copies: bool = False) -> list[Sample]:
+def fairface(root: Path, part: str) -> list[Sample]:
     """FairFace's train faces by `fairface_label_train.csv`; `label` is `Years`.
 
     Test is the tenth listed in `splits/fairface.csv`, held out by us; train is the rest without
@@ -111,7 +111,7 @@ def fairface(root: Path, part: str, *, copies: bool = False) -> list[Sample]:
     """
     check_part(part, FAIRFACE_PARTS)
     held_out = listed("fairface")
-    left = left_out("fairface", part, copies=copies)
+    left = left_out("fairface", part)
     found, names = [], set()
     for name, sample in _all_fairface(root):
         names.add(name)

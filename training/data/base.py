@@ -69,16 +69,29 @@ def listed(name: str, **columns: str) -> set[str]:
         }
 
 
-def left_out(name: str, part: str, *, copies: bool = False) -> set[str]:
+def left_out(name: str, part: str) -> set[str]:
     """Files of a data set that must not be in `part`, since a nearly equal picture is held out.
 
     Train must hold no near-duplicate of any data set's valid or test part, valid none of a test
-    part. `training.near` makes the lists; it alone wants `copies`, too: then none is left out.
+    part. `training.near` makes the lists.
     """
-    if copies:
-        return set()
     held_out = {"train": {"valid", "test"}, "valid": {"test"}, "test": set[str]()}[part]
     return set().union(*(listed(f"{name}_near_{each}") for each in held_out))
+
+
+def copied(name: str, part: str, others: Collection[str]) -> set[str]:
+    """Files of a data set's held-out part of which the train part of another of these has a copy,
+    as the lists of near-duplicates say."""
+    found = set()
+    for other in set(others) - {name}:
+        with (SPLITS / f"{other}_near_{part}.csv").open(newline="") as file:
+            found |= {row["near"] for row in csv.DictReader(file)}
+    return {near.removeprefix(f"{name}/") for near in found if near.startswith(f"{name}/")}
+
+
+def listed_name(name: str, path: Path) -> str:
+    """A picture as the lists name it: FairFace's with its folder."""
+    return f"{path.parent.name}/{path.name}" if name == "fairface" else path.name
 
 
 def first_base(root: Path, *names: str) -> Path | None:

@@ -36,7 +36,7 @@ OFFICIAL_LABELS = "EmoLabel/list_patition_label.txt"
 """Spelled as the publisher spells it."""
 
 
-def rafdb(root: Path, part: str, *, copies: bool = False) -> list[Sample]:
+def rafdb(root: Path, part: str) -> list[Sample]:
     """RAF-DB's aligned faces, `train_00001_aligned.jpg`, sorted by name, in either layout.
 
     Kaggle's: `DATASET/train/5/train_00001_aligned.jpg`. The publisher's:
@@ -49,7 +49,7 @@ def rafdb(root: Path, part: str, *, copies: bool = False) -> list[Sample]:
     check_part(part)
     found = _all_rafdb(root, "test" if part == "test" else "train")
     if part != "test":
-        held_out, left = listed("rafdb"), left_out("rafdb", part, copies=copies)
+        held_out, left = listed("rafdb"), left_out("rafdb", part)
         found = [
             sample
             for sample in found
@@ -147,7 +147,7 @@ def ferplus_base(root: Path) -> Path | None:
     return None
 
 
-def ferplus(root: Path, part: str = "train", *, copies: bool = False) -> list[Sample]:
+def ferplus(root: Path, part: str = "train") -> list[Sample]:
     """FER+, `FER2013Train/fer0000000.png` and `label.csv`, with its ten votes a face.
 
     Train: the votes for each emotion; faces that most voters saw none of the seven in are left
@@ -160,7 +160,7 @@ def ferplus(root: Path, part: str = "train", *, copies: bool = False) -> list[Sa
     table = folder / "label.csv"
     if not table.is_file():
         raise DataError(f"{root} holds no FER+: expected {table}")
-    left = left_out("ferplus", part, copies=copies)
+    left = left_out("ferplus", part)
     found = []
     with table.open(newline="") as file:
         for number, row in enumerate(csv.reader(file), start=1):

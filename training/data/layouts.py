@@ -96,17 +96,14 @@ def samples(task: str, root: Path, part: str) -> list[Sample]:
     return load(recognise(root, task), root, part)
 
 
-def load(layout: Layout, root: Path, part: str, *, copies: bool = False) -> list[Sample]:
-    """A part of a data set whose layout is known; DataError where it has no such part.
-
-    With `copies` of held-out faces, where those are known and left out otherwise.
-    """
+def load(layout: Layout, root: Path, part: str) -> list[Sample]:
+    """A part of a data set whose layout is known; DataError where it has no such part."""
     if part not in layout.parts:
         raise DataError(f"{layout.value} has no {part} part: use another data set for that")
     if layout in (Layout.EMOTION_FOLDERS, Layout.AGE_FOLDERS):
         return folders(root, part, layout.task)
     loaders = {Layout.FERPLUS: ferplus, Layout.UTKFACE: utkface, Layout.FAIRFACE: fairface}
-    return loaders.get(layout, rafdb)(root, part, copies=copies)
+    return loaders.get(layout, rafdb)(root, part)
 
 
 def faces_of(root: Path) -> list[Path]:
