@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tqdm import tqdm
 
 from training.data import DataError, Sample, fairface, ferplus, rafdb, samples, utkface
+from training.experiment import EXPERIMENTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,11 @@ SETS = {
 
 OWN = {"emotion": "rafdb", "age": "utkface"}
 """The data set whose validation and test parts judge a task, and the name of one's own."""
+
+
+def learned_by(task: str) -> set[str]:
+    """The data sets that the device's model of a task learns from."""
+    return {OWN[task], *EXPERIMENTS[task].others}
 
 
 class Faces(NamedTuple):
