@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(str(error), FAILED)
     except ConfigError as error:
         return fail(str(error), BAD_CONFIG)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):  # Ctrl-C, or Ctrl-D where something is asked
         return INTERRUPTED
     except BrokenPipeError:
         # The reader (`| head`) has enough; what is left must not fail once more at exit.
@@ -137,8 +137,8 @@ def _sleep(text: str) -> Command:
 
 def _say(text: str) -> Command:
     """A file of this folder, else a name in the daemon's folder of announcements."""
-    path = Path(text)
-    return Say(text if "/" not in text and not path.exists() else str(path.absolute()))
+    named = "/" not in text and not os.path.exists(text)  # noqa: PTH110 - never raises
+    return Say(text if named else str(Path(text).absolute()))
 
 
 def _goal(text: str) -> Command:

@@ -15,7 +15,6 @@ from device.client import NotRunning
 from device.lessons import ForgetTaste, Memory, TasteChanged
 from device.ports import CannotDo
 
-SERVICE_STATE = Path("/var/lib/attune")
 WORDS = {
     Memory.TASTE: "plays, likes and dislikes",
     Memory.MOODS: "moods",
@@ -77,11 +76,12 @@ class _Failed(Exception):  # noqa: N818 - a state of the world, not a programmin
 
 def _folders(parsed: argparse.Namespace) -> list[Path]:
     """Where daemons that do not run now may have left something."""
+    from device import installed
     from device.system.database import FILE
 
     settings = config.load(config_path_of(parsed))
     own = config.state_folder(settings)
-    places = [own] if settings.state.folder else [own, SERVICE_STATE]
+    places = [own] if settings.state.folder else [own, installed.STATE]
     try:
         return [folder for folder in dict.fromkeys(places) if (folder / FILE).exists()]
     except PermissionError as error:

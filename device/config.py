@@ -26,6 +26,8 @@ SYSTEM_FILE = Path("/etc/attune/attune.toml")
 SERVICE_SOCKET = Path("/run/attune/api.sock")
 LIVE_TABLES = frozenset({"mood", "music", "log"})
 """Tables that a reload changes at once; the others need a restart."""
+LIVE = frozenset({"state.keep_days", "sound.announcements"})
+"""What a reload changes at once even in the others."""
 NOT_LIVE = frozenset(
     f"music.{name}"
     for name in (
@@ -37,7 +39,7 @@ NOT_LIVE = frozenset(
         "random_seed",
     )
 )
-"""What needs a restart even in those."""
+"""What needs a restart even in the live ones."""
 
 _MAXIMUM_BYTES = 256 * 1024
 _SOCKET_PATH_BYTES = 107  # sizeof(sockaddr_un.sun_path) - 1 on Linux
@@ -307,7 +309,11 @@ def diff(old: Settings, new: Settings) -> list[str]:
         if before == after:
             continue
         change = "changed" if key.secret else f"{_shown(before)} -> {_shown(after)}"
-        live = key.table in LIVE_TABLES and key.label not in NOT_LIVE
-        later = "" if live else " (after a restart)"
+        later = "" if _is_live(key) else " (after a restart)"
         lines.append(f"{key.table}.{key.name}: {change}{later}")
     return lines
+
+
+def _is_live(key: Key) -> bool:
+    """Whether a reload changes it at once."""
+    return key.label in LIVE or (key.table in LIVE_TABLES and key.label not in NOT_LIVE)

@@ -10,6 +10,13 @@ from typing import Any, NamedTuple
 
 from device.settings import Settings
 
+MASK = "***"
+LOGINS = re.compile(
+    r"""(?i)((?:password|passwd|pwd|-pw|token|secret)["']?\s*[=:]\s*)(?!["']{2})"""
+    r"""(?:\\?"[^"]+"|'[^']+'|[^\s"]+)"""
+)
+QUERY = re.compile(r"""(\w://[^\s"'?]*)\?[^\s"']*""")
+
 
 class Bounds(NamedTuple):
     """The least and the greatest value that may be set; None where there is no such limit."""
@@ -117,12 +124,14 @@ def _plain(number: float) -> str:
 def masked(key: Key, value: object) -> object:
     """A setting's value fit to be shown."""
     if key.secret and value:
-        return "***"
+        return MASK
     if isinstance(value, list):
         return [redacted(each) for each in value]
     return redacted(value) if isinstance(value, str) else value
 
 
 def redacted(text: str) -> str:
-    """A setting fit to be shown: addresses without user and password."""
-    return re.sub(r"(://)[^/\s]*@", r"\1", text)
+    """A text fit to be shown: addresses without user, password and query, and no password in what
+    else may be said of a source, such as GStreamer's `user-pw`."""
+    text = QUERY.sub(rf"\1?{MASK}", re.sub(r"(://)[^/\s]*@", r"\1", text))
+    return LOGINS.sub(rf"\1{MASK}", text)

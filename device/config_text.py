@@ -10,7 +10,7 @@ from itertools import groupby
 
 import msgspec
 
-from device.config_keys import Key, keys, redacted
+from device.config_keys import MASK, Key, keys, redacted
 from device.settings import Settings
 
 _HEAD = """\
@@ -47,7 +47,7 @@ def shown_toml(settings: Settings) -> str:
         for key in group:
             value = getattr(getattr(settings, table), key.name)
             if key.secret and value:
-                parts.append(f'{key.name} = "***"\n')
+                parts.append(f'{key.name} = "{MASK}"\n')
             elif value is not None:
                 parts.append(f"{key.name} = {redacted(_value(value))}\n")
         parts.append("\n")

@@ -23,7 +23,7 @@ from device.home.mqtt import MqttBridge
 from device.home.server import ApiServer, PageServer
 from device.inbox import Asked, AskedTaste, Inbox, ask, ask_taste
 from device.lessons import TasteAnswer
-from device.music.announce import admit
+from device.music.announce import admit, listed
 from device.music.corrections import moods
 from device.music.learner import Steps
 from device.music.librarian import Librarian
@@ -220,7 +220,14 @@ class Daemon:
             corrections=lambda: self._speaker.corrections,
             find=Search(),
             moods=moods(),
+            announcements=lambda: listed(self._announcements),
         )
+
+    @property
+    def _announcements(self) -> Path | None:
+        """The folder of what is announced by name."""
+        folder = self._settings.sound.announcements
+        return Path(folder) if folder else None
 
     def _admitted(self, command: Command) -> Command:
         """A command fit for the main thread: files are looked at by whoever's thread asks.
@@ -229,8 +236,7 @@ class Daemon:
         """
         if not isinstance(command, Say):
             return command
-        folder = self._settings.sound.announcements
-        return Say(str(admit(command.file, Path(folder) if folder else None)))
+        return Say(str(admit(command.file, self._announcements)))
 
     def _read_status(self) -> Status:
         if self._status is None:
@@ -291,7 +297,10 @@ class Daemon:
         elif isinstance(event, (Sighting, PartChanged, LibraryScanned, Listened, Board, Vitals)):
             speaker.handle(event)
         elif not isinstance(event, WorkerFailed):
-            self._obey(event)
+            try:
+                self._obey(event)
+            except CannotDo as refusal:  # whoever asked over MQTT is told as the newest warning
+                log.warning("%s: %s", type(event).__name__, refusal)
 
     def _taste_on(self) -> None:
         """Go a step on with the oldest request about taste."""

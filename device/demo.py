@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -146,7 +147,8 @@ def choose_sound(folder: Path) -> Sound:
 
 def write_settings(folder: Path, port: int, page: int, camera: str) -> Path:
     """The demonstration's own configuration file."""
-    quoted = json.dumps  # a JSON string is a TOML string
+    # A JSON string is a TOML string, but for the pairs that JSON may write an emoji as.
+    quoted = functools.partial(json.dumps, ensure_ascii=False)
     path = folder / "attune.toml"
     path.write_text(
         f"""\

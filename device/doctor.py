@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from device import config
+from device import config, installed
 from device.client import Client, NotRunning, Refused
 from device.config import ConfigError
 from device.home.link import BrokerLink, OtherVersion
@@ -77,7 +77,7 @@ def examine(path: Path | None, client: Client) -> Iterator[Check]:
     checks: dict[str, Callable[[], Answer]] = {
         "camera": lambda: _part(status.camera) if status else _camera(settings),
         "sound": lambda: _part(status.sound) if status else _sound(settings),
-        "broker": lambda: _part(status.broker) if status else _broker(settings),
+        "broker": lambda: _part(status.broker) if status else _broker(settings, path),
         "models": lambda: _models(settings),
         "music": lambda: _music(settings, status),
         "clock": _clock,
@@ -95,6 +95,10 @@ def _tried(check: Callable[[], Answer]) -> Answer:
         return check()
     except (PartUnavailable, ModelError) as error:
         return Verdict.FAIL, str(error), ""
+    except PermissionError as error:
+        return Verdict.FAIL, f"{error.filename}: {error.strerror}", "use sudo"
+    except OSError as error:
+        return Verdict.FAIL, str(error), ""
 
 
 def _good(detail: str) -> Answer:
@@ -103,7 +107,7 @@ def _good(detail: str) -> Answer:
 
 def _configuration(path: Path | None) -> tuple[Settings, Answer]:
     try:
-        settings = config.load(path)
+        settings = config.load(path, installed.environ(path))
     except ConfigError as error:
         return error.settings, (Verdict.FAIL, str(error), "")
     return settings, _good(str(path) if path else "no file: the defaults hold")
@@ -184,18 +188,27 @@ def _sound(settings: Settings) -> Answer:
     )
 
 
-def _broker(settings: Settings) -> Answer:
+def _broker(settings: Settings, path: Path | None) -> Answer:
     mqtt = settings.mqtt
     if not mqtt.enabled:
         return _good("switched off ([mqtt] enabled = false)")
     try:
-        _log_in(mqtt, MQTTProtocolVersion.MQTTv5)
-    except OtherVersion:
-        _log_in(mqtt, MQTTProtocolVersion.MQTTv311)
+        _log_in(mqtt)
+    except PartUnavailable as error:
+        unread = installed.unread(path)
+        mend = f"a password in {unread} was not tried: use sudo" if unread else ""
+        return Verdict.FAIL, str(error), mend
     return _good(f"{mqtt.host}:{mqtt.port} lets us in")
 
 
-def _log_in(mqtt: MqttSettings, protocol: MQTTProtocolVersion) -> None:
+def _log_in(mqtt: MqttSettings) -> None:
+    try:
+        _log_in_by(MQTTProtocolVersion.MQTTv5, mqtt)
+    except OtherVersion:
+        _log_in_by(MQTTProtocolVersion.MQTTv311, mqtt)
+
+
+def _log_in_by(protocol: MQTTProtocolVersion, mqtt: MqttSettings) -> None:
     # A topic and client id of its own, so that a speaker is not logged out by its doctor.
     will = (f"{mqtt.base_topic}/{mqtt.id}/doctor", b"")
     link = BrokerLink(mqtt, f"attune-doctor-{os.getpid()}", will, protocol)
@@ -261,8 +274,7 @@ def _clock() -> Answer:
 
 
 def _disk(settings: Settings) -> Answer:
-    folder = config.state_folder(settings)
-    place = next(each for each in (folder, *folder.parents) if each.exists())
+    place = installed.existing(installed.state_folder(settings))
     if os.statvfs(place).f_flag & os.ST_RDONLY:
         return (
             Verdict.FAIL,

@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +22,9 @@ RUNTIMES = {
     "tflite-runtime": "tflite_runtime.interpreter",
 }
 """Name and module of each runtime, best first: LiteRT runs int8 through XNNPACK."""
+
+STDERR = threading.Lock()
+"""Held while descriptor 2 of the whole process is another, and by who starts a child with it."""
 
 
 class ModelError(Exception):
@@ -104,9 +108,9 @@ def _without_greetings() -> Iterator[None]:
 
     The C++ logger writes to file descriptor 2 and has no switch in Python.
     """
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as caught:
+    with STDERR, tempfile.TemporaryFile() as caught:
+        sys.stderr.flush()
+        saved = os.dup(2)
         os.dup2(caught.fileno(), 2)
         try:
             yield

@@ -176,9 +176,15 @@ def chosen(
         track
         for track in tracks
         if (place is None or _distance(track, place) <= MOOD_REACH)
-        and (not genre or fold(genre) in fold(track.genre or ""))
-        and (not artist or fold(artist) in fold(track.artist))
+        and (not genre or _is_in(genre, track.genre or ""))
+        and (not artist or _is_in(artist, track.artist))
     ]
+
+
+def _is_in(wish: str, text: str) -> bool:
+    """Spelled plainly; a name without letters, such as "!!!", as it stands."""
+    plain = fold(wish)
+    return plain in fold(text) if plain else wish.casefold() in text.casefold()
 
 
 def _distance(track: Track, place: tuple[float, float]) -> float:

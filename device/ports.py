@@ -247,8 +247,8 @@ class Store(Resource, Protocol):
         """Where to go on, None at the very first start."""
         ...
 
-    def save_resume(self, resume: Resume) -> None:
-        """Remember where to go on."""
+    def save_resume(self, resume: Resume) -> bool:
+        """Remember where to go on; False where the disk refused."""
         ...
 
     def tracks(self) -> Sequence[Track]:
@@ -299,8 +299,9 @@ class Store(Resource, Protocol):
 
     def add_feedback(
         self, track: TrackId, wall: float, *, liked: bool, mood: Mood, play: int | None = None
-    ) -> None:
-        """A like or dislike in such a mood, of the play of that row."""
+    ) -> bool:
+        """A like or dislike in such a mood, of the play of that row; False where the disk
+        refused."""
         ...
 
     def lessons(self, count: int) -> Iterator[Sequence[Lesson]]:
@@ -333,8 +334,8 @@ class Store(Resource, Protocol):
         """A mood, at most one a minute."""
         ...
 
-    def last_plays(self, count: int) -> Sequence[tuple[TrackId, float]]:
-        """The newest plays, newest first, with their wall time."""
+    def last_plays(self, count: int, since: float = 0.0) -> Sequence[tuple[TrackId, float]]:
+        """The newest plays, newest first, with their wall time: of so many, those since then."""
         ...
 
     def feedback(self) -> dict[TrackId, int]:

@@ -32,10 +32,12 @@ from msgspec.structs import replace
 from device import __version__, config
 from device.client import Client, NotRunning, Refused
 from device.config import ConfigError
+from device.config_keys import MASK
 from device.config_text import shown_toml
 from device.doctor import examine, line
+from device.installed import environ, existing, state_folder
 from device.report_log import log_lines, unit_state
-from device.report_mask import MASK, Mask, file_names
+from device.report_mask import Mask, file_names
 from device.settings import Settings
 from device.system.board import read_board
 from device.system.database import FILE
@@ -43,7 +45,6 @@ from device.types import LibraryScanned
 from device.watch import Paint, span
 
 STREAM = "-"
-SERVICE_STATE = Path("/var/lib/attune")
 
 ABOUT = """\
 A report for whoever looks for a fault in Attune, made by `attune report`.
@@ -153,7 +154,7 @@ def _told(make: Callable[[], str]) -> str:
 
 def _configuration(path: Path | None) -> tuple[Settings, str]:
     try:
-        return config.load(path), ""
+        return config.load(path, environ(path)), ""
     except ConfigError as error:
         return error.settings, str(error)
 
@@ -198,14 +199,10 @@ def _board(settings: Settings) -> str:
             "under-voltage": board.under_voltage,
             **{
                 f"free at {place}": f"{shutil.disk_usage(place).free // 2**20} MiB"
-                for place in ("/", _existing(state_folder(settings)))
+                for place in ("/", existing(state_folder(settings)))
             },
         }.items()
     )
-
-
-def _existing(folder: Path) -> Path:
-    return next(each for each in (folder, *folder.parents) if each.exists())
 
 
 def _status(client: Client, *, with_music: bool) -> str:
@@ -217,13 +214,6 @@ def _status(client: Client, *, with_music: bool) -> str:
         hidden = replace(status.track, title=MASK, artist=MASK, path=MASK, because=MASK)
         status = replace(status, track=hidden)
     return _pretty(status)
-
-
-def state_folder(settings: Settings, service: Path = SERVICE_STATE) -> Path:
-    """Where the daemon remembers: who asks is another user than the service's."""
-    own = config.state_folder(settings)
-    theirs = not settings.state.folder and not (own / FILE).exists() and service.exists()
-    return service if theirs else own
 
 
 def _state(settings: Settings) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from device.report_mask import MASK
+from device.config_keys import MASK
 
 UNIT = "attune.service"
 LINES = 3000

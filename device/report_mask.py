@@ -6,17 +6,12 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from device.config_keys import keys, redacted
+from device.config_keys import MASK, keys, redacted
 from device.settings import Settings
 
-MASK = "***"
 SHORTEST_NAME = 4
 """Shorter names ("Yes", "U2") would mask half of all words."""
 SHORTEST_SECRET = 4
-LOGINS = re.compile(
-    r"""(?i)((?:password|passwd|user-pw|token|secret)["']?\s*[=:]\s*)(?!["']{2})[^\s,;]+"""
-)
-QUERY = re.compile(r"""(\w://[^\s"'?]*)\?[^\s"']*""")
 
 
 class Mask:
@@ -46,7 +41,7 @@ class Mask:
         """The text, fit to be passed on."""
         for secret in self._secrets:
             text = text.replace(secret, MASK)
-        text = LOGINS.sub(rf"\1{MASK}", QUERY.sub(rf"\1?{MASK}", redacted(text)))
+        text = redacted(text)
         for folder in self._folders:
             text = re.sub(rf'{re.escape(folder)}/[^\n"]+', f"{folder}/{MASK}", text)
         for name in self._names:

@@ -61,10 +61,10 @@ from device.types import (
 
 log = logging.getLogger(__name__)
 
-SAVE_SECONDS = 9.0
-"""A power cut leads back to within half of it of where we were: what is saved is where we shall
-be by then. It may come anywhere in between, and each save wears the SD card."""
-MOOD_ROW_SECONDS = 60.0
+NOTE_SECONDS = 60.0
+"""So often it is written where we are and what the mood is, both at once: any moment at which
+something is written costs an SD card some 16 kB, ext4's journal included. A power cut leads back
+to within half of it of where we were, for what is saved is where we shall be by then."""
 DAY_SECONDS, SETTLED_SECONDS = 86_400.0, 600.0
 """What is old is erased so often, and first so long after a start, when the clock is set."""
 HEARD_SECONDS = 30.0
@@ -72,6 +72,10 @@ HEARD_SECONDS = 30.0
 HEARD_SECONDS_A_TRACK = 0.03
 """But later in a large library: laying out 10,000 tracks anew takes 35 ms, several times that on a
 small board, so each five minutes."""
+
+
+REMEMBERED = (SetVolume, SetSleep, SetQuietHours, SetGoal, SetPrivacy)
+"""What is set by hand holds until it is set otherwise, also after a restart."""
 
 
 class Actions(NamedTuple):
@@ -117,9 +121,8 @@ class Speaker:
         self._seen_at = now
         self._insisted = False
         self._paused_by_hand = False
-        self._saved_at = now
+        self._noted_at = now
         self._saved_track: TrackId | None = None
-        self._mood_row_at = float("-inf")
         self._expired_at = now - DAY_SECONDS + SETTLED_SECONDS
         self._tracks: tuple[Track, ...] = ()
         self._whole = Stock()
@@ -153,8 +156,11 @@ class Speaker:
             self._vitals = event
 
     def command(self, command: Command) -> Status:  # noqa: C901, PLR0912 - one branch a command
-        """Do what somebody asked; returns the status that it led to. Raises `CannotDo`."""
-        session = self._session
+        """Do what somebody asked; returns the status that it led to.
+
+        Raises `CannotDo`, also for what is done but could not be stored.
+        """
+        session, stored = self._session, True
         if isinstance(command, Play):
             self._by_hand(session.play)
         elif isinstance(command, Pause):
@@ -179,9 +185,10 @@ class Speaker:
         elif isinstance(command, OverrideMood):
             self._follow(lambda: self._set_override(command.label))
         elif isinstance(command, Like):
-            session.rate(liked=True, mood=self.mood)
+            stored = session.rate(liked=True, mood=self.mood)
         elif isinstance(command, Dislike):
-            if session.rate(liked=False, mood=self.mood):
+            stored = session.rate(liked=False, mood=self.mood)
+            if session.now is not None:
                 session.leave(Ended.DISLIKED)
         elif isinstance(command, SetPrivacy):
             self._set_privacy(command.on)
@@ -191,7 +198,12 @@ class Speaker:
             self._actions.scan()
         log.info("done: %s", type(command).__name__)
         self.tick()
-        self._save()
+        saved = self._save()
+        if not stored or (isinstance(command, REMEMBERED) and not saved):
+            raise CannotDo(
+                "done, but it could not be stored: a restart may undo it; "
+                "make room, or check the disk"
+            )
         return self.status()
 
     def taste(self, request: TasteRequest) -> Steps[TasteAnswer]:
@@ -217,11 +229,13 @@ class Speaker:
         patience = max(HEARD_SECONDS, HEARD_SECONDS_A_TRACK * len(self._tracks))
         if self._heard_since is not None and now - self._heard_since >= patience:
             self._restock()
-        if now - self._saved_at >= SAVE_SECONDS or self._track != self._saved_track:
+        if now - self._noted_at >= NOTE_SECONDS:
+            self._noted_at = now
             self._save()
-        if now - self._mood_row_at >= MOOD_ROW_SECONDS and self.mood.people:
-            self._store.add_mood(self._clock.wall(), self.mood)
-            self._mood_row_at = now
+            if self.mood.people:
+                self._store.add_mood(self._clock.wall(), self.mood)
+        elif self._track != self._saved_track:
+            self._save()
         if now - self._expired_at >= DAY_SECONDS and self._settings.state.keep_days:
             self._store.expire(self._settings.state.keep_days)
             self._expired_at = now
@@ -426,15 +440,15 @@ class Speaker:
             self._privacy = on
             self._actions.set_privacy(on)
 
-    def _save(self, ahead_seconds: float = SAVE_SECONDS / 2) -> None:
-        """Remember where we shall be so much later."""
-        self._saved_at = self._clock.monotonic()
+    def _save(self, ahead_seconds: float = NOTE_SECONDS / 2) -> bool:
+        """Remember where we shall be so much later, or half of the way to the end, if that is
+        sooner; False where it could not be stored."""
         now = self._session.now
         self._saved_track = self._track
         position = now.position_seconds if now else 0.0
         if now is not None and self._session.playing:
-            last = max(position, now.duration_seconds - 1.0)
-            position = min(position + ahead_seconds, last)
+            to_come = max(0.0, now.duration_seconds - position)
+            position += min(ahead_seconds, to_come / 2)
         resume = Resume(
             track=now.id if now else None,
             position_seconds=position,
@@ -443,10 +457,10 @@ class Speaker:
             volume=self._volume_by_hand,
             goal=self._session.goal_by_hand,
             privacy=self._privacy,
-            sleep_minutes=self._sleep and self._sleep.minutes_left(self._saved_at),
+            sleep_minutes=self._sleep and self._sleep.minutes_left(self._clock.monotonic()),
             quiet_hours=self._quiet_by_hand,
         )
-        self._store.save_resume(resume)
+        return self._store.save_resume(resume)
 
     def _follow(self, change: Callable[[], object]) -> None:
         """Let the mood change, and tell whoever cares what became of it."""

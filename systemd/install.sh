@@ -112,6 +112,8 @@ start_service() { # FOLDER of before, FOLDER of now
     fi
     run systemctl daemon-reload
     run systemctl enable attune.service
+    # A version that failed again and again leaves its count of restarts, at which stays_up looks.
+    run systemctl reset-failed attune.service 2>/dev/null || true
     run systemctl restart attune.service && stays_up
 }
 
@@ -214,7 +216,7 @@ uninstall() { # [--purge]
     run rm -rf "$COMMAND_LINK" "$LINK" "$VERSIONS"
     if [[ ${1:-} == --purge ]]; then
         say "Removing settings, memory and user"
-        run rm -rf "$SETTINGS" "$STATE" "$UNIT.d" "$RULES"
+        run rm -rf "$SETTINGS" "$STATE" "$UNIT.d" "$RULES" "${ALBUMS%/*}"
         remove_admin
         reload_sshd
         if getent passwd attune >/dev/null; then

@@ -64,8 +64,9 @@ add_admin_key() { # FILE.pub
         return
     fi
     install -m 0640 -o root -g attune /dev/null "$ADMIN_KEYS.new"
-    # One line a key, each once: what was there stays.
-    { cat "$ADMIN_KEYS" 2>/dev/null || true; sed 's/^/restrict,pty,port-forwarding /' "$1"; } |
+    # One line a key, each once: what was there stays, but for the tunnel of earlier versions.
+    { sed 's/^restrict,pty,port-forwarding /restrict,pty /' "$ADMIN_KEYS" 2>/dev/null || true
+        sed 's/^/restrict,pty /' "$1"; } |
         sort -u >"$ADMIN_KEYS.new"
     mv "$ADMIN_KEYS.new" "$ADMIN_KEYS"
     note "$1 may run attune, and nothing else: ssh attune-admin@$(hostname) status"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -18,8 +19,9 @@ import pytest
 from device import __version__, cli, watch
 from device.cli import main
 from device.config_text import default_toml
-from device.library import bar
+from device.library import bar, chosen
 from device.types import (
+    Affect,
     Command,
     Dislike,
     Emotion,
@@ -39,6 +41,8 @@ from device.types import (
     SetSleep,
     SetVolume,
     Status,
+    Track,
+    TrackId,
 )
 from tests.local_api import TinySpeaker, make_status, serve
 
@@ -358,6 +362,31 @@ def _read_until(terminal: int, words: str) -> str:
     return text
 
 
+@pytest.mark.parametrize(
+    "asks", [("forget", "--all"), ("taste", "forget", "--all"), ("password",)], ids=" ".join
+)
+def test_who_ends_the_input_when_asked_ends_the_command(
+    environment: dict[str, str], asks: tuple[str, ...]
+) -> None:
+    primary, secondary = os.openpty()
+    program = subprocess.Popen(
+        [*ATTUNE, *asks],
+        env=environment,
+        stdin=secondary,
+        stdout=secondary,
+        stderr=secondary,
+        start_new_session=True,  # getpass opens the controlling terminal where there is one
+    )
+    os.close(secondary)
+    screen = _read_until(primary, "[y/N] " if "forget" in asks else "password: ")
+    os.write(primary, b"\x04")
+    assert program.wait(30) == 130
+    with contextlib.suppress(OSError):  # EIO: the other end is closed
+        screen += os.read(primary, 10_000).decode()
+    os.close(primary)
+    assert "Traceback" not in screen
+
+
 def test_watch_survives_a_restart_of_the_daemon(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -421,6 +450,32 @@ def test_a_file_of_this_folder_is_said_by_its_whole_path(
     assert cli._say("./door.ogg") == Say(
         str(tmp_path / "door.ogg")
     )  # the daemon says what is wrong
+
+
+def test_a_name_too_long_for_a_file_is_the_daemons_to_refuse() -> None:
+    assert cli._say("é" * 130) == Say("é" * 130)
+
+
+def test_a_name_without_letters_is_met_as_it_stands() -> None:
+    tracks = [
+        Track(
+            TrackId(artist),
+            f"/{artist}.ogg",
+            "a",
+            artist,
+            Affect(0.0, 0.0, 1.0, "unknown"),
+            60.0,
+            genre=genre,
+        )
+        for artist, genre in (("!!!", "Funk+Soul"), ("Wir", "Folk"), ("Ça va", "Chanson"))
+    ]
+    for genre, artist, found in (
+        (None, "!!!", ["!!!"]),
+        ("+", None, ["!!!"]),
+        (None, "CA VA", ["Ça va"]),
+        ("fo", None, ["Wir"]),
+    ):
+        assert [track.artist for track in chosen(tracks, None, genre, artist)] == found
 
 
 def test_what_caps_the_volume_and_when_it_sleeps_is_shown() -> None:

@@ -8,21 +8,28 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from device import installed
 from device.client import Client
 from device.doctor import Check, Verdict, examine, line
-from device.settings import HOME
+from device.doctor import _disk as check_disk
+from device.doctor import _music as check_music
+from device.doctor import _tried as tried
+from device.settings import HOME, MusicSettings, Settings, StateSettings
 from device.types import Health, Part
 from device.watch import Paint
-from tests.home.broker import Broker
+from tests.home.broker import Broker, password_file, running
 from tests.local_api import TinySpeaker, serve
 
 NOBODY = Client((Path("/nonexistent/api.sock"),))
 MODELS = HOME / "models_tflite"
+SECRET = """pa"ss 'word"""
 
 
 @pytest.fixture
@@ -116,6 +123,45 @@ def test_the_broker_is_really_asked(folder: Path) -> None:
     assert "start the broker" in found.detail
 
 
+PASSWORDS = r"""
+# what systemd hands the service
+ATTUNE_MQTT_PASSWORD="pa\"ss 'word"
+ATTUNE_NOTHING
+"""
+
+
+@pytest.fixture
+def guarded(folder: Path) -> Iterator[str]:
+    """A broker that wants a password, as its settings."""
+    with running(folder, f"password_file {password_file(folder, 'speaker', SECRET)}") as broker:
+        yield (
+            f'mqtt = {{ enabled = true, host = "127.0.0.1", port = {broker.port}, '
+            'username = "speaker" }\n'
+        )
+
+
+def test_the_broker_is_asked_with_the_services_password(
+    folder: Path, guarded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = checks(folder, guarded)["broker"]
+    assert (found.verdict, found.mend) == (Verdict.FAIL, "")
+    (folder / "environment").write_text(PASSWORDS)
+    assert checks(folder, guarded)["broker"].verdict is Verdict.OK
+    monkeypatch.setenv("ATTUNE_MQTT_PASSWORD", "another")  # who asks has the last word
+    assert checks(folder, guarded)["broker"].verdict is Verdict.FAIL
+
+
+def test_a_password_that_may_not_be_read_is_named_where_it_is_missed(
+    folder: Path, guarded: str
+) -> None:
+    (folder / "environment").mkdir()  # as root may read any file
+    found = checks(folder, guarded)["broker"]
+    assert (found.verdict, found.mend) == (
+        Verdict.FAIL,
+        f"a password in {folder}/environment was not tried: use sudo",
+    )
+
+
 def test_a_listener_that_is_no_broker_is_told(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         code = f"import socket\ns = socket.socket(fileno={other.fileno()})\n"
@@ -128,6 +174,45 @@ def test_a_listener_that_is_no_broker_is_told(folder: Path) -> None:
         finally:
             rude.kill()
             rude.wait(30)
+
+
+@pytest.fixture
+def locked() -> Iterator[Path]:
+    """A folder that only its owner may look into, and the rights of somebody else."""
+    top = Path(tempfile.mkdtemp())
+    top.chmod(0o755)
+    (top / "locked" / "music").mkdir(parents=True)
+    (top / "locked").chmod(0)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    yield top / "locked" / "music"
+    if root:
+        os.seteuid(0)
+    (top / "locked").chmod(0o755)
+    shutil.rmtree(top)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_told(locked: Path) -> None:
+    music = Settings(music=MusicSettings(folders=[str(locked)]))
+    assert tried(lambda: check_music(music, None)) == (
+        Verdict.FAIL,
+        f"{locked}: Permission denied",
+        "use sudo",
+    )
+    state = Settings(state=StateSettings(folder=str(locked)))
+    assert f"free at {locked.parent}" in tried(lambda: check_disk(state))[1]
+
+
+def test_the_disk_is_the_services(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "mine"))
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setattr(installed, "STATE", folder / "service")
+    (folder / "service").mkdir()
+    path = folder / "attune.toml"
+    path.write_text('camera.source = "pictures"\n')
+    (disk,) = [check for check in examine(path, NOBODY) if check.name == "disk"]
+    assert disk.detail.endswith(f"{folder}/service")
 
 
 def test_a_running_daemon_is_asked_instead(folder: Path) -> None:

@@ -18,7 +18,15 @@ from device.config import ConfigError, load
 from device.config_keys import keys
 from device.config_text import default_toml, markdown_table, schema, shown_toml
 from device.config_toml import locate, parse
-from device.settings import CameraSettings, MqttSettings, MusicSettings, PageSettings, Settings
+from device.settings import (
+    CameraSettings,
+    MqttSettings,
+    MusicSettings,
+    PageSettings,
+    Settings,
+    SoundSettings,
+    StateSettings,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -289,12 +297,34 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
     assert "camera/1" in shown_toml(camera)
 
 
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("http://cam/1?user=a&pwd=geheim", '"http://cam/1?***"'),
+        ("gst:rtspsrc user-pw=geheim ! appsink", '"gst:rtspsrc user-pw=*** ! appsink"'),
+        ("gst:rtspsrc user-pw=geheim", '"gst:rtspsrc user-pw=***"'),
+        ('gst:rtspsrc user-pw="ge heim" ! x', '"gst:rtspsrc user-pw=*** ! x"'),
+    ],
+)
+def test_logins_of_a_camera_are_shown_nowhere(source: str, shown: str) -> None:
+    camera = Settings(camera=CameraSettings(source=source))
+    assert f"source = {shown}\n" in shown_toml(camera)
+    assert config.diff(Settings(), camera) == [
+        f'camera.source: "auto" -> {shown} (after a restart)'
+    ]
+
+
 def test_what_a_reload_cannot_change_is_said() -> None:
-    music = MusicSettings(folders=["/m"], listen=False, fade_seconds=3.0, volume=10)
-    told = config.diff(Settings(), Settings(music=music, camera=CameraSettings(width=320)))
+    new = Settings(
+        music=MusicSettings(folders=["/m"], listen=False, fade_seconds=3.0, volume=10),
+        camera=CameraSettings(width=320),
+        state=StateSettings(keep_days=30),
+        sound=SoundSettings(announcements="/bells"),
+    )
+    told = config.diff(Settings(), new)
     later = {line.partition(":")[0] for line in told if line.endswith("(after a restart)")}
     assert later == {"music.folders", "music.listen", "music.fade_seconds", "camera.width"}
-    assert len(told) == 5
+    assert len(told) == 7
 
 
 def test_where_the_file_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,8 @@ def test_killed_it_goes_on_where_it_was(tmp_path: Path, music: Path) -> None:
         assert before is not None
         assert after.track is not None
         assert after.track.id == before.id
-        assert abs(after.track.position_seconds - before.position_seconds) <= 5.0
+        # Of 30 s, between the start and the end: what was saved lies in the middle.
+        assert abs(after.track.position_seconds - before.position_seconds) <= 15.0
         assert after.volume == 37
         daemon.wait_for(lambda s: s.playing)
 

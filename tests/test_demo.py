@@ -18,6 +18,8 @@ import psutil
 import pytest
 import soundfile
 
+from device import config
+from device.demo import write_settings
 from device.music.library import scan
 from device.settings import HOME
 
@@ -168,3 +170,8 @@ def test_a_camera_is_found_from_where_one_is(tmp_path: Path) -> None:
         told = process.communicate(timeout=60)[0]
     assert process.returncode == 0, told
     assert "moods          none" not in told
+
+
+def test_a_camera_may_have_any_name(tmp_path: Path) -> None:
+    camera = str(tmp_path / 'Müllers "📷".mp4')
+    assert config.load(write_settings(tmp_path, 1883, 8088, camera)).camera.source == camera

@@ -15,11 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device import report_log
+from device import installed, report_log
 from device.client import Client
-from device.report import Report, gather, main, state_folder, write
+from device.config_keys import MASK
+from device.installed import state_folder
+from device.report import Report, gather, main, write
 from device.report_log import Entry, shown, without_names
-from device.report_mask import MASK, Mask
+from device.report_mask import Mask
 from device.settings import MqttSettings, MusicSettings, Settings, SoundSettings
 from device.types import Play
 from tests.daemon import running
@@ -163,15 +165,16 @@ def test_music_of_a_daemon_that_is_down_is_masked_by_its_database(
 def test_the_services_memory_is_looked_at_by_others_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    own, service = tmp_path / "mine/attune", tmp_path / "service"
+    monkeypatch.setattr(installed, "STATE", service)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "mine"))
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
-    own, service = tmp_path / "mine/attune", tmp_path / "service"
-    assert state_folder(Settings(), service) == own
+    assert state_folder(Settings()) == own
     service.mkdir()
-    assert state_folder(Settings(), service) == service
+    assert state_folder(Settings()) == service
     own.mkdir(parents=True)
     (own / "attune.db").touch()
-    assert state_folder(Settings(), service) == own
+    assert state_folder(Settings()) == own
 
 
 # --- masks -----------------------------------------------------------------------------------

@@ -201,6 +201,7 @@ def test_wrong_use(machine: Machine, arguments: list[str]) -> None:
         ("ssh --remove", "rules hold again"),
         ("uninstall", "(--purge removes them)"),
         ("uninstall --purge", "rm -rf /etc/attune /var/lib/attune"),
+        ("uninstall --purge", " /usr/local/share/attune\n"),
     ],
 )
 def test_dry_run_tells_and_does_nothing(machine: Machine, arguments: str, last: str) -> None:

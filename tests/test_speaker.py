@@ -12,6 +12,7 @@ from device.music.listen import VERSION
 from device.music.listened import Work
 from device.settings import MoodSettings, MusicSettings, Settings
 from device.speaker import Actions, Speaker
+from device.system.database import FILE
 from device.system.store import SqliteStore
 from device.types import (
     Affect,
@@ -286,6 +287,22 @@ def test_privacy_reaches_the_camera_and_is_remembered(tmp_path: Path) -> None:
     again.close()
 
 
+def test_privacy_outlives_a_database_that_was_damaged(tmp_path: Path) -> None:
+    clock = FakeClock()
+    house = House(tmp_path, clock)
+    house.speaker.command(SetPrivacy(on=True))
+    house.close()
+    (tmp_path / FILE).write_bytes(b"not a database at all " * 100)
+    again = House(tmp_path, clock)
+    assert (again.privacy, again.speaker.status().privacy) == ([True], True)
+    again.speaker.command(SetPrivacy(on=False))
+    again.close()
+    (tmp_path / FILE).write_bytes(b"not a database at all " * 100)
+    last = House(tmp_path, clock)
+    assert last.privacy == [False]
+    last.close()
+
+
 def test_scan_is_passed_on(house: House) -> None:
     house.speaker.command(Scan())
     assert house.scans == 1
@@ -330,7 +347,7 @@ def test_a_power_cut_just_after_a_track_leads_not_back_to_it(tmp_path: Path) -> 
     again = House(tmp_path, FakeClock(50.0))
     again.wait(0.3)
     assert again.player.track == track
-    assert again.player.position_seconds < 6
+    assert again.player.position_seconds < 31  # it saves where it will be half a minute later
     again.close()
 
 
@@ -347,11 +364,11 @@ def test_stopped_in_good_order_it_goes_on_just_where_it_was(tmp_path: Path) -> N
     again.close()
 
 
-@pytest.mark.parametrize("seconds", [0.2, 3.9, 7.5, 8.9, 9.3, 13.0])
-def test_a_power_cut_leads_back_to_within_five_seconds(tmp_path: Path, seconds: float) -> None:
+@pytest.mark.parametrize("seconds", [0.2, 24.0, 26.0, 50.0, 61.0, 90.0])
+def test_a_power_cut_leads_back_to_within_half_a_minute(tmp_path: Path, seconds: float) -> None:
     clock = FakeClock()
     house = House(tmp_path, clock)
-    house.speaker.handle(LibraryScanned(library()))
+    house.speaker.handle(LibraryScanned(library(seconds=180.0)))
     house.pass_time(33.3, Emotion.HAPPINESS)
     track, position = house.player.track, house.player.position_seconds
     house.speaker.command(SetVolume(41))
@@ -363,7 +380,7 @@ def test_a_power_cut_leads_back_to_within_five_seconds(tmp_path: Path, seconds: 
     again.wait(0.3)
     status = again.speaker.status()
     assert again.player.track == track
-    assert again.player.position_seconds == pytest.approx(position + seconds, abs=5.0)
+    assert again.player.position_seconds == pytest.approx(position + seconds, abs=31.0)
     assert (status.volume, status.goal, status.playing) == (41, Goal.CALM, True)
     again.close()
 

@@ -14,7 +14,24 @@ from device.ports import CannotDo
 from device.settings import MusicSettings, Settings
 from device.system import database
 from device.system.store import SqliteStore
-from device.types import Correct, Emotion, LibraryScanned, SetQuietHours, SetVolume, Track, TrackId
+from device.types import (
+    Command,
+    Correct,
+    Dislike,
+    Emotion,
+    Goal,
+    LibraryScanned,
+    Like,
+    Pause,
+    Play,
+    SetGoal,
+    SetPrivacy,
+    SetQuietHours,
+    SetSleep,
+    SetVolume,
+    Track,
+    TrackId,
+)
 from tests.fakes import FakeClock
 from tests.test_speaker import House, library
 
@@ -63,6 +80,72 @@ def test_what_shall_never_play_ends_and_is_chosen_no_more(house: House) -> None:
         house.pass_time(5.0, Emotion.HAPPINESS)
         assert house.player.track not in (None, unwanted)
     assert track(house, unwanted), "it is still there, so that it can be wished again"
+
+
+def test_what_is_marked_explicit_while_a_child_listens_ends_at_once(house: House) -> None:
+    house.pass_time(8.0, Emotion.HAPPINESS, age=8.0)
+    marked = house.player.track
+    assert marked is not None
+    house.speaker.command(Correct(marked, explicit=True))
+    house.wait(0.2)
+    assert house.player.track not in (None, marked)
+
+
+@pytest.mark.parametrize("said", [{"skip": True}, {"explicit": True}])
+def test_what_waits_to_follow_is_forgotten_when_it_may_not_play(
+    house: House, said: dict[str, bool]
+) -> None:
+    house.pass_time(55.0, Emotion.HAPPINESS, age=8.0)
+    queued = house.player.queued
+    assert queued is not None
+    house.speaker.command(Correct(queued.id, **said))
+    following = house.player.queued
+    assert following is None or following.id != queued.id
+    house.pass_time(10.0, Emotion.HAPPINESS, age=8.0)
+    assert house.player.track not in (None, queued.id)
+
+
+def test_what_waits_to_follow_goes_on_waiting_when_it_feels_otherwise(house: House) -> None:
+    house.pass_time(55.0, Emotion.HAPPINESS)
+    queued = house.player.queued
+    assert queued is not None
+    house.speaker.command(Correct(queued.id, 0.1, 0.1))
+    assert house.player.queued is queued
+
+
+def test_what_was_resumed_and_is_explicit_by_now_does_not_play_to_a_child(
+    house: House, tmp_path: Path
+) -> None:
+    house.pass_time(8.0, Emotion.HAPPINESS)
+    was = house.player.track
+    assert was is not None
+    house.speaker.command(Pause())
+    house.power_cut()
+    again = House(tmp_path, house.clock)
+    again.speaker.command(Correct(was, explicit=True))
+    again.pass_time(8.0, Emotion.HAPPINESS, age=8.0)
+    again.speaker.command(Play())
+    again.pass_time(2.0, Emotion.HAPPINESS, age=8.0)
+    assert again.player.track is not None
+    assert was not in [track.id for track, _ in again.player.played]
+
+
+def test_a_drive_that_goes_away_takes_no_sounding_nor_resumed_track_along(
+    house: House, tmp_path: Path
+) -> None:
+    house.pass_time(8.0, Emotion.HAPPINESS)
+    was = house.player.track
+    gone = LibraryScanned((), missing=library(per_mood=1))
+    house.speaker.handle(gone)
+    house.pass_time(1.0, Emotion.HAPPINESS)
+    assert house.player.track == was
+    house.power_cut()
+    again = House(tmp_path, house.clock)
+    again.speaker.handle(LibraryScanned(library(per_mood=1)))
+    again.speaker.handle(gone)
+    again.speaker.handle(LibraryScanned(library(per_mood=1)))
+    again.pass_time(8.0, Emotion.HAPPINESS)
+    assert [track.id for track, _ in again.player.played] == [was]
 
 
 def test_a_child_hears_nothing_that_the_user_calls_explicit(house: House) -> None:
@@ -170,3 +253,34 @@ def test_quiet_hours_are_forgotten_with_what_was_set_by_hand(house: House) -> No
 def test_hours_that_are_none_are_refused(hours: str) -> None:
     with pytest.raises(ValueError, match="quiet hours are as 22:00-07:00"):
         SetQuietHours(hours)
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (SetPrivacy(on=True), {"privacy": True}),
+        (SetVolume(41), {"volume": 41}),
+        (SetGoal(Goal.CALM), {"goal": Goal.CALM}),
+        (SetQuietHours("22:00-07:00"), {"quiet_hours": "22:00-07:00"}),
+        (SetSleep(30), {"sleep_minutes": 30}),
+        (Like(), {}),
+        (Dislike(), {}),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_what_is_done_but_not_stored_is_said_to_be(
+    house: House, command: Command, shown: dict[str, object]
+) -> None:
+    house.pass_time(8.0, Emotion.HAPPINESS)
+    before = house.player.track
+    house.store._db.execute("PRAGMA query_only = ON")  # as on a file system gone read-only
+    for _ in range(2):  # asked again, it is no more stored than it was
+        with pytest.raises(CannotDo, match=r"could not be stored.*make room"):
+            house.speaker.command(command)
+    status = house.speaker.status()
+    assert {name: getattr(status, name) for name in shown} == shown
+    house.wait(1)
+    assert (house.player.track == before) is (command != Dislike())
+    house.speaker.command(Pause())  # where we are is nobody's word: it is not missed
+    house.store._db.execute("PRAGMA query_only = OFF")
+    house.speaker.command(command)

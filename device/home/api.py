@@ -44,7 +44,7 @@ def _command(call: Call) -> Status:
 
 
 def _settings(call: Call) -> dict[str, dict[str, object]]:
-    """Every setting as it is, secrets masked."""
+    """Every setting as the file last said, secrets masked."""
     settings = call.appliance.settings()
     shown: dict[str, dict[str, object]] = {}
     for key in keys():
@@ -96,7 +96,8 @@ ROUTES = (
         "settings",
         "GET",
         "/settings",
-        "Every setting as it is, by table and name; secrets are masked",
+        "Every setting as the configuration file said when it was last read, by table and name; "
+        "secrets are masked. What needs a restart may not hold yet",
         _settings,
         dict[str, dict[str, Any]],
     ),

@@ -38,7 +38,8 @@ class Appliance(NamedTuple):
     `history` reads moods and plays of wall times `since` to `until`, moods by steps of so many
     minutes, and raises `CannotDo` where they cannot be read. `corrections`: the user's own word on
     tracks. `find`: the tracks in which such words are. `moods`: words for what a track feels like,
-    and where in valence and arousal they lie.
+    and where in valence and arousal they lie. `announcements`: names of files that may be
+    announced; reads the disk, for some seconds at most.
     """
 
     status: Callable[[], Status]
@@ -51,3 +52,4 @@ class Appliance(NamedTuple):
     corrections: Callable[[], Mapping[TrackId, Correct]] = dict
     find: Callable[[Sequence[Track], str], Sequence[Track]] = find_all
     moods: Mapping[str, tuple[float, float]] = MappingProxyType({})
+    announcements: Callable[[], Sequence[str]] = tuple

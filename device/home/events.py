@@ -53,7 +53,8 @@ class Listeners:
             )
         gone = flask.request.environ.get("waitress.client_disconnected", lambda: False)
         response = flask.Response(
-            stream(call.appliance, gone, self._clock), mimetype="text/event-stream"
+            stream(call.appliance, gone, flask.g.still_allowed, self._clock),
+            mimetype="text/event-stream",
         )
         response.call_on_close(self._room.release)
         response.headers["Cache-Control"] = "no-store"
@@ -61,15 +62,19 @@ class Listeners:
 
 
 def stream(
-    appliance: Appliance, gone: Callable[[], bool], clock: Callable[[], float]
+    appliance: Appliance,
+    gone: Callable[[], bool],
+    still_allowed: Callable[[], bool],
+    clock: Callable[[], float],
 ) -> Iterator[bytes]:
-    """What one listener is sent until it goes, has had its share, or the daemon stops."""
+    """What one listener is sent until it goes, may listen no more, has had its share, or the daemon
+    stops."""
     started = beat_at = clock()
     budget = MOST_BYTES
     sent: tuple[float, Status] | None = None
     yield b"retry: 1000\n\n"
     while budget > 0 and clock() - started < LONGEST_SECONDS:
-        if gone() or appliance.stopping():
+        if gone() or not still_allowed() or appliance.stopping():
             return
         now, status = clock(), appliance.status()
         due = sent is None or now - sent[0] >= LEAST_SECONDS

@@ -75,6 +75,7 @@ def guard(app: flask.Flask, keyring: Keyring, names: Iterable[str] = ()) -> None
 
     def look() -> flask.typing.ResponseReturnValue | None:
         flask.g.csrf = ""
+        flask.g.still_allowed = lambda: True
         if door() is Door.SOCKET:
             return None
         _check_host(own)
@@ -136,10 +137,13 @@ def _check_site() -> None:
 
 
 def _check_rights(keyring: Keyring) -> flask.typing.ResponseReturnValue | None:
+    """Let in who may, and leave in `still_allowed` what an answer that goes on asks meanwhile."""
     request = flask.request
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    token = given.strip()
     if scheme:
-        if scheme.lower() == "bearer" and keyring.token_name(token.strip()) is not None:
+        if scheme.lower() == "bearer" and keyring.token_name(token) is not None:
+            flask.g.still_allowed = lambda: keyring.token_name(token) is not None
             return None
         raise Refusal(
             401,
@@ -151,6 +155,7 @@ def _check_rights(keyring: Keyring) -> flask.typing.ResponseReturnValue | None:
     cookie = request.cookies.get(COOKIE, "")
     if keyring.is_session(cookie):
         flask.g.csrf = csrf_of(cookie)
+        flask.g.still_allowed = lambda: keyring.is_session(cookie)
         if request.method not in SAFE:
             _check_csrf(flask.g.csrf)
         return None

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from device.music.voice import Gains, Ramp
 from device.ports import CannotDo
 
 log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 TARGET_LUFS = -16.0
 """Loudness of what is announced: a little over the music's -18, for speech is to be understood."""
@@ -46,36 +48,62 @@ MOST_LOOKING = 4
 """So many looks may hang in dead drives, where nobody can end them, before others are refused."""
 NAME = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]{0,199}")
 """A file's name and no path: nothing in it leads out of its folder."""
+SOUND_NAME = re.compile(r"[^/.][^/]*\.[A-Za-z0-9]{1,5}")
+MOST_LISTED = 50
 
 
 def admit(file: str, folder: Path | None) -> Path:
     """The file to announce: an absolute path, or a name in `folder` (None: there is none).
 
-    Reads the disk, in a thread of its own, for that may hang in a drive that went away. Raises
-    `CannotDo` with the reason and the mend.
+    Reads the disk, and waits for it no longer than `Looks` does. Raises `CannotDo` with the reason
+    and the mend.
     """
-    if not _LOOKING.acquire(blocking=False):
-        raise CannotDo(f"{file[:200]} was not looked at: earlier ones still hang in a dead drive")
-    found: Future[Path] = Future()
-
-    def look() -> None:
-        try:
-            found.set_result(_admitted(file, folder))
-        except BaseException as error:  # noqa: BLE001 - whoever asked gets it
-            found.set_exception(error)
-        finally:
-            _LOOKING.release()
-
-    threading.Thread(target=look, name="admission", daemon=True).start()
-    if not wait([found], LOOKING_SECONDS).done:
-        raise CannotDo(
-            f"{file[:200]}: its drive did not answer within {LOOKING_SECONDS:g} s. "
-            "Is it asleep, or gone?"
-        )
-    return found.result()
+    return _ADMISSIONS.take(lambda: _admitted(file, folder), file[:200])
 
 
-_LOOKING = threading.BoundedSemaphore(MOST_LOOKING)
+def listed(folder: Path | None) -> list[str]:
+    """Names of the files in `folder` that look as if they could be announced, the first by name;
+    none where it cannot be read, or its drive went away."""
+    if folder is None:
+        return []
+    try:
+        names = _LISTINGS.take(lambda: [path.name for path in folder.iterdir()], str(folder))
+    except (CannotDo, OSError):
+        return []
+    return [name for name in sorted(names) if SOUND_NAME.fullmatch(name)][:MOST_LISTED]
+
+
+class Looks:
+    """Looks at a disk that may hang in a drive that went away: each in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._room = threading.BoundedSemaphore(MOST_LOOKING)
+
+    def take(self, look: Callable[[], Result], what: str) -> Result:
+        """What `look` returns or raises; `CannotDo` where that takes too long."""
+        if not self._room.acquire(blocking=False):
+            raise CannotDo(f"{what} was not looked at: earlier ones still hang in a dead drive")
+        found: Future[Result] = Future()
+
+        def run() -> None:
+            try:
+                found.set_result(look())
+            except BaseException as error:  # noqa: BLE001 - whoever asked gets it
+                found.set_exception(error)
+            finally:
+                self._room.release()
+
+        threading.Thread(target=run, name="look", daemon=True).start()
+        if not wait([found], LOOKING_SECONDS).done:
+            raise CannotDo(
+                f"{what}: its drive did not answer within {LOOKING_SECONDS:g} s. "
+                "Is it asleep, or gone?"
+            )
+        return found.result()
+
+
+_ADMISSIONS, _LISTINGS = Looks(), Looks()
+"""Apart, for the page lists again and again."""
 
 
 def _admitted(file: str, folder: Path | None) -> Path:
@@ -213,6 +241,16 @@ class Announcements:
         self._waiting.clear()
         self._clip = None
         self._ducked = Ramp(0.0)
+
+    def leave(self, seconds: float) -> None:
+        """Fade out what is being said, and forget what was not begun."""
+        self._waiting.clear()
+        if self._clip is None or self._place == 0:
+            self._clip = None
+            return
+        self._clip.sound = self._clip.sound[: self._place + round(seconds * RATE)]
+        last = self._clip.sound[self._place :]
+        last *= np.linspace(1.0, 0.0, len(last), dtype=np.float32)[:, None]
 
     @property
     def waits(self) -> bool:

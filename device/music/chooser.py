@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Mapping
 
 from device.lessons import ForgetTaste, Lesson, TasteAnswer, TasteChanged, TasteRequest
@@ -18,7 +17,10 @@ MOVED = 0.3
 """How far in valence/arousal the mood must have moved for a sounding track to be left, or for a
 path to begin anew: about half of the way from neutral to any emotion of
 `device.mood.circumplex`."""
-RECENT_PLAYS = 1000
+RECENT_TRACKS = 1000
+"""So many tracks, those played last, each choice knows of, and of more where they must rest."""
+REMEMBERED_PLAYS, REMEMBERED_SECONDS = 15_000, 720.0 * 3600.0
+"""What is read again at a start: `repeat_hours` at its most, of tracks of three minutes."""
 
 
 class Chooser:
@@ -29,10 +31,9 @@ class Chooser:
     ) -> None:
         self._store, self._clock, self._settings, self._random = store, clock, settings, rng
         self._catalogue = Catalogue(())
-        self._recent: deque[tuple[TrackId, float]] = deque(
-            store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS
-        )
-        self._feedback: Mapping[TrackId, int] = store.feedback()
+        self._feedback: Mapping[TrackId, int] = {}
+        self._played: dict[TrackId, float] = {}  # when last, in the order that it was
+        self._remember()
         self._learner = Learner(store)
         self._path_from: float | None = None
         self._steps = 0
@@ -54,12 +55,13 @@ class Chooser:
     def choose(self, goal: Goal, mood: Mood, left: TrackId | None) -> Choice | None:
         """Draw a track, but the one that is left; None when nothing may be played now."""
         self._mind_path(goal, mood)
+        wall = self._clock.wall()
         wish = Wish(
             mood=mood,
             goal=goal,
-            wall=self._clock.wall(),
+            wall=wall,
             steps=self._steps,
-            recent=tuple(self._recent),
+            recent=self._recent(wall),
             feedback=self._feedback,
             repeat_hours=self._settings.repeat_hours,
             exclude=left,
@@ -96,17 +98,20 @@ class Chooser:
 
     def started(self, track: TrackId, wall: float) -> None:
         """A track sounds: one step on the path, and not again soon."""
-        self._recent.appendleft((track, wall))
+        self._note(track, wall)
         self._steps += 1
 
     def avoid(self, track: TrackId) -> None:
         """A track cannot be played: leave it out like one just heard."""
-        self._recent.appendleft((track, self._clock.wall()))
+        self._note(track, self._clock.wall())
 
-    def rate(self, track: TrackId, *, liked: bool, mood: Mood, play: int | None) -> None:
-        """A track was liked or disliked, in the play of that row."""
-        self._store.add_feedback(track, self._clock.wall(), liked=liked, mood=mood, play=play)
+    def rate(self, track: TrackId, *, liked: bool, mood: Mood, play: int | None) -> bool:
+        """A track was liked or disliked, in the play of that row; False where that could not be
+        stored."""
+        wall = self._clock.wall()
+        stored = self._store.add_feedback(track, wall, liked=liked, mood=mood, play=play)
         self._feedback = self._store.feedback()
+        return stored
 
     def learn(self, lesson: Lesson) -> None:
         """Take in how a play was taken."""
@@ -116,12 +121,14 @@ class Chooser:
         """Tell, give out or take in what was learned of taste. Raises `CannotDo`."""
         answer = yield from self._learner.answer(request, learning=self._settings.learn)
         if isinstance(answer, TasteChanged):
+            yield
             self._remember()
         return answer
 
     def forget(self, request: ForgetTaste) -> Steps[TasteAnswer]:
         """Erase what is remembered, in the first step. Raises `CannotDo`."""
         count = self._learner.forget(request)
+        yield
         self._remember()
         yield
         yield from self._learner.read()
@@ -129,4 +136,20 @@ class Chooser:
 
     def _remember(self) -> None:
         self._feedback = self._store.feedback()
-        self._recent = deque(self._store.last_plays(RECENT_PLAYS), maxlen=RECENT_PLAYS)
+        self._played.clear()
+        since = self._clock.wall() - REMEMBERED_SECONDS
+        for track, wall in reversed(self._store.last_plays(REMEMBERED_PLAYS, since)):
+            self._note(track, wall)
+
+    def _note(self, track: TrackId, wall: float) -> None:
+        self._played.pop(track, None)
+        self._played[track] = wall
+
+    def _recent(self, wall: float) -> list[tuple[TrackId, float]]:
+        """What was played and when, newest first."""
+        rests_since = wall - 3600.0 * self._settings.repeat_hours
+        return [
+            (track, played)
+            for number, (track, played) in enumerate(reversed(self._played.items()))
+            if number < RECENT_TRACKS or played > rests_since
+        ]

@@ -143,4 +143,5 @@ class Deck:
         with self._condition:
             if self._frames >= self._ahead_frames:
                 self._condition.wait_for(lambda: self._closed or self._frames < self._refill_frames)
+                self._progress_at = time.monotonic()  # only now the drive is asked again
             return not self._closed

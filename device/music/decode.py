@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain, groupby
 
 import av
 import numpy as np
@@ -171,28 +172,30 @@ def _seek(container: InputContainer, stream: AudioStream, offset: int) -> None:
 
 def _from(start_seconds: float, frames: Iterator[Placed]) -> Iterator[Samples]:
     """Resampled blocks, cut exactly at `start_seconds`."""
-    resampler = None
-    resampled_kind = None
-    skip = -1
-    for place, frame in frames:
-        if skip < 0:
-            # A file without time stamps has been sought to about the right place.
-            early = 0.0 if place is None else start_seconds - place
-            skip = max(0, round(early * RATE))
-        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if resampler is None or kind != resampled_kind:
-            # Radio recordings and chained Ogg files may change in the middle.
-            resampled_kind = kind
-            resampler = AudioResampler(format="flt", layout="stereo", rate=RATE)
-        for block in _resample(resampler, frame):
-            yield block[skip:]
-            skip = max(0, skip - len(block))
-    if resampler is None:
+    first = next(frames, None)
+    if first is None:
         if start_seconds > 0.0:
             return  # sought beyond the end
         raise CannotDecode("there is no sound in it")
-    for block in _resample(resampler, None):
+    place = first[0]
+    # A file without time stamps has been sought to about the right place.
+    skip = 0 if place is None else max(0, round((start_seconds - place) * RATE))
+    for block in _resampled(frame for _, frame in chain([first], frames)):
         yield block[skip:]
+        skip = max(0, skip - len(block))
+
+
+def _resampled(frames: Iterator[AudioFrame]) -> Iterator[Samples]:
+    """Blocks at `RATE`. Radio recordings and chained Ogg files may change in the middle."""
+    for _, alike in groupby(frames, _kind):
+        resampler = AudioResampler(format="flt", layout="stereo", rate=RATE)
+        for frame in chain(alike, [None]):  # None: what the resampler still holds
+            yield from _resample(resampler, frame)
+
+
+def _kind(frame: AudioFrame) -> tuple[str, str, int]:
+    """What a resampler takes for one and the same kind of sound."""
+    return frame.format.name, frame.layout.name, frame.sample_rate
 
 
 def _resample(resampler: AudioResampler, frame: AudioFrame | None) -> Iterator[Samples]:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from device.lessons import Ended, Lesson
 from device.music.learner import lesson_of, moved
 from device.ports import Play, Store
-from device.types import Choice, Goal, Mood
+from device.types import Choice, Goal, Mood, NowPlaying
 
 
 class Going(NamedTuple):
@@ -45,3 +45,17 @@ def taken(going: Going, ended: Ended, heard_seconds: float, mood: Mood) -> Lesso
     if going.mood is not None:
         way = moved(lesson.goal, going.mood, mood, heard_seconds)
     return replace(lesson, heard_seconds=heard_seconds, ended=ended, moved=way)
+
+
+def shown(going: Going, position_seconds: float) -> NowPlaying:
+    """What goes, as shown to people."""
+    track = going.choice.track
+    return NowPlaying(
+        id=track.id,
+        title=track.title,
+        artist=track.artist,
+        path=track.path,
+        position_seconds=round(position_seconds, 2),
+        duration_seconds=track.duration_seconds,
+        because=going.choice.because,
+    )

@@ -150,9 +150,9 @@ def _by_tags(tags: Mapping[str, float]) -> tuple[float, float]:
 
 def _octaves(value: float | None, middle: float) -> float:
     """Doublings above the middle, at most one and a half either way; 0 where nothing is known."""
-    if not value:
+    if value is None:
         return 0.0
-    return max(-1.5, min(1.5, math.log2(value / middle)))
+    return max(-1.5, min(1.5, math.log2(max(value, 1e-6) / middle)))  # no onset at all is known
 
 
 def _first(said: float | None, heard: float | None) -> float | None:

@@ -24,7 +24,7 @@ from device.lessons import (
 from device.music.clock import local_hour
 from device.music.features import traits_of
 from device.music.goals import distance_to_go
-from device.music.report import reason, report
+from device.music.report import reason, reporting
 from device.music.taste import LISTENED_SECONDS, REMEMBERED, Belief
 from device.ports import CannotDo, Store
 from device.types import Choice, Goal, Mood
@@ -78,7 +78,7 @@ class Learner:
             return TasteChanged((yield from self._take_in(request.lessons)))
         if isinstance(request, ExportTaste):
             return TasteFile(1, tuple((yield from self._newest(LONGEST_EXPORT))))
-        return report(self._lessons, self.belief, learning=learning)
+        return (yield from reporting(self._lessons, self.belief, learning=learning))
 
     def _take_in(self, lessons: Sequence[Lesson]) -> Steps[int]:
         """Learn from plays of elsewhere; how many were not known before."""

@@ -21,7 +21,7 @@ from device.types import LibraryScanned, SkippedFile, Track
 
 log = logging.getLogger(__name__)
 
-READER = 1
+READER = 2
 """Raised when files are read otherwise, so that all are read anew."""
 CHANGING = "it changed while it was read: it is looked at again in a minute"
 
@@ -170,7 +170,9 @@ class _Scan:
         name = _printable(path)
         if stamp and name != str(path):
             stamp = ""  # by another name it would not be found again
-        log.warning("skipped %s: %s", name, reason)
+        before = self._skipped_before.get(name)
+        if before is None or before.reason != reason:
+            log.warning("skipped %s: %s", name, reason)
         self._skipped.append(SkippedFile(name, reason, stamp))
 
     def _breathe(self, progress: Progress) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from device.inference import STDERR
 from device.music.listen import VERSION
 from device.music.listened import Work
 from device.ports import PartUnavailable, WorkerContext
@@ -50,6 +51,8 @@ class Listener:
         self._lock = threading.Lock()
         self._work: deque[Work] = deque()
         self._total = self._done = 0
+        self._failed: set[str] = set()
+        """Sounds that a process died of, or found no end to, once since the start."""
         self._hot = False
 
     def offer(self, work: Sequence[Work], total: int) -> None:
@@ -86,7 +89,8 @@ class Listener:
     def _hear_all(self, context: WorkerContext, process: ListeningProcess) -> None:
         while (work := self._next()) is not None and not context.stopping:
             # What is on a drive that is not there now is offered again after the next scan.
-            result = self._hear(context, process, work) if Path(work.path).is_file() else None
+            there = os.path.isfile(work.path)  # noqa: PTH113 - never raises
+            result = self._hear(context, process, work) if there else None
             if context.stopping:
                 return
             with self._lock:
@@ -104,7 +108,7 @@ class Listener:
     def _hear(
         self, context: WorkerContext, process: ListeningProcess, work: Work
     ) -> Listened | None:
-        """What became of a track; None when asked to stop."""
+        """What became of a track; None when asked to stop, or when that says nothing of it."""
         process.ask(work)
         silent_since = time.monotonic()
         while not context.stopping:
@@ -117,12 +121,20 @@ class Listener:
                 silent_since = time.monotonic()
             if line == b"":
                 process.restart()
-                return Listened(work.key, VERSION, error="the listening process died of it")
+                return self._failure(work, "the listening process died of it")
             if line is not None and line.strip():
-                return _result(work.key, line)
+                return _result(work, line)
             if time.monotonic() - silent_since > SILENT_SECONDS:
                 process.restart()
-                return Listened(work.key, VERSION, error="there is no end to it")
+                return self._failure(work, "there is no end to it")
+        return None
+
+    def _failure(self, work: Work, error: str) -> Listened | None:
+        """A failure, the second time: the first may be the memory's fault, or a slow drive's."""
+        if work.key in self._failed:
+            return Listened(work.key, VERSION, error=error)
+        self._failed.add(work.key)
+        log.info("cannot listen to %s now: %s", work.path, error)
         return None
 
     def _next(self) -> Work | None:
@@ -138,11 +150,19 @@ class Listener:
         context.up(detail)
 
 
-def _result(key: str, line: bytes) -> Listened:
-    """The listening process's answer. What it cannot have said is a bug, and raises."""
+def _result(work: Work, line: bytes) -> Listened | None:
+    """The listening process's answer; None where it could not read the file, which may pass.
+
+    What it cannot have said is a bug, and raises.
+    """
+    if line.startswith(b'{"unread"'):
+        reason = msgspec.json.decode(line, type=dict[str, str])["unread"]
+        log.info("cannot listen to %s now: %s", work.path, reason)
+        return None
     if line.startswith(b'{"error"'):
-        return Listened(key, VERSION, error=msgspec.json.decode(line, type=dict[str, str])["error"])
-    return Listened(key, VERSION, heard=msgspec.json.decode(line, type=Heard))
+        error = msgspec.json.decode(line, type=dict[str, str])["error"]
+        return Listened(work.key, VERSION, error=error)
+    return Listened(work.key, VERSION, heard=msgspec.json.decode(line, type=Heard))
 
 
 class ListeningProcess:
@@ -210,13 +230,14 @@ class ListeningProcess:
         # Neither the broker's password nor systemd's socket is its business.
         ours = ("ATTUNE_", "NOTIFY_", "WATCHDOG_", "CREDENTIALS_")
         inherited = {name: v for name, v in os.environ.items() if not name.startswith(ours)}
-        self._process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "device.music.listen", str(self._models)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=HOME,
-            env={**inherited, **one_thread},
-        )
+        with STDERR:  # else the child might keep what catches the greetings of a model's runtime
+            self._process = subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-m", "device.music.listen", str(self._models)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                cwd=HOME,
+                env={**inherited, **one_thread},
+            )
         if self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError("pipes were asked for")
         self._input, self._output = self._process.stdin, self._process.stdout

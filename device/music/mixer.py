@@ -121,13 +121,18 @@ class Mixer:
             self.current.fade_to(1.0, self._fade_seconds)
 
     def stop(self, fade_seconds: float | None = None) -> None:
-        """Fade out and forget all."""
+        """Fade out and forget the music."""
         self._dismiss(self.current)
         self.current = None
         self.queue(None)
         self._paused = False
         for voice in self._leaving:
             voice.hasten(self._fade_seconds if fade_seconds is None else fade_seconds)
+
+    def leave(self, seconds: float) -> None:
+        """Fade out what sounds and what is said, within so many seconds, and forget all."""
+        self.stop(seconds)
+        self._announcements.leave(seconds)
 
     def cut(self) -> None:
         """Forget all at once: there is nothing to sound it."""

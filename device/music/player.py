@@ -89,7 +89,7 @@ class PygamePlayer:
         """Fade out quickly and let the output go: about a second, three at most."""
         with self._changed:
             self._leaving = True
-            self._mixer.stop(LEAVE_SECONDS)
+            self._mixer.leave(LEAVE_SECONDS)
             self._changed.notify()
         self._thread.join(LEAVE_DEADLINE_SECONDS)
         if self._thread.is_alive():

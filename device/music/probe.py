@@ -16,6 +16,7 @@ from mutagen.mp3 import MP3
 from mutagen.mp4 import MP4
 from mutagen.wave import WAVE
 
+from device.music.decode import BAD_PACKETS_IN_A_ROW
 from device.music.ffmpeg import DAMAGED, open_sound
 from device.music.tags import Tags, flatten, parse
 
@@ -149,13 +150,18 @@ def _listen(container: Any, promised: float) -> _Heard:  # noqa: ANN401 - PyAV's
     if not container.streams.audio:
         raise Unplayable("it holds no sound")
     stream = container.streams.audio[0]
-    fingerprint, decoded = _Fingerprint(), False
+    fingerprint, decoded, bad = _Fingerprint(), False, 0
     for packet in container.demux(stream):
-        decoded = decoded or bool(packet.decode())
+        try:
+            decoded = decoded or bool(packet.decode())
+        except av.FFmpegError:
+            bad += 1
+            if bad == BAD_PACKETS_IN_A_ROW:  # so many are passed over when it is played, too
+                raise
         if not fingerprint.take(bytes(packet)) and decoded:
             break
     if not decoded:
-        raise Unplayable("it holds no sound")
+        raise Unplayable("not sound, or damaged" if bad else "it holds no sound")
     exact = container.format.name in EXACT_LENGTH
     audio_hash = fingerprint.name(stream.duration if exact else None)
     metadata = {**container.metadata, **stream.metadata}

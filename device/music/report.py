@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -23,11 +23,14 @@ from device.music.features import (
     Circumstances,
     Floats,
     Z,
+    artist_vector,
+    genre_vector,
     genres_in,
+    spread,
     z_of,
 )
 from device.music.taste import Belief, reward
-from device.types import Emotion, Goal
+from device.types import Emotion, Goal, MoodLabel
 
 Kind = Literal["genre", "artist", "decade"]
 LEAST = 3
@@ -35,21 +38,34 @@ LEAST_FOR_A_MAP = 10
 STRETCH = 20
 AXIS = (-0.8, -0.4, 0.0, 0.4, 0.8)
 """Valence and arousal at which a map is told."""
-SLICES: dict[Kind, slice] = {
-    "genre": slice(GENRE, ARTIST),
-    "artist": slice(ARTIST, Z),
-    "decade": slice(ERA, GENRE),
-}
 FEW_SKIPS = 0.75
 """A name is told as a reason where it was mostly let play: so large a share, of four or more."""
 
 
 def report(lessons: Collection[Lesson], belief: Belief, *, learning: bool) -> TasteReport:
     """Tell what `belief` learned from `lessons`, oldest first."""
+    steps = reporting(lessons, belief, learning=learning)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            told: TasteReport = done.value
+            return told
+
+
+def reporting(
+    lessons: Iterable[Lesson], belief: Belief, *, learning: bool
+) -> Generator[None, None, TasteReport]:
+    """The same in short steps; what is learned between them is not told."""
+    lessons, weights = tuple(lessons), belief.mean
+    mean, covariance = belief.in_(Circumstances(0.0, 0.0, Goal.MATCH))
+    yield
     taught = [(lesson, r) for lesson in lessons if (r := reward(lesson)) is not None]
     rewards = [r for _, r in taught]
-    mean, covariance = belief.in_(Circumstances(0.0, 0.0, Goal.MATCH))
     stretches = [rewards[at : at + STRETCH] for at in range(0, len(rewards), STRETCH)]
+    yield
+    leanings = yield from _leanings(taught, mean, covariance)
+    maps = yield from _maps(taught, weights)
     return TasteReport(
         learning=learning,
         lessons=len(taught),
@@ -59,8 +75,8 @@ def report(lessons: Collection[Lesson], belief: Belief, *, learning: bool) -> Ta
         finished=sum(lesson.ended is Ended.FINISHED for lesson in lessons),
         follows_mood=round(float(mean[FIT]), 3),
         follows_mood_deviation=round(math.sqrt(covariance[FIT, FIT]), 3),
-        leanings=tuple(_leanings(taught, mean, covariance)),
-        maps=tuple(_maps(taught, belief)),
+        leanings=leanings,
+        maps=maps,
         stretch=STRETCH,
         rewards=tuple(round(sum(some) / len(some), 3) for some in stretches),
     )
@@ -71,7 +87,7 @@ def reason(traits: Traits, lessons: Collection[Lesson], belief: Belief) -> str:
 
     Said only where the model weighs it so and the diary bears it out.
     """
-    mean, _ = belief.in_(Circumstances(0.0, 0.0, Goal.MATCH))
+    mean = spread(Circumstances(0.0, 0.0, Goal.MATCH)) @ belief.mean
     for kind, name in names_of(traits):
         if kind == "decade" or float(_vector(kind, name) @ mean) <= 0.0:
             continue
@@ -95,8 +111,8 @@ def names_of(traits: Traits) -> list[tuple[Kind, str]]:
 
 def _leanings(
     taught: Sequence[tuple[Lesson, float]], mean: Floats, covariance: Floats
-) -> Iterator[Leaning]:
-    """Genres, artists and decades heard often enough, best first."""
+) -> Generator[None, None, tuple[Leaning, ...]]:
+    """Genres, artists and decades heard often enough, best first; a step a name."""
     heard: dict[tuple[Kind, str], list[float]] = defaultdict(list)
     for lesson, verdict in taught:
         for key in names_of(lesson.moment.traits):
@@ -105,6 +121,7 @@ def _leanings(
     for (kind, name), verdicts in heard.items():
         if len(verdicts) < LEAST:
             continue
+        yield
         vector = _vector(kind, name)
         effect, variance = float(vector @ mean), float(vector @ covariance @ vector)
         found.append(
@@ -113,41 +130,49 @@ def _leanings(
                 len(verdicts), round(sum(verdicts) / len(verdicts), 3),
             )
         )  # fmt: skip
-    yield from sorted(found, key=lambda leaning: -leaning.effect)
+    return tuple(sorted(found, key=lambda leaning: -leaning.effect))
 
 
 def _vector(kind: Kind, name: str) -> Floats:
     """The part of z that a name alone makes."""
-    if kind == "genre":
-        traits = Traits(genre=name)
-    elif kind == "artist":
-        traits = Traits(artist=name)
-    else:
-        traits = Traits(year=int(name[:-1]) + 5)
     vector = np.zeros(Z)
-    part = SLICES[kind]
-    vector[part] = z_of(traits, 0.0)[part]
+    if kind == "genre":
+        vector[GENRE:ARTIST] = genre_vector(name)
+    elif kind == "artist":
+        vector[ARTIST:] = artist_vector(name)
+    else:
+        vector[ERA:GENRE] = z_of(Traits(year=int(name[:-1]) + 5), 0.0)[ERA:GENRE]
     return vector
 
 
-def _maps(taught: Sequence[tuple[Lesson, float]], belief: Belief) -> Iterator[MoodMap]:
-    """Where music is liked in each mood that was there often enough."""
-    for emotion in Emotion:
-        plays = sum(lesson.label.value == emotion.value for lesson, _ in taught)
-        if plays < LEAST_FOR_A_MAP:
-            continue
-        here = [lesson for lesson, _ in taught if lesson.label.value == emotion.value]
-        place = tuple(
-            sum(getattr(lesson, axis) for lesson in here) / plays for axis in ("valence", "arousal")
-        )
-        mean, _ = belief.in_(Circumstances(place[0], place[1], Goal.MATCH))
-        effects = np.zeros((len(AXIS), len(AXIS)))
-        for row, arousal in enumerate(AXIS):
-            for column, valence in enumerate(AXIS):
-                far = -min(1.0, math.dist((valence, arousal), place) ** 2 / 1.5)
-                z = np.zeros(Z)
-                z[FIT], z[VALENCE], z[AROUSAL] = far, valence, arousal
-                z[AROUSAL + 1 : AROUSAL + 4] = valence**2, arousal**2, valence * arousal
-                effects[row, column] = z @ mean
-        effects -= effects.mean()
-        yield MoodMap(here[0].label, plays, tuple(tuple(row) for row in effects.round(3).tolist()))
+def _maps(
+    taught: Sequence[tuple[Lesson, float]], weights: Floats
+) -> Generator[None, None, tuple[MoodMap, ...]]:
+    """Where music is liked in each mood that was there often enough; a step a mood."""
+    moods: dict[MoodLabel, list[Lesson]] = defaultdict(list)
+    for lesson, _ in taught:
+        moods[lesson.label].append(lesson)
+    maps = []
+    for label in (MoodLabel(emotion.value) for emotion in Emotion):
+        if len(moods[label]) >= LEAST_FOR_A_MAP:
+            yield
+            maps.append(_map(label, moods[label], weights))
+    return tuple(maps)
+
+
+def _map(label: MoodLabel, here: Sequence[Lesson], weights: Floats) -> MoodMap:
+    place = (
+        sum(lesson.valence for lesson in here) / len(here),
+        sum(lesson.arousal for lesson in here) / len(here),
+    )
+    mean = spread(Circumstances(*place, Goal.MATCH)) @ weights
+    effects = np.zeros((len(AXIS), len(AXIS)))
+    for row, arousal in enumerate(AXIS):
+        for column, valence in enumerate(AXIS):
+            far = -min(1.0, math.dist((valence, arousal), place) ** 2 / 1.5)
+            z = np.zeros(Z)
+            z[FIT], z[VALENCE], z[AROUSAL] = far, valence, arousal
+            z[AROUSAL + 1 : AROUSAL + 4] = valence**2, arousal**2, valence * arousal
+            effects[row, column] = z @ mean
+    effects -= effects.mean()
+    return MoodMap(label, len(here), tuple(tuple(row) for row in effects.round(3).tolist()))

@@ -19,7 +19,7 @@ from device.lessons import Ended, ForgetTaste, Memory, TasteAnswer, TasteRequest
 from device.music.catalogue import Catalogue, child_may_listen
 from device.music.chooser import MOVED, Chooser
 from device.music.follow import longest_lead_seconds
-from device.music.going import Going, begun, taken
+from device.music.going import Going, begun, shown, taken
 from device.music.learner import Steps
 from device.ports import Clock, PartUnavailable, Player, Resume, Store
 from device.settings import MusicSettings
@@ -90,9 +90,15 @@ class Session:
         self._turn_from(before)
 
     def restock(self, catalogue: Catalogue) -> None:
-        """A new library; what sounds goes on."""
+        """A new library, or another word on it; what sounds goes on, though its drive be gone."""
         self._chooser.restock(catalogue)
         self._failures = 0
+        self._going = self._as_known(self._going) or self._going
+        self._pending = self._as_known(self._pending) or self._pending
+        queued = self._as_known(self._queued)
+        if queued is None:
+            self._forget_queued()
+        self._queued = queued
 
     def resume(self, resume: Resume) -> None:
         """Go on where an earlier run of the daemon stopped."""
@@ -130,14 +136,16 @@ class Session:
             self._forget_queued()
 
     def rate(self, *, liked: bool, mood: Mood) -> bool:
-        """Like or dislike the current track; False when there is none."""
+        """Like or dislike the current track, if there is one; False where that could not be
+        stored."""
         going = self._going or self._pending
         if going is None:
-            return False
-        self._chooser.rate(going.choice.track.id, liked=liked, mood=mood, play=going.row)
+            return True
+        track = going.choice.track.id
+        stored = self._chooser.rate(track, liked=liked, mood=mood, play=going.row)
         if going.lesson is not None and going is self._going:
             self._going = going._replace(lesson=replace(going.lesson, liked=liked))
-        return True
+        return stored
 
     def taste(self, request: TasteRequest) -> Steps[TasteAnswer]:
         """Tell, give out, take in or erase what was learned of taste. Raises `CannotDo`."""
@@ -155,8 +163,7 @@ class Session:
 
     def leave(self, ended: Ended) -> None:
         """End the current track; another one follows as soon as music is wished."""
-        if self._going is not None:
-            self._past.append(self._going.choice)
+        self._remember()
         self._end_row(ended)
         self._going = self._queued = self._pending = None
         self._player.stop()
@@ -187,18 +194,7 @@ class Session:
     def now(self) -> NowPlaying | None:
         """The current track as shown to people."""
         going = self._going or self._pending
-        if going is None:
-            return None
-        track = going.choice.track
-        return NowPlaying(
-            id=track.id,
-            title=track.title,
-            artist=track.artist,
-            path=track.path,
-            position_seconds=round(self._position, 2),
-            duration_seconds=track.duration_seconds,
-            because=going.choice.because,
-        )
+        return None if going is None else shown(going, self._position)
 
     @property
     def playing(self) -> bool:
@@ -282,8 +278,8 @@ class Session:
     ) -> None:
         if going is None:
             return
-        if remember and self._going is not None:
-            self._past.append(self._going.choice)
+        if remember:
+            self._remember()
         self._end_row(ended)
         self._going, self._queued, self._pending = None, None, going
         self._position = going.start_seconds
@@ -292,11 +288,32 @@ class Session:
 
     def _step_back(self, mood: Mood) -> None:
         going = self._going or self._pending
-        if self._past and (going is None or self._position < RESTART_SECONDS):
-            back = Going(self._past.pop(), mood)
+        early = going is None or self._position < RESTART_SECONDS
+        back = self._last_heard(mood) if early else None
+        if back is not None:
             self._start(back, remember=False, ended=Ended.RETURNED)
         elif going is not None:
             self._start(Going(going.choice, mood), remember=False, ended=Ended.REPLAYED)
+
+    def _remember(self) -> None:
+        """What leaves now can be gone back to, if it began to sound."""
+        if self._going is not None and self._going.row is not None:
+            self._past.append(self._going.choice)
+
+    def _last_heard(self, mood: Mood) -> Going | None:
+        """What is gone back to; what is no more in the library is passed by."""
+        while self._past:
+            back = self._as_known(Going(self._past.pop(), mood))
+            if back is not None:
+                return back
+        return None
+
+    def _as_known(self, going: Going | None) -> Going | None:
+        """The same with what is known of its track by now; None where that is not to be had."""
+        track = None if going is None else self._chooser.get(going.choice.track.id)
+        if going is None or track is None:
+            return None
+        return going._replace(choice=replace(going.choice, track=track))
 
     def _queue_ahead(self, mood: Mood) -> None:
         going = self._going
@@ -331,9 +348,8 @@ class Session:
 
     def _started(self, event: TrackStarted) -> None:
         if self._queued is not None and event.track == self._queued.choice.track.id:
-            if self._going is not None:
-                self._past.append(self._going.choice)
-                self._end_row(Ended.FINISHED)
+            self._remember()
+            self._end_row(Ended.FINISHED)
             self._going, self._queued, self._position = self._queued, None, 0.0
         going = self._going
         if going is None or event.track != going.choice.track.id or going.row is not None:
@@ -357,7 +373,7 @@ class Session:
         if following and not (current and event.error is None):
             self._queued = None
         elif going is not None and current:
-            self._past.append(going.choice)
+            self._remember()
             self._end_row(Ended.FINISHED if event.error is None else Ended.FAILED)
             self._going = None
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from device.music.labels import LABEL_FILES, Label, Labels, Problem, read_labels
+from device.music.labels import LABEL_FILES, Label, Labels, read_labels
 
 ENDINGS = (
     ".mp3 .mp2 .flac .ogg .oga .opus .m4a .m4b .mp4 .aac .wma .asf .wav .wave .aiff .aif .aifc "
@@ -19,6 +20,8 @@ _ENDINGS = frozenset(ENDINGS.split())
 _PLAYLISTS = frozenset((".m3u", ".m3u8", ".xspf"))
 _NOT_OURS = (".", "@eaDir", "$RECYCLE.BIN", "lost+found")
 """Names that start so are hidden, or belong to a file server or file system."""
+MISTAKES_NAMED = 5
+"""Of one label file: somebody's poem named `mood.txt` has as many as lines."""
 
 
 class Root(NamedTuple):
@@ -115,12 +118,9 @@ class _Walker:
         if not any(name.casefold() in LABEL_FILES for name in names):
             return Labels(inherited)
         labels, problems = read_labels(folder, names, inherited)
-        for problem in problems:
-            self._tell(problem)
+        for path, ours in groupby(problems, lambda problem: problem.path):
+            self._skip(path, _in_short([problem.reason for problem in ours]))
         return labels
-
-    def _tell(self, problem: Problem) -> None:
-        self._skip(problem.path, problem.reason)
 
     def _ours(self, entries: Sequence[os.DirEntry[str]]) -> Iterator[tuple[Path, os.stat_result]]:
         """Folders, playlists and files that may be music; hidden ones and others' are passed by."""
@@ -149,3 +149,9 @@ class _Walker:
         new = place not in self._seen
         self._seen.add(place)
         return new
+
+
+def _in_short(reasons: Sequence[str]) -> str:
+    """A file's first mistakes, and how many more there are."""
+    named, more = "; ".join(reasons[:MISTAKES_NAMED]), len(reasons) - MISTAKES_NAMED
+    return f"{named}; and {more} more" if more > 0 else named

@@ -155,7 +155,7 @@ def open_database(folder: Path, wall: float) -> sqlite3.Connection:
                 raise
             return open_database(folder, wall)
         except sqlite3.OperationalError:
-            raise
+            return _connect(path, alone=True)
         # SQLite's message may quote the very bytes that are damaged.
         except (sqlite3.DatabaseError, UnicodeDecodeError) as damage:
             _set_aside(path, wall, damage)
@@ -167,8 +167,12 @@ def open_database(folder: Path, wall: float) -> sqlite3.Connection:
         ) from error
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, *, alone: bool = False) -> sqlite3.Connection:
     """The checked database, brought to the newest layout.
+
+    `alone`: no other program can read it meanwhile, and nothing is written while it is opened, so
+    that a full disk keeps nobody from what is there (https://sqlite.org/wal.html, "Use of WAL
+    Without Shared-Memory").
 
     Raises `sqlite3.DatabaseError` or `UnicodeDecodeError` for a damaged file, the former's subclass
     `OperationalError` where file or disk cannot be used, `StateTooNew` for a file of a later
@@ -178,6 +182,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=1.0, isolation_level=None)
     db.text_factory = _text
     try:
+        if alone:
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
         db.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # heeded by a new file alone
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")

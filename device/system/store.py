@@ -18,6 +18,7 @@ import msgspec
 
 from device.lessons import Ended, Lesson, Memory
 from device.ports import CannotDo, Clock, Play, Resume
+from device.system import switch
 from device.system.copies import erase_copies
 from device.system.database import FILE, lock, open_database
 from device.system.forgetting import erase, expire
@@ -73,6 +74,7 @@ REFUSALS = (
 PAGE = 1000
 """So many plays are read or written at a time: 10 to 20 ms, for the music waits so long."""
 LATEST_ROW = 2**63 - 1
+NOWHERE = Resume(None, 0.0, False, False, None, None, False)
 MEND = "make room, or check the disk"
 
 
@@ -112,14 +114,25 @@ class SqliteStore:
     def load_resume(self) -> Resume | None:
         """Where to go on, None at the very first start; without what cannot be so."""
         row = self._db.execute(f"SELECT {RESUME_COLUMNS} FROM resume").fetchone()  # noqa: S608 - a constant
-        return None if row is None else resume_of(row)
+        resume = None if row is None else resume_of(row)
+        if switch.is_on(self._folder):
+            return (resume or NOWHERE)._replace(privacy=True)
+        return resume
 
-    def save_resume(self, resume: Resume) -> None:
-        """Remember where to go on; nothing is written when nothing changed."""
+    def save_resume(self, resume: Resume) -> bool:
+        """Remember where to go on; False where the disk refused. Nothing is written when nothing
+        changed."""
         if resume == self._saved:
-            return
-        stored = self._insert("resume", f"only, {RESUME_COLUMNS}", (1, *resume))
-        self._saved = None if stored is None else resume
+            return True
+
+        def save(db: sqlite3.Connection) -> bool:
+            switch.keep(self._folder, on=resume.privacy)
+            db.execute(insertion("resume", f"only, {RESUME_COLUMNS}"), (1, *resume))
+            return True
+
+        stored = self._write(save) is not None
+        self._saved = resume if stored else None
+        return stored
 
     # --- the library ---
 
@@ -239,17 +252,23 @@ class SqliteStore:
                 )
             )
 
-    def last_plays(self, count: int) -> Sequence[tuple[TrackId, float]]:
-        """The newest plays, newest first, with their wall time."""
+    def last_plays(self, count: int, since: float = 0.0) -> Sequence[tuple[TrackId, float]]:
+        """The newest plays, newest first, with their wall time: of so many, those since then."""
         # By row, not by wall time: the clock of a board without a battery may go backwards.
-        rows = self._db.execute("SELECT track, wall FROM plays ORDER BY id DESC LIMIT ?", (count,))
+        rows = self._db.execute(
+            "SELECT track, wall FROM (SELECT id, track, wall FROM plays ORDER BY id DESC LIMIT ?)"
+            " WHERE wall >= ? ORDER BY id DESC",
+            (count, since),
+        )
         return [(TrackId(track), wall) for track, wall in rows]
 
     def add_feedback(
         self, track: TrackId, wall: float, *, liked: bool, mood: Mood, play: int | None = None
-    ) -> None:
-        """A like or dislike in such a mood, of the play of that row."""
-        self._insert("feedback", FEEDBACK_COLUMNS, (track, wall, liked, *mood_row(mood), play))
+    ) -> bool:
+        """A like or dislike in such a mood, of the play of that row; False where the disk
+        refused."""
+        row = (track, wall, liked, *mood_row(mood), play)
+        return self._insert("feedback", FEEDBACK_COLUMNS, row) is not None
 
     def feedback(self) -> dict[TrackId, int]:
         """Likes minus dislikes of each track that has any."""
@@ -342,7 +361,7 @@ class SqliteStore:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
                 result = work(self._db)
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             if not _disk_refused(error):
                 raise
             if not self._refused:
@@ -376,5 +395,5 @@ def _add_older(lessons: Sequence[Lesson], db: sqlite3.Connection) -> bool:
     return True
 
 
-def _disk_refused(error: sqlite3.OperationalError) -> bool:
-    return str(error).startswith(REFUSALS)
+def _disk_refused(error: Exception) -> bool:
+    return isinstance(error, OSError) or str(error).startswith(REFUSALS)

@@ -22,8 +22,9 @@ from typing import NamedTuple
 
 from device.lessons import ForgetTaste
 from device.ports import CannotDo
+from device.system import switch
 from device.system.database import FILE, StateError
-from device.types import Emotion, LibraryScanned, Like, Next, SetVolume
+from device.types import Command, Emotion, LibraryScanned, Like, Next, SetPrivacy, SetVolume
 from tests.fakes import FakeClock
 from tests.faults.shim import Shim
 from tests.test_speaker import House, library
@@ -35,23 +36,30 @@ def live(folder: Path, acknowledged: Path) -> None:
         house = House(folder, FakeClock())
     except StateError:
         return
-    store = house.store
     likes = plays = 0
+    volume: int | None = None
+    privacy: bool | None = None
     house.speaker.handle(LibraryScanned(library(2)))
     for turn in range(4):
         house.pass_time(5, Emotion.HAPPINESS if turn % 2 else Emotion.SADNESS)
-        before = store.feedback()
-        house.speaker.command(Like())
-        likes += sum(store.feedback().values()) - sum(before.values())
-        house.speaker.command(SetVolume(20 + turn))
+        likes += stored(house, Like()) and house.speaker.status().track is not None
+        volume = 20 + turn if stored(house, SetVolume(20 + turn)) else None
+        privacy = turn % 2 == 0 if stored(house, SetPrivacy(turn % 2 == 0)) else None
         house.speaker.command(Next())
         with contextlib.suppress(CannotDo):
             house.speaker.taste(ForgetTaste(1e11))
-        plays = len(store.last_plays(1000))
-    saved = store._saved
-    volume = None if saved is None else saved.volume
-    acknowledged.write_text(json.dumps([likes, plays, volume]))
+        plays = len(house.store.last_plays(1000))
+    acknowledged.write_text(json.dumps([likes, plays, volume, privacy]))
     os._exit(0)  # as a power cut: nothing is written down at the end
+
+
+def stored(house: House, command: Command) -> bool:
+    """Have it done; whether it was acknowledged."""
+    try:
+        house.speaker.command(command)
+    except CannotDo:
+        return False
+    return True
 
 
 def judge(folder: Path, acknowledged: Path) -> str | None:
@@ -62,14 +70,16 @@ def judge(folder: Path, acknowledged: Path) -> str | None:
             return f"the database is not whole: {verdict}"
         if not acknowledged.exists():
             return None
-        likes, plays, volume = json.loads(acknowledged.read_text())
+        likes, plays, volume, privacy = json.loads(acknowledged.read_text())
         (liked,) = db.execute("SELECT count(*) FROM feedback").fetchone()
         (played,) = db.execute("SELECT count(*) FROM plays").fetchone()
-        row = db.execute("SELECT volume FROM resume").fetchone()
+        row = db.execute("SELECT volume, privacy FROM resume").fetchone()
     if liked < likes or played < plays:  # what failed at the very last may be there all the same
         return f"{liked} of {likes} likes, {played} of {plays} plays are there"
     if volume is not None and (row is None or row[0] != volume):
         return f"the volume is {row}, not {volume}"
+    if privacy is not None and privacy is not (switch.is_on(folder) or bool(row and row[1])):
+        return f"the privacy switch is not {privacy}"
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import shutil
 import sqlite3
@@ -19,11 +20,13 @@ import pytest
 from device.client import Refused
 from device.lessons import ForgetTaste, TasteChanged
 from device.settings import HOME
-from device.types import Goal, Like, Next, Pause, Play, SetGoal, SetVolume
+from device.types import Goal, Health, Like, Next, Pause, Play, SetGoal, SetPrivacy, SetVolume
 from tests.daemon import Daemon
 from tests.faults.promises import Record
 from tests.faults.shim import Shim
 from tests.faults.witness import Witness, alive, plays, until
+from tests.home import broker as mosquitto
+from tests.home.broker import Listener
 
 FAR = 1e11
 """Nothing is noted after that: to forget it erases nothing, and empties the log."""
@@ -128,21 +131,15 @@ def test_a_disk_that_is_full_while_it_plays(
         with watched(daemon) as witness:
             for after in range(tries):
                 shim.fail(after, error=error)
-                for command in (
-                    Like(),
-                    SetVolume(after),
-                    Next(),
-                    Pause(),
-                    Play(),
-                    SetGoal(Goal.CALM),
-                ):
-                    ask(command)
-                    if shim.failed:
-                        break
+                commands = itertools.cycle(
+                    (Like(), SetVolume(after), Next(), Pause(), Play(), SetGoal(Goal.CALM))
+                )
+                while not shim.failed:
+                    with contextlib.suppress(Refused):
+                        ask(next(commands))
                 with contextlib.suppress(Refused):
                     daemon.client.taste(ForgetTaste(FAR), TasteChanged)
                 failed += shim.failed
-                assert shim.failed
                 shim.well()
                 room = time.monotonic()
                 likes, _ = whole(state)
@@ -161,6 +158,35 @@ def test_a_disk_that_is_full_while_it_plays(
         f"{tries} times full, {failed} failed writes; the daemon went on each time, the music "
         f"stood still for {witness.longest_pause_seconds:.1f} s at most",
     )
+
+
+@pytest.mark.timeout(180)
+def test_what_a_full_disk_does_not_store_is_done_and_said_to_whoever_asked(
+    tmp_path: Path, music: Path, shim: Shim
+) -> None:
+    with (
+        mosquitto.running(tmp_path, "allow_anonymous true") as broker,
+        alive(
+            tmp_path / "d",
+            shim.environment,
+            music={"folders": [str(music)]},
+            mqtt={"enabled": True, "host": "127.0.0.1", "port": broker.port},
+        ) as daemon,
+        Listener(broker.port) as home,
+    ):
+        plays(daemon)
+        until(daemon, lambda status: status.broker.health is Health.UP)
+        shim.fail(0)
+        for command in (SetPrivacy(on=True), Like(), SetVolume(41)):
+            with pytest.raises(Refused, match="could not be stored"):
+                daemon.client.command(command)
+        until(daemon, lambda status: status.privacy and status.volume == 41)
+        home.say("attune/attune/set/volume", "42")
+        until(daemon, lambda status: status.volume == 42)
+        assert "SetVolume: done, but it could not be stored" in daemon.told()
+        shim.well()
+        daemon.client.command(SetVolume(43))
+        assert whole(tmp_path / "d" / "state")[1] == 43
 
 
 @contextlib.contextmanager

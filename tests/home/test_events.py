@@ -62,7 +62,7 @@ def test_a_stream_is_a_status_then_changes_and_heartbeats(
 
     monkeypatch.setattr(events.time, "sleep", sleep)
     quiet = Appliance(status, None, None)  # type: ignore[arg-type]
-    told = [(now, event) for event in stream(quiet, lambda: now > 100, lambda: now)]
+    told = [(now, event) for event in stream(quiet, lambda: now > 100, lambda: True, lambda: now)]
     statuses = [at for at, event in told if event.startswith(b"event: status\ndata: {")]
     assert statuses == [float(second) for second in range(11)]
     beats = [at for at, event in told if event.startswith(b":")]
@@ -81,7 +81,7 @@ def test_a_stream_ends_before_the_server_holds_too_much(monkeypatch: pytest.Monk
     monkeypatch.setattr(events, "LONGEST_SECONDS", 1e9)
     monkeypatch.setattr(events.time, "sleep", lambda _seconds: None)
     busy = Appliance(lambda: replace(NOW, volume=int(now) % 2), None, None)  # type: ignore[arg-type]
-    sent = sum(len(event) for event in stream(busy, lambda: False, clock))
+    sent = sum(len(event) for event in stream(busy, lambda: False, lambda: True, clock))
     assert events.MOST_BYTES < sent < events.MOST_BYTES * 1.1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import flask.testing
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from device.home.app import create_app
 from device.home.guard import COOKIE, CSRF_HEADER, DOOR, FORMS, Door, at_door, host_of, is_ours
@@ -325,7 +327,7 @@ def test_a_session_reads_and_with_its_csrf_token_changes(locked: Home) -> None:
     assert client.delete("/api/v1/session").status_code == 403
     gone = client.delete("/api/v1/session", headers={CSRF_HEADER: csrf})
     assert gone.get_json() == {"login_needed": True, "logged_in": False, "csrf": ""}
-    client.set_cookie(COOKIE, cookie.split("=")[1].split(";")[0])
+    client.set_cookie(COOKIE, cookie.split("=")[1].split(";")[0], domain="127.0.0.1")
     assert client.get("/api/v1/status").status_code == 401
 
 
@@ -362,6 +364,29 @@ def test_tokens_let_programs_in_until_they_are_taken_back(locked: Home, door: Do
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     locked.keyring.remove_token("kitchen")
     assert client.get("/api/v1/status", headers=right).status_code == 401
+
+
+def test_an_open_stream_ends_with_the_right_to_it(locked: Home) -> None:
+    keyring = locked.keyring
+
+    def listens_until(client: flask.testing.FlaskClient, end: Callable[[], None]) -> None:
+        told = client.get("/api/v1/events").iter_encoded()
+        assert next(told).startswith(b"retry")
+        for volume in (31, 32):
+            locked.speaker.now = replace(locked.speaker.now, volume=volume)
+            assert b'"volume":%d' % volume in next(told)
+        end()
+        locked.speaker.now = replace(locked.speaker.now, volume=33)
+        assert list(told) == []
+
+    program, browser = locked.client(Door.NETWORK), locked.client(Door.NETWORK)
+    program.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {keyring.add_token('hall')}"
+    listens_until(program, lambda: keyring.remove_token("hall"))
+    cookie = keyring.open_session()
+    browser.set_cookie(COOKIE, cookie, domain="127.0.0.1")
+    listens_until(browser, lambda: keyring.close_session(cookie))
+    browser.set_cookie(COOKIE, keyring.open_session(), domain="127.0.0.1")
+    listens_until(browser, lambda: keyring.set_password(None))
 
 
 @pytest.mark.parametrize(

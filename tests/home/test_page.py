@@ -77,6 +77,7 @@ class Home:
         self.asked: list[Command] = []
         self.taste_asked: list[TasteRequest] = []
         self.corrections: dict[TrackId, Correct] = {}
+        self.announcements: list[str] = []
         self.refusal: Exception | None = None
         self.diary: tuple[Any, ...] = ()
         self.library = LibraryScanned(TRACKS, skipped=(SkippedFile("/m/x.ogg", "broken"),))
@@ -90,6 +91,7 @@ class Home:
                 corrections=lambda: self.corrections,
                 find=Search(),
                 moods=moods(),
+                announcements=lambda: self.announcements,
             ),
             folder,
         )
@@ -120,6 +122,12 @@ class Home:
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
+
+
+def test_what_may_be_announced_is_offered(home: Home) -> None:
+    assert "Announce" not in home.get("/")
+    home.announcements = ["door & bell.ogg"]
+    assert "<option>door &amp; bell.ogg</option>" in home.get("/")
 
 
 # --- addresses ------------------------------------------------------------------------------------

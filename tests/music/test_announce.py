@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from device.music import announce
-from device.music.announce import DUCK_DB, TARGET_LUFS, Clip, admit, levelled
+from device.music.announce import DUCK_DB, DUCK_SECONDS, TARGET_LUFS, Clip, admit, levelled, listed
 from device.music.decode import RATE, CannotDecode
 from device.music.loudness import loudness_lufs
 from device.music.mixer import Mixer
@@ -112,6 +113,21 @@ def test_whatever_the_music_does_meanwhile(broken: bool) -> None:
             assert max(amplitude_at(sound, 440), amplitude_at(sound, 660)) > 0.29
         else:
             assert not mixer.has_work
+
+
+def test_leaving_fades_the_word_and_forgets_what_was_not_begun() -> None:
+    for said_seconds, fading_seconds in ((1.0, 0.3), (0.2, 0.3)):  # the music first steps back
+        mixer = playing()
+        for _ in range(2):
+            mixer.announce(LoadedClip(5.0))
+        render(mixer, said_seconds)
+        mixer.leave(fading_seconds)
+        sound = render(mixer, 1.0)
+        said = amplitude_at(sound[: RATE // 10], 1000)
+        assert said > 0.15 if said_seconds > DUCK_SECONDS else said < 1e-3
+        assert sharpest_bend(sound) < 0.3 * (2 * np.pi * 1000 / RATE) ** 2 * 1.1
+        assert not sound[round(fading_seconds * RATE) :].any()
+        assert not mixer.has_work
 
 
 def test_a_track_that_ends_beneath_is_followed_as_ever() -> None:
@@ -217,6 +233,45 @@ def test_a_drive_that_does_not_answer_is_not_waited_for(
             assert time.monotonic() < deadline
         else:
             return
+
+
+def test_what_may_be_announced_is_listed(tmp_path: Path) -> None:
+    for name in (
+        "b.ogg",
+        "a bell.flac",
+        ".hidden.ogg",
+        "no ending",
+        *map("z{}.wav".format, range(60)),
+    ):
+        (tmp_path / name).touch()
+    names = listed(tmp_path)
+    assert names[:3] == ["a bell.flac", "b.ogg", "z0.wav"]
+    assert len(names) == announce.MOST_LISTED
+    assert listed(None) == listed(tmp_path / "none") == []
+
+
+def test_a_drive_that_lists_nothing_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bell = tone(tmp_path / "bell.ogg", 0.5)
+    back = threading.Event()
+
+    def hang(folder: Path) -> Iterator[Path]:
+        back.wait()
+        return iter([folder / bell.name])
+
+    monkeypatch.setattr(announce, "LOOKING_SECONDS", 0.2)
+    monkeypatch.setattr(Path, "iterdir", hang)
+    began = time.monotonic()
+    for _ in range(announce.MOST_LOOKING + 20):  # as a page does that somebody looks at
+        assert listed(tmp_path) == []
+    assert time.monotonic() - began < 3.0
+    monkeypatch.setattr(announce, "LOOKING_SECONDS", 5.0)
+    assert admit("bell.ogg", tmp_path) == bell  # what is on a drive that answers is announced
+    back.set()
+    deadline = time.monotonic() + 10.0
+    while listed(tmp_path) != [bell.name]:
+        assert time.monotonic() < deadline
 
 
 @contextmanager

@@ -144,3 +144,9 @@ def test_sound_that_there_is_no_decoder_for_is_told(tmp_path: Path) -> None:
     path.write_bytes(data[:place] + b"\xfe\x7f" + data[place + 2 :])
     with pytest.raises(CannotDecode, match="no decoder"):
         list(decode(str(path)))
+
+
+def test_nothing_is_lost_where_the_rate_changes_midway(tmp_path: Path) -> None:
+    parts = [tone(tmp_path / f"{rate}.flac", 1.0, rate=rate) for rate in (48_000, 32_000)]
+    (tmp_path / "both.flac").write_bytes(b"".join(part.read_bytes() for part in parts))
+    assert len(decoded(tmp_path / "both.flac")) == 2 * RATE

@@ -83,6 +83,7 @@ def test_a_joined_place_lies_between_and_is_no_less_sure(
         ({"tempo_bpm": 170.0}, "arousal", 1),
         ({"tempo_bpm": 60.0}, "arousal", -1),
         ({"onset_rate": 8.0}, "arousal", 1),
+        ({"onset_rate": 0.0}, "arousal", -1),
         ({"brightness_hertz": 500.0}, "arousal", -1),
         ({"majorness": 0.3}, "valence", 1),
         ({"majorness": -0.3}, "valence", -1),
@@ -104,8 +105,10 @@ def test_each_feature_moves_the_place_its_way(
 def test_whatever_is_heard_stays_in_the_plane() -> None:
     wild = heard(tempo_bpm=220.0, onset_rate=30.0, brightness_hertz=7900.0, majorness=2.0)
     assert listened_affect(wild).arousal <= 1.0
-    nothing = Heard(None, 0.0, None, 0.0, 0.0, None, 0.0, None, None, None)
+    nothing = Heard(None, 0.0, None, 0.0, 0.0, None, 4.0, None, None, None)
     assert (listened_affect(nothing).valence, listened_affect(nothing).arousal) == (0.0, 0.0)
+    faint, still = heard(onset_rate=0.01), heard(onset_rate=0.0)
+    assert listened_affect(still) == listened_affect(faint)
 
 
 def test_tags_of_the_file_stay_and_gaps_are_filled() -> None:

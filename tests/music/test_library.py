@@ -126,6 +126,16 @@ def test_what_was_skipped_can_be_stored_and_shown(ruins: Path) -> None:
         msgspec.json.encode(skipped)
 
 
+def test_a_file_plays_though_its_first_packet_is_damaged(tmp_path: Path) -> None:
+    path = tone(tmp_path / "scratched.flac", 20.0)
+    content = bytearray(path.read_bytes())
+    first = content.index(b"\xff\xf8")  # a frame begins
+    content[first + 20 : first + 220] = bytes(range(200))
+    path.write_bytes(content)
+    (track,) = look(tmp_path).tracks
+    assert track.duration_seconds == pytest.approx(20.0)
+
+
 def test_half_an_mp3_plays_to_where_it_ends(tmp_path: Path) -> None:
     content = tone(tmp_path / "a.mp3", 10.0).read_bytes()
     (tmp_path / "a.mp3").write_bytes(content[: len(content) // 2])
@@ -246,6 +256,36 @@ def test_wrong_own_tags_are_said_and_passed_by(tmp_path: Path, text: str) -> Non
     result = look(tmp_path)
     assert len(result.tracks) == 1
     assert OWN_TAGS in reasons(result)
+
+
+def test_a_mistake_is_said_once_while_it_stays(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tone(tmp_path / "a.wav", 0.1)
+    (tmp_path / "mood.txt").write_text("hapy\n")
+    (tmp_path / "happy.xspf").write_text("<x")
+    first = scan([tmp_path])
+    assert first is not None
+    assert len(first.skipped) == len(caplog.messages) == 2
+    caplog.clear()
+    second = scan([tmp_path], first.library)
+    assert second is not None
+    assert second.skipped == first.skipped
+    assert not caplog.messages
+    (tmp_path / "mood.txt").write_text("hppy\n")
+    third = scan([tmp_path], second.library)
+    assert third is not None
+    (message,) = caplog.messages
+    assert "hppy" in message
+
+
+def test_mistakes_of_a_label_file_are_named_together(tmp_path: Path) -> None:
+    tone(tmp_path / "a.wav", 0.1)
+    (tmp_path / "mood.txt").write_text("hapy\n" * 7)
+    said = reasons(look(tmp_path))["mood.txt"]
+    assert said.startswith("line 1: mood 'hapy' is not a word known here")
+    assert "; line 5: " in said
+    assert said.endswith("; and 2 more")
 
 
 def test_own_tags_that_are_no_text_are_passed_by(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from device import inference
 from device.music import listener as listening
 from device.music.listen import VERSION
 from device.music.listened import Work
@@ -160,29 +163,80 @@ def test_it_goes_on_only_when_it_is_clearly_cooler(house: House) -> None:
     house.start()
 
 
+def test_what_goes_while_it_is_listened_to_is_not_noted(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ListeningProcess.ask
+
+    def too_late(process: ListeningProcess, work: Work) -> None:
+        if work.key == "gone":
+            Path(work.path).unlink()  # its drive is unplugged just now
+        asked(process, work)
+
+    monkeypatch.setattr(ListeningProcess, "ask", too_late)
+    house.listener.offer([work(tmp_path, "gone"), work(tmp_path, "here")], 2)
+    house.start()
+    until(lambda: len(house.heard) == 1)
+    assert house.heard[0].key == "here"
+    until(lambda: house.said[-1] == "listened to 1 of 2")
+
+
+def test_what_cannot_be_read_is_not_noted(house: House, tmp_path: Path) -> None:
+    # It opens, and answers EIO to whoever reads where no memory is.
+    (tmp_path / "broken.ogg").symlink_to("/proc/self/mem")
+    broken = Work("broken", str(tmp_path / "broken.ogg"), 3.0)
+    house.listener.offer([broken, work(tmp_path, "here")], 2)
+    house.start()
+    until(lambda: len(house.heard) == 1)
+    assert house.heard[0].key == "here"
+
+
 def test_a_process_that_dies_costs_its_track_alone(house: House, tmp_path: Path) -> None:
-    house.listener.offer([work(tmp_path, "deadly", 600.0), work(tmp_path, "fine")], 2)
+    both = [work(tmp_path, "deadly", 600.0), work(tmp_path, "fine")]
+    house.listener.offer(both, 2)
     house.start()
     until(is_at_work)
     psutil.Process().children()[0].kill()
-    until(lambda: len(house.heard) == 2)
-    deadly, fine = house.heard
-    assert deadly.error == "the listening process died of it"
-    assert fine.heard is not None
+    until(lambda: len(house.heard) == 1)
+    assert house.heard[0].key == "fine"
+    assert house.heard[0].heard is not None
+
+
+def test_what_it_dies_of_twice_is_noted(
+    house: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    deadly = work(tmp_path, "deadly", 600.0)
+    house.listener.offer([deadly], 1)
+    house.start()
+    until(is_at_work)
+    psutil.Process().children()[0].kill()
+    until(lambda: "died of it" in caplog.text and not is_at_work())
+    house.listener.offer([deadly], 1)
+    until(is_at_work)
+    psutil.Process().children()[0].kill()
+    until(lambda: len(house.heard) == 1)
+    assert house.heard[0].error == "the listening process died of it"
 
 
 def test_a_process_that_hangs_is_replaced(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening, "SILENT_SECONDS", 2.0)
+    monkeypatch.setattr(listening, "SILENT_SECONDS", 5.0)
     monkeypatch.setattr(listening, "LOOK_SECONDS", 0.2)
-    house.listener.offer([work(tmp_path, "slow", 600.0), work(tmp_path, "fine")], 2)
+    slow = work(tmp_path, "slow", 600.0)
+    house.listener.offer([slow, work(tmp_path, "fine")], 2)
     house.start()
     until(is_at_work)
     psutil.Process().children()[0].suspend()
+    until(lambda: len(house.heard) == 1 and not psutil.Process().children())
+    house.listener.offer([slow], 2)
+    until(is_at_work)
+    psutil.Process().children()[0].suspend()
     until(lambda: len(house.heard) == 2)
-    assert house.heard[0].error == "there is no end to it"
-    assert house.heard[1].heard is not None
+    fine, hanging = house.heard
+    assert fine.heard is not None
+    assert hanging.error == "there is no end to it"
 
 
 def test_switched_off_it_rests(tmp_path: Path) -> None:
@@ -206,6 +260,23 @@ def test_the_process_gives_way_and_is_gone_when_left(tmp_path: Path) -> None:
         assert child.nice() == 19
         assert os.sched_getscheduler(process.pid) == os.SCHED_IDLE
     assert not child.is_running()
+
+
+def test_its_errors_reach_the_journal_though_a_model_is_loading(tmp_path: Path) -> None:
+    loading, loaded = threading.Event(), threading.Event()
+
+    def load() -> None:
+        with inference._without_greetings():
+            loading.set()
+            loaded.wait(1.0)
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    assert loading.wait(10.0)
+    with ListeningProcess(tmp_path) as process:
+        loaded.set()
+        thread.join()
+        assert os.path.samestat(Path(f"/proc/{process.pid}/fd/2").stat(), os.fstat(2))
 
 
 def test_the_process_dies_with_the_daemon_even_when_it_is_held(tmp_path: Path) -> None:

@@ -234,6 +234,27 @@ def test_leaving_fades_out(raw: Path, low: Track) -> None:
     assert ends == sorted(ends, reverse=True)
 
 
+def test_leaving_fades_what_is_being_said_and_forgets_what_waits(
+    raw: Path, tmp_path: Path, low: Track
+) -> None:
+    bell = tone(tmp_path / "bell.flac", 12.0, 1500.0, rate=RATE)
+    with new_player() as player:
+        begin(player, low)
+        for _ in range(2):
+            player.announce(str(bell))
+        wait_until(lambda: player._mixer._announcements.has_work)
+        time.sleep(1.5)
+        left = time.monotonic()
+    assert time.monotonic() - left < 1.5
+    assert not any(thread.name == "player" for thread in threading.enumerate())
+    sound = audible(read_raw(raw))
+    said = amplitude_at(sound[-RATE : -RATE // 2], 1500.0)
+    assert said > 0.1
+    assert sharpest_bend(sound[-RATE // 2 :]) < 1.2 * steady_bend(1500.0, said)
+    ends = [rms(part) for part in windows(sound[-round(0.25 * RATE) :], 0.05)]
+    assert ends == sorted(ends, reverse=True)
+
+
 def test_a_capture_becomes_a_wav_file(raw: Path, tmp_path: Path, low: Track) -> None:
     with new_player() as player:
         begin(player, low)

@@ -80,8 +80,12 @@ def test_the_restricted_key_runs_attune_alone(strict: Machine) -> None:
         assert "uid=" not in refused.stdout
 
 
-@pytest.mark.parametrize(("key", "user"), [("own", "dweller"), ("restricted", "attune-admin")])
-def test_a_tunnel_leads_to_the_page_alone(strict: Machine, key: str, user: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "user", "page"), [("own", "dweller", "HTTP"), ("restricted", "attune-admin", "")]
+)
+def test_a_tunnel_leads_a_user_to_the_page_alone_and_the_restricted_key_nowhere(
+    strict: Machine, key: str, user: str, page: str
+) -> None:
     # The service itself serves the page; on the other port something would answer, too.
     serve = (
         f"import socket; s = socket.create_server(('127.0.0.1', {OTHER})); s.settimeout(15);"
@@ -92,13 +96,21 @@ def test_a_tunnel_leads_to_the_page_alone(strict: Machine, key: str, user: str) 
         "c.settimeout(10); c.sendall(b'GET / HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n');"
         "sys.stdout.write(c.recv(4).decode())"
     )
-    for port, answer in ((PAGE, "HTTP"), (OTHER, "")):
+    for port, answer in ((PAGE, page), (OTHER, "")):
         told = strict.run(
             f'(python3 -c "{serve}" & P=$!; {SSH}{key} -N -L 9000:127.0.0.1:{port} {user}@127.0.0.1'
             f' & Q=$!; sleep 3; python3 -c "{ask}"; kill $P $Q) 2>/dev/null',
             check=False,
         )
         assert told.stdout == answer, (port, told)
+
+
+def test_a_key_of_before_loses_its_tunnel_and_stays_one(strict: Machine) -> None:
+    keys = strict.file("/etc/attune/admin_keys")
+    keys.write_text(keys.read_text().replace("restrict,pty ", "restrict,pty,port-forwarding "))
+    strict.setup("ssh", "--admin-key", "/root/restricted.pub")
+    key = strict.file("/root/restricted.pub").read_text()
+    assert keys.read_text() == f"restrict,pty {key}"
 
 
 def test_removed_all_is_as_before(strict: Machine) -> None:

@@ -5,6 +5,8 @@ The tests follow one another; the last ones take it all away.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,20 @@ def break_it(machine: Machine, code: str) -> None:
         file.write(code)
 
 
+@contextlib.contextmanager
+def failing(machine: Machine) -> Iterator[None]:
+    """The version that is installed fails, is started again, fails, and so on."""
+    file = machine.file(installed(machine)) / "device/daemon.py"
+    sound = file.read_text()
+    file.write_text(sound + BROKEN_AT_THE_START)
+    try:
+        machine.run("systemctl restart attune", check=False)
+        machine.wait(lambda: int(machine.prop("NRestarts")) > 0, 30, "a second failure")
+        yield
+    finally:
+        file.write_text(sound)
+
+
 def assert_untouched(machine: Machine, link: str, version: str) -> None:
     assert installed(machine) == link
     assert machine.is_ready()
@@ -129,6 +145,19 @@ def test_a_rollback_leads_to_the_version_before_and_back(settled: Machine) -> No
     settled.setup("rollback")
     assert installed(settled) == older
     assert settled.status()["volume"] == 38
+
+
+def test_an_upgrade_and_a_rollback_lead_out_of_a_version_that_fails(settled: Machine) -> None:
+    older = installed(settled)
+    rename(settled)
+    with failing(settled):
+        settled.setup("upgrade")
+    assert installed(settled) != older
+    assert settled.status()["version"].startswith("1000.")
+    with failing(settled):
+        settled.setup("rollback")
+    assert installed(settled) == older
+    assert not settled.status()["version"].startswith("1000.")
 
 
 def test_a_rollback_behind_a_new_layout_keeps_both_memories(settled: Machine) -> None:

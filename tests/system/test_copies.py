@@ -18,8 +18,8 @@ LAYOUT = len(MIGRATIONS)
 COPY, ASIDE = f"{FILE}.layout-{LAYOUT}", f"{FILE}.layout-{LAYOUT + 1}"
 
 
-def resume(volume: int) -> Resume:
-    return Resume(None, 0.0, False, False, volume, None, False)
+def resume(volume: int, *, privacy: bool = False) -> Resume:
+    return Resume(None, 0.0, False, False, volume, None, privacy)
 
 
 def remembered(folder: Path) -> int | None:
@@ -57,6 +57,17 @@ def test_the_older_version_goes_on_where_it_was_before(
     assert not (upgraded / COPY).exists()
     remember(upgraded, 11)
     assert remembered(upgraded) == 11
+
+
+def test_the_privacy_switch_stays_as_it_was_in_the_later_version(
+    upgraded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as later:
+        later.setattr(database, "MIGRATIONS", LATER)
+        with SqliteStore(upgraded, FakeClock()) as store:
+            store.save_resume(resume(20, privacy=True))
+    with SqliteStore(upgraded, FakeClock()) as store:
+        assert store.load_resume() == resume(10, privacy=True)
 
 
 def test_what_the_later_version_remembered_is_kept_aside(

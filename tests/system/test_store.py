@@ -182,6 +182,8 @@ def test_plays_are_newest_first_whatever_the_clock_says(store: SqliteStore) -> N
     rows = [store.add_play(a_play(track, wall)) for track, wall in (("a", 9), ("b", 1), ("c", 5))]
     assert len(set(rows)) == 3
     assert store.last_plays(2) == [("c", 5.0), ("b", 1.0)]
+    assert store.last_plays(2, since=5.0) == [("c", 5.0)]
+    assert store.last_plays(3, since=5.0) == [("c", 5.0), ("a", 9.0)]
 
 
 def test_a_play_keeps_why_and_how_it_ended(store: SqliteStore, tmp_path: Path) -> None:
@@ -520,3 +522,44 @@ def test_a_database_from_before_listening_opens_and_keeps_what_it_holds(tmp_path
         store.add_listened(Listened("b", 1, HEARD))
         assert store.listened() == [Listened("b", 1, HEARD)]
     assert all_rows(tmp_path, "moods") == [(7, "neutral", 0.0, 0.0, 0.5, 1, None, None)]
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from device.system.store import SqliteStore
+from tests.fakes import FakeClock
+from tests.system.test_store import RESUME
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+folder, (_, most) = Path(sys.argv[1]), resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))  # no byte can be written
+with SqliteStore(folder, FakeClock()) as store:
+    assert store.load_resume() == RESUME
+    store.save_resume(RESUME._replace(volume=41))
+    assert store.load_resume() == RESUME
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    store.save_resume(RESUME._replace(volume=42))
+"""
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_full_disk_at_the_start_keeps_nobody_from_what_is_there(
+    tmp_path: Path, *, killed: bool
+) -> None:
+    writing = f"""
+import os, sys
+from pathlib import Path
+from device.system.store import SqliteStore
+from tests.fakes import FakeClock
+from tests.system.test_store import RESUME
+with SqliteStore(Path(sys.argv[1]), FakeClock()) as store:
+    store.save_resume(RESUME)
+    if {killed}: os._exit(0)  # what was stored is in the log alone
+"""
+    for script in (writing, FULL_DISK):
+        subprocess.run([sys.executable, "-c", script, tmp_path], check=True, cwd=HERE.parents[1])
+    with reopened(tmp_path) as store:
+        found = store.load_resume()
+    assert found is not None
+    assert found.volume == 42

@@ -247,7 +247,10 @@ for source in ("http://127.0.0.1:9/x", "rtsp://127.0.0.1:9/x", "pyproject.toml")
 @pytest.mark.parametrize(
     ("source", "shown"),
     [
-        ("rtsp://me:p@ss@cam:554/s?x=1", "rtsp://cam:554/s?x=1"),
+        ("rtsp://me:p@ss@cam:554/s?x=1", "rtsp://cam:554/s?***"),
+        ("http://cam/video.mjpg?user=a&pwd=hunter22", "http://cam/video.mjpg?***"),
+        ("rtspsrc user-id=a user-pw=p,w;d ! x", "rtspsrc user-id=a user-pw=*** ! x"),
+        ("souphttpsrc proxy-pw='p w' ! x", "souphttpsrc proxy-pw=*** ! x"),
         ("rtspsrc location=rtsp://a:b@cam/s ! x", "rtspsrc location=rtsp://cam/s ! x"),
         ("http://cam/a@b", "http://cam/a@b"),
         ("/dev/video0", "/dev/video0"),

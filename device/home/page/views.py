@@ -7,7 +7,6 @@ import hashlib
 import re
 from functools import partial
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import flask
@@ -27,8 +26,6 @@ FOREVER_SECONDS = 31_536_000
 KINDS = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 PARTS = ("camera", "sound", "library", "broker", "page")
 SLEEPS = (15, 30, 45, 60, 90, 120)
-SOUND_NAME = re.compile(r"[^/.][^/]*\.[A-Za-z0-9]{1,5}")
-MOST_ANNOUNCEMENTS = 50
 UNSURE = ("genre", "unknown", "listening")
 SHOWN = {
     "all": "all",
@@ -127,18 +124,8 @@ def _now(appliance: Appliance) -> str:
         goals=[(goal, *words.GOALS[goal]) for goal in Goal],
         emotions=list(Emotion),
         sleeps=SLEEPS,
-        announcements=_announcements(appliance),
+        announcements=appliance.announcements(),
     )
-
-
-def _announcements(appliance: Appliance) -> list[str]:
-    """Names of the files that may be announced."""
-    folder = appliance.settings().sound.announcements
-    try:
-        names = sorted(path.name for path in Path(folder).iterdir()) if folder else []
-    except OSError:
-        return []
-    return [name for name in names if SOUND_NAME.fullmatch(name)][:MOST_ANNOUNCEMENTS]
 
 
 def _history(appliance: Appliance) -> str:

@@ -2,8 +2,9 @@
 
 Standard input brings one request a line, JSON `{"path": …, "seconds": …}`; standard output takes
 an empty line for each bit of progress, and for each request a line of JSON: what was heard, or
-`{"error": …}`. A process of its own, so that a starved or crashing listener cannot hold up the
-music: in a thread of the same one, it would hold Python's lock while it waits for its turn.
+`{"error": …}`, or `{"unread": …}` where that may be its drive's fault. A process of its own, so
+that a starved or crashing listener cannot hold up the music: in a thread of the same one, it would
+hold Python's lock while it waits for its turn.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from device.music.ffmpeg import DAMAGED
 from device.music.listen.analyse import listen
 from device.music.listen.tagger import Tagger
 
+READ_BYTES = 1 << 20
+
 
 class Request(msgspec.Struct, frozen=True):
     """A file to listen to, and how long it claims to be."""
@@ -35,6 +38,12 @@ class Failed(msgspec.Struct, frozen=True):
     """Why a file could not be listened to."""
 
     error: str
+
+
+class Unread(msgspec.Struct, frozen=True):
+    """Why a file could not be read, which says nothing of its sound."""
+
+    unread: str
 
 
 def rest_behind_others() -> None:
@@ -74,11 +83,22 @@ def main() -> int:
                 request.path, request.seconds, tagger, lambda: _say(b"")
             )
         except CannotDecode as error:
-            answer = Failed(str(error))
+            answer = _unread(request.path) or Failed(str(error))
         except DAMAGED as error:
-            answer = Failed(f"damaged: {error}")
+            answer = _unread(request.path) or Failed(f"damaged: {error}")
         _say(msgspec.json.encode(answer))
     return 0
+
+
+def _unread(path: str) -> Unread | None:
+    """Why a file cannot be read to its end; None where it can."""
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+            while file.read(READ_BYTES):
+                _say(b"")
+    except OSError as error:
+        return Unread(str(error.strerror))
+    return None
 
 
 def _say(line: bytes) -> None:
