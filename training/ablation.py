@@ -14,13 +14,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
 from training.crops import load_crops
 from training.data import DataError, Years, fairface, ferplus, samples
 from training.distill import Teachers, distilled
+from training.evaluate import grouped
 from training.experiment import EXPERIMENTS, Experiment, read_plan
 from training.lessons import lesson
 from training.loop import Parts, load_run, look, score, train
@@ -120,10 +120,14 @@ class Source(NamedTuple):
 
 
 def ablate(task: str, source: Source, known: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Records of the ensemble and of the device's network, from `source.runs` or as `known`, then
+    """Records of the ensemble and of the device's network, from `source.runs` and as `known`, then
     of every variant of a task; those that are not known are trained."""
+    found = list(_composition(task, source))
+    yield from found
+    # What no command makes again, such as a teacher of another seed, is kept.
+    new = {(record["name"], record.get("seed")) for record in found}
     old = [record for record in known if record["task"] == task and "key" not in record]
-    yield from list(_composition(task, source)) or old
+    yield from (record for record in old if (record["name"], record.get("seed")) not in new)
     held_out = samples(task, source.data, "valid")
     done = {record.get("key"): record for record in known}
     for variant in VARIANTS[task]:
@@ -198,13 +202,11 @@ def _minutes(folder: Path) -> float:
 
 
 def _parts(plan: Experiment, variant: Variant, valid: Crops, source: Source) -> Parts:
-    (own,), others = pool(plan, source.data)
-    parts = Parts(
-        lesson(plan, load_crops(plan, own.samples, source.places, own.name)), {plan.task: valid}
-    )
+    own, others = pool(plan, source.data)
+    parts = Parts(lesson(plan, load_crops(plan, own.samples, source.places, own.name)), valid)
     if variant.taught:
         ensemble = source.runs / f"ensemble-{plan.task}.json"
-        teachers = Teachers({plan.task: ensemble}, source.places.cache / "said")
+        teachers = Teachers(ensemble, source.places.cache / "said")
         parts = parts._replace(train=distilled(plan, [own], teachers, source.places))
         if variant.taught == "all":
             parts = parts._replace(beside=distilled(plan, others, teachers, source.places))
@@ -219,7 +221,7 @@ def _judge(folder: Path, valid: Crops) -> dict[str, float]:
     """Figures of a run's best network on the validation part, or on what it never saw."""
     plan, network = load_run(folder)
     labels = torch.from_numpy(valid.labels)
-    found = look(plan, network, torch.from_numpy(valid.images))[plan.task]
+    found = look(plan, network, torch.from_numpy(valid.images))
     if labels.ndim > 1:
         return _in_groups(found, [Years(*row) for row in valid.labels.tolist()])
     if plan.task == "age":
@@ -233,10 +235,8 @@ def _judge(folder: Path, valid: Crops) -> dict[str, float]:
 
 def _in_groups(found: torch.Tensor, known: list[Years]) -> dict[str, float]:
     """How often the age read (n, years) is in the labelled group, or next to it."""
-    groups = sorted(set(known))
     ages = (found @ torch.arange(found.shape[1], dtype=found.dtype)).double().numpy()
-    rows = np.array([groups.index(label) for label in known])
-    figures = interval_metrics(ages, [(low, high) for low, high in groups], rows)
+    figures = interval_metrics(ages, *grouped(known))
     names = ("in_group", "within_one_group")
     return {name: round(figures[name]["value"], 4) for name in names}
 

@@ -34,7 +34,7 @@ def balance(folder: Path, valid: Crops) -> float:
     record.pop("class_shift", None)
     path.write_text(json.dumps(record, indent=2) + "\n")
     plan, network = load_run(folder)
-    logits = look(plan, network, torch.from_numpy(valid.images))[plan.task].log()
+    logits = look(plan, network, torch.from_numpy(valid.images)).log()
     part = choose(logits, torch.from_numpy(valid.labels))
     shift = -part * _log_share(torch.from_numpy(valid.labels), logits.shape[1])
     record["class_shift"] = [round(value, 4) for value in shift.tolist()]

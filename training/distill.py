@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from device.vision.runtime import read_sidecar
 from training.crops import load_crops
 from training.data import Years
 from training.ensemble import ask, read_ensemble
-from training.experiment import OUTPUTS
 from training.lessons import Lesson, age_targets, ages_within, emotion_targets
 
 if TYPE_CHECKING:
@@ -31,25 +31,23 @@ if TYPE_CHECKING:
     from training.pool import Faces
 
 
-TOLD = ("faces", "start", "trunk", "side", "layers", "epochs", "took")
+TOLD = ("task", "faces", "start", "trunk", "side", "layers", "epochs", "took")
 """Of a teacher's experiment.json, what its student's says again."""
 
 
 class Teachers(NamedTuple):
-    """An ensemble's file for each task that has one, and the folder that keeps what they said."""
+    """The file of the ensemble that teaches, and the folder that keeps what it said."""
 
-    ensembles: dict[str, Path]
+    ensemble: Path
     said: Path
 
 
 def distilled(plan: Experiment, pool: list[Faces], teachers: Teachers, places: Places) -> Lesson:
-    """All faces of a pool with what to answer: for each of the plan's tasks what its ensemble
-    says, mixed with the label where there is one; nothing where there is neither."""
+    """All faces of a pool with what to answer: what the ensemble says, mixed with the label where
+    there is one."""
     images, targets = [], []
     for faces in pool:
-        targets.append(
-            torch.cat([_targets(plan, t, faces, teachers, places) for t in plan.tasks], 1)
-        )
+        targets.append(_targets(plan, faces, teachers, places))
         images.append(torch.from_numpy(load_crops(plan, faces.samples, places, faces.name).images))
     return Lesson(torch.cat(images), torch.cat(targets))
 
@@ -58,36 +56,30 @@ def taught_by(teachers: Teachers) -> dict[str, Any]:
     """The runs that teach, by name: what each learned from, started from and took, and how much
     it counts."""
     found: dict[str, Any] = {}
-    for task, file in teachers.ensembles.items():
-        for member in read_ensemble(file):
-            record = json.loads((member.run / "experiment.json").read_text())
-            known = {name: record[name] for name in TOLD if name in record}
-            entry = found.setdefault(member.run.name, {"task": task, **known, "weight": 0.0})
-            entry["weight"] = round(entry["weight"] + member.weight, 2)
+    for member in read_ensemble(teachers.ensemble):
+        record = json.loads((member.run / "experiment.json").read_text())
+        known = {name: record[name] for name in TOLD if name in record}
+        entry = found.setdefault(member.run.name, {**known, "weight": 0.0})
+        entry["weight"] = round(entry["weight"] + member.weight, 2)
     return found
 
 
-def _targets(
-    plan: Experiment, task: str, faces: Faces, teachers: Teachers, places: Places
-) -> Tensor:
-    """What to answer for one task: (n, outputs) distributions, or zeros, which teach nothing."""
-    label = _label(plan, task, faces) if faces.labels == task else None
-    if task not in teachers.ensembles:
-        blank = torch.zeros(len(faces.samples), OUTPUTS[task])
-        return blank if label is None else label / label.sum(1, keepdim=True)
-    said = _said(task, faces, teachers, places)
-    if label is None:
+def _targets(plan: Experiment, faces: Faces, teachers: Teachers, places: Places) -> Tensor:
+    """What to answer: (n, outputs) distributions."""
+    said = _said(plan.task, faces, teachers, places)
+    if faces.labels != plan.task:
         return said
+    label = _label(plan, faces)
     if isinstance(faces.samples[0].label, Years):
         allowed = label * said
         return allowed / allowed.sum(1, keepdim=True).clamp(min=1e-9)
     return plan.teacher_share * said + (1 - plan.teacher_share) * label
 
 
-def _label(plan: Experiment, task: str, faces: Faces) -> Tensor:
+def _label(plan: Experiment, faces: Faces) -> Tensor:
     """What the labels alone ask for; of groups of ages, how far each age may be true."""
     labels = torch.tensor([sample.label for sample in faces.samples])
-    if task == "emotion":
+    if plan.task == "emotion":
         return emotion_targets(labels, plan.label_smoothing)
     if labels.ndim == 2:
         return ages_within(labels, plan.label_sigma)
@@ -95,10 +87,11 @@ def _label(plan: Experiment, task: str, faces: Faces) -> Tensor:
 
 
 def _said(task: str, faces: Faces, teachers: Teachers, places: Places) -> Tensor:
-    """Probabilities (n, outputs) of the task's ensemble, asked once."""
-    file = teachers.ensembles[task]
-    members = read_ensemble(file)
-    path = teachers.said / f"{task}-{faces.name}-{_key(faces, file, members)}.npy"
+    """Probabilities (n, outputs) of the ensemble, asked once."""
+    members = read_ensemble(teachers.ensemble)
+    detector = read_sidecar(places.models / "face.json").sha256
+    key = _key(faces, teachers.ensemble, members, detector)
+    path = teachers.said / f"{task}-{faces.name}-{key}.npy"
     if not path.exists():
         tqdm.write(f"asking {len(members)} for the {task} of {len(faces.samples)} in {faces.name}")
         said = ask(members, task, faces.samples, places, faces.name)
@@ -109,9 +102,11 @@ def _said(task: str, faces: Faces, teachers: Teachers, places: Places) -> Tensor
     return torch.from_numpy(np.load(path)).float()
 
 
-def _key(faces: Faces, file: Path, members: list[Member]) -> str:
-    """Changes with the faces, the ensemble's composition and its members' weights."""
+def _key(faces: Faces, file: Path, members: list[Member], detector: str) -> str:
+    """Changes with the faces and who cuts them, the ensemble's composition and its members'
+    weights."""
     digest = hashlib.sha256(file.read_bytes())
+    digest.update(detector.encode())
     for sample in faces.samples:
         digest.update(sample.path.name.encode())
     for member in members:

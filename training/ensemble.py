@@ -129,9 +129,9 @@ def answer(
 ) -> Tensor:
     """What the best network of a run answers to faces: probabilities (n, outputs)."""
     plan, network = load_run(run)
-    if task not in plan.tasks:
+    if task != plan.task:
         raise DataError(f"{run} learned {plan.task}: it knows nothing of {task}")
     crops = load_crops(plan, chosen, places, name)
     with autocast():
         images, network = torch.from_numpy(crops.images), network.to(device())
-        return look(plan, network, images, flip=flip, title=f"{run.name} looks at {name}")[task]
+        return look(plan, network, images, flip=flip, title=f"{run.name} looks at {name}")

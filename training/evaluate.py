@@ -13,8 +13,8 @@ from device.vision.detect import GridDetector
 from device.vision.reader import AgeModel, EmotionModel
 from device.vision.runtime import Model
 from training.crops import read_image
-from training.data import EMOTIONS, DataError, samples
-from training.metrics import age_metrics, emotion_metrics, mean_figure
+from training.data import EMOTIONS, DataError, Years, samples
+from training.metrics import age_metrics, emotion_metrics, interval_metrics, mean_figure
 from training.scenes import FACE_WIDTHS, HEIGHT, WIDTH, scene
 
 if TYPE_CHECKING:
@@ -44,14 +44,23 @@ class Readings(NamedTuple):
 def evaluate(
     models: Path, name: str, data: Path, part: str = "test", *, runtime: str | None = None
 ) -> dict[str, Any]:
-    """Figures of `models`/`name`.tflite on a part of its task's data set."""
+    """Figures of `models`/`name`.tflite on a part of its task's data set; DataError where that is
+    labelled by votes, as FER+'s train part."""
     model = Model(models, name, runtime=runtime)
     detector = open_detector(models, runtime)
     task = model.sidecar.task
     chosen = samples(task, data, part)
-    read = read_faces(chosen, detector, {name: reader(model)})
-    labels = np.array([sample.label for sample in chosen], np.int64)
-    return {"part": part, "runtime": model.runtime, **score(task, read.rows[name], labels)}
+    labels = [sample.label for sample in chosen]
+    in_groups = any(isinstance(label, Years) for label in labels)
+    if not in_groups and any(isinstance(label, tuple) for label in labels):
+        raise DataError(f"{data} has votes in its {part} part, no classes: measure another part")
+    rows = read_faces(chosen, detector, {name: reader(model)}).rows[name]
+    figures = (
+        interval_metrics(rows[:, 0], *grouped([years_of(sample) for sample in chosen]))
+        if in_groups
+        else score(task, rows, np.array(labels, np.int64))
+    )
+    return {"part": part, "runtime": model.runtime, **figures}
 
 
 def evaluate_scenes(
@@ -146,6 +155,21 @@ def score(task: str, rows: Floats, labels: npt.NDArray[np.int64]) -> dict[str, A
     if task == "emotion":
         return emotion_metrics(rows, labels, list(EMOTIONS))
     return age_metrics(rows[:, 0], rows[:, 1:], labels)
+
+
+def years_of(sample: Sample) -> Years:
+    """The group of ages that a sample is labelled with; DataError where it is not."""
+    if not isinstance(sample.label, Years):
+        raise DataError(
+            f"{sample.path} is not labelled by a group of ages, as FairFace's faces are"
+        )
+    return sample.label
+
+
+def grouped(known: Sequence[Years]) -> tuple[list[tuple[int, int]], npt.NDArray[np.int64]]:
+    """The groups of ages that faces are of, and which of them each is of (n)."""
+    groups = sorted(set(known))
+    return [(low, high) for low, high in groups], np.array([groups.index(each) for each in known])
 
 
 def overlap(one: Box, other: Box) -> float:

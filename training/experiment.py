@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ class Experiment:
     """One model. Shifts are fractions of the side, angles degrees, the rest as named."""
 
     task: str
-    """`emotion` or `age`, also the model's name; or `both`, one network with a head for each."""
+    """`emotion` or `age`, also the model's name."""
     trunk: str
     """The network: `residual` or `mobilenet`; see `training.network` and `training.backbone`."""
     side: int
@@ -77,20 +76,9 @@ class Experiment:
     seed: int = 1
 
     @property
-    def tasks(self) -> tuple[str, ...]:
-        """What the outputs answer, in their order."""
-        return ("emotion", "age") if self.task == "both" else (self.task,)
-
-    @property
-    def heads(self) -> dict[str, slice]:
-        """Which outputs belong to each task."""
-        ends = list(itertools.accumulate((OUTPUTS[task] for task in self.tasks), initial=0))
-        return {t: slice(*e) for t, e in zip(self.tasks, itertools.pairwise(ends), strict=True)}
-
-    @property
     def outputs(self) -> int:
-        """Number of all."""
-        return sum(OUTPUTS[task] for task in self.tasks)
+        """Number of logits."""
+        return OUTPUTS[self.task]
 
     @property
     def canvas(self) -> int:

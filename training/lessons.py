@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Lesson(NamedTuple):
-    """`images` (n, canvas, canvas, 3) uint8; `targets` (n, outputs), for each head a distribution.
+    """`images` (n, canvas, canvas, 3) uint8; `targets` (n, outputs), distributions.
 
     Where `partial`, targets say only how far each output may be true, 0..1: anything in an
     interval of ages is as good.

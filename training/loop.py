@@ -19,22 +19,25 @@ from training.backbone import Backbone, load_faceres
 from training.data import DataError
 from training.experiment import read_plan
 from training.lessons import Lesson, complete
-from training.machine import autocast, device, took, took_of_gpu
+from training.machine import autocast, device, took
 from training.network import build, save_keras
+from training.source import different, digest_of, digest_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import numpy.typing as npt
 
     from training.crops import Crops
     from training.experiment import Experiment
 
 
 class Parts(NamedTuple):
-    """What to learn from, what to choose on for each task, and what to learn from beside."""
+    """What to learn from, what to choose on, and what to learn from beside."""
 
     train: Lesson
-    valid: dict[str, Crops]
+    valid: Crops
     beside: Lesson | None = None
 
 
@@ -49,14 +52,15 @@ def train(
 ) -> Path:
     """Train, choose on the validation part; returns the file of the best weights.
 
-    Starts from the weights in `start`, but for the head. Goes on from `folder`'s checkpoint unless
-    `fresh`. Writes log.csv, last.pt, best.pt and experiment.json, where `taught_by` says who
-    made the lesson.
+    Starts from the weights in `start`, but for the head. Goes on from `folder`'s checkpoint if that
+    is of the same plan, start, teachers and faces, unless `fresh`. Writes log.csv, last.pt, best.pt
+    and experiment.json, where `taught_by` says who made the lesson.
     """
     run = _Run(plan, parts, folder)
     run.taught_by = taught_by
     if start is not None:
         run.start_from(start)
+        run.source["start"] = digest_of_file(start)
     if not fresh:
         run.resume()
     run.train()
@@ -102,6 +106,8 @@ class _Run:
         self.plan, self.folder = plan, folder
         self.start: str | None = None
         self.taught_by: dict[str, Any] | None = None
+        self.source = {"lesson": digest_of(_arrays(parts))}
+        self.took: dict[str, Any] = {}
         self.device = device()
         self.learned, self.held_out = parts.train.to(self.device), parts.valid
         self.beside = None if parts.beside is None else parts.beside.to(self.device)
@@ -137,19 +143,20 @@ class _Run:
                 save(self.folder / "best.pt", {"network": self.average.state_dict()})
             self._log(loss, reached)
             self.seconds += time.monotonic() - begun
+            self.took = took(self.seconds, self.took)
             self._describe()
             self._checkpoint()
 
     def _describe(self) -> None:
         """Write what this run is, and what it took so far."""
         faces = {"train": len(self.learned.targets)}
-        faces |= {f"{task} valid": len(crops.labels) for task, crops in self.held_out.items()}
+        faces[f"{self.plan.task} valid"] = len(self.held_out.labels)
         if self.beside is not None:
             faces["beside"] = len(self.beside.targets)
         record: dict[str, Any] = {"faces": faces, "start": self.start}
         if self.taught_by is not None:
             record["taught_by"] = self.taught_by
-        record |= {"took": took(self.seconds) | took_of_gpu(), **dataclasses.asdict(self.plan)}
+        record |= {"took": self.took or took(0, {}), **dataclasses.asdict(self.plan)}
         (self.folder / "experiment.json").write_text(json.dumps(record, indent=2) + "\n")
 
     def _train_epoch(self) -> float:
@@ -170,7 +177,7 @@ class _Run:
         return float(total) / self.steps
 
     def _loss(self, batch: list[Lesson]) -> Tensor:
-        """Cross-entropy of each head, summed over heads, averaged over pictures."""
+        """Cross-entropy, averaged over pictures."""
         images = torch.cat([part.images for part in batch])
         pictures = augment(images, self.plan, self.rng)
         pictures = pictures.contiguous(memory_format=torch.channels_last)
@@ -183,10 +190,7 @@ class _Run:
                 for part, answer in zip(batch, said, strict=True)
             ]
         )
-        heads = self.plan.heads.values()
-        return torch.stack(
-            [functional.cross_entropy(logits[:, head], targets[:, head]) for head in heads]
-        ).sum()
+        return functional.cross_entropy(logits, targets)
 
     def _batches(self) -> Iterator[list[Lesson]]:
         """An epoch's steps: pictures of the task's own, and some from beside."""
@@ -226,7 +230,8 @@ class _Run:
             for name in ("network", "average", "optimizer", "schedule")
         }
         state |= {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch}
-        state |= {"seconds": self.seconds, "device": self.device.type}
+        state |= {"seconds": self.seconds, "took": self.took, "device": self.device.type}
+        state |= {"source": self._source()}
         state |= {"plan": dataclasses.asdict(self.plan), "rng": self.rng.get_state()}
         state |= {"global_rng": _global_rng()}
         save(self.folder / "last.pt", state)
@@ -246,19 +251,21 @@ class _Run:
         self.start = run.name
         before = read_plan(run)
         weights = torch.load(path, map_location="cpu")["network"]
-        self._keep_heads(weights, before.task, same_features=before.layers == self.plan.layers)
+        if (before.task, before.layers) != (self.plan.task, self.plan.layers):
+            for name in ("head.weight", "head.bias"):
+                del weights[name]
         kept = {name: weights[name] for name in self.network.state_dict() if name in weights}
         for network in (self.network, self.average):
             network.load_state_dict(kept, strict=False)
 
-    def _keep_heads(self, weights: dict[str, Tensor], task: str, *, same_features: bool) -> None:
-        """Of a head for several tasks keep the rows for this plan's; without any, drop it."""
-        heads = dataclasses.replace(self.plan, task=task).heads
-        rows = [heads[task] for task in self.plan.tasks if task in heads]
-        for name in ("head.weight", "head.bias"):
-            values = weights.pop(name)
-            if same_features and len(rows) == len(self.plan.tasks):
-                weights[name] = torch.cat([values[row] for row in rows])
+    def _source(self) -> dict[str, Any]:
+        """What the weights come from beside the plan. What teachers took says nothing of it."""
+        taught_by = self.taught_by or {}
+        told = {
+            name: {key: value for key, value in teacher.items() if key != "took"}
+            for name, teacher in taught_by.items()
+        }
+        return {**self.source, "teachers": told}
 
     def resume(self) -> None:
         """Go on where a run of the same experiment stopped, if there is one."""
@@ -270,23 +277,31 @@ class _Run:
         if made != (dataclasses.asdict(self.plan), self.device.type):
             tqdm.write(f"{path} is of another experiment or machine: starting afresh")
             return
+        if differs := different(state.get("source"), self._source()):
+            tqdm.write(f"{path} is of another {differs}: starting afresh")
+            return
         for name in ("network", "average", "optimizer", "schedule"):
             getattr(self, name).load_state_dict(state[name])
         self.epoch, self.best, self.best_epoch = (state[k] for k in ("epoch", "best", "best_epoch"))
         self.seconds = state["seconds"]
+        self.took = state.get("took") or took(self.seconds, {})
         self.rng.set_state(state["rng"])
         _set_global_rng(state["global_rng"])
         tqdm.write(f"going on after epoch {self.epoch}")
 
 
-def validate(plan: Experiment, network: nn.Module, valid: dict[str, Crops]) -> float:
-    """Accuracy, or minus the mean absolute error in years: higher is better. Of both tasks the
-    accuracy less a fortieth of the error, for a year is worth as much as 2.5 points."""
-    scores = []
-    for task, crops in valid.items():
-        probabilities = look(plan, network, torch.from_numpy(crops.images))[task]
-        scores.append(score(task, probabilities, torch.from_numpy(crops.labels)))
-    return scores[0] if len(scores) == 1 else scores[0] + scores[1] / 40
+def _arrays(parts: Parts) -> Iterator[npt.NDArray[Any]]:
+    """All that is learned from and chosen on."""
+    for each in (parts.train, parts.beside):
+        if each is not None:
+            yield from (each.images.numpy(), each.targets.numpy())
+    yield from (parts.valid.images, parts.valid.labels)
+
+
+def validate(plan: Experiment, network: nn.Module, valid: Crops) -> float:
+    """Accuracy, or minus the mean absolute error in years: higher is better."""
+    probabilities = look(plan, network, torch.from_numpy(valid.images))
+    return score(plan.task, probabilities, torch.from_numpy(valid.labels))
 
 
 def score(task: str, probabilities: Tensor, labels: Tensor) -> float:
@@ -305,8 +320,8 @@ def look(
     *,
     flip: bool = True,
     title: str | None = None,
-) -> dict[str, Tensor]:
-    """Probabilities (n, outputs) of each task from training crops (n, canvas, canvas, 3).
+) -> Tensor:
+    """Probabilities (n, outputs) from training crops (n, canvas, canvas, 3).
 
     With `flip` each face is looked at both ways, as the device does it. `title` is that of a
     progress bar, for many faces.
@@ -319,7 +334,7 @@ def look(
         logits = torch.cat([network(x) + network(x.flip(-1)) for x in inputs]).cpu() / 2
     else:
         logits = torch.cat([network(x) for x in inputs]).cpu()
-    return {task: logits[:, head].float().softmax(1) for task, head in plan.heads.items()}
+    return logits.float().softmax(1)
 
 
 def _global_rng() -> list[Tensor]:

@@ -34,20 +34,27 @@ def autocast() -> torch.autocast:
     return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda" or has_bfloat16())
 
 
-def took(seconds: float) -> dict[str, Any]:
-    """A run's record of time and memory: `minutes`, this process's most `memory_mib` so far, the
-    `processor` and its `cores`."""
+def took(seconds: float, before: dict[str, Any]) -> dict[str, Any]:
+    """A run's record of time and memory: `minutes`, the most `memory_mib` of this process or
+    `before`, the `processor` and its `cores`; the same of the `gpu`, where there is one.
+
+    `before` is what an interrupted process said of the same run.
+    """
     names = [line.partition(":")[2] for line in _cpuinfo().splitlines() if "model name" in line]
-    return {
+    record = {
         "minutes": round(seconds / 60, 1),
         "memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "processor": names[0].strip() if names else "unknown",
         "cores": os.cpu_count(),
+        **_gpu(),
     }
+    for name in {"memory_mib", "gpu_memory_mib"} & record.keys() & before.keys():
+        record[name] = max(record[name], before[name])
+    return record
 
 
-def took_of_gpu() -> dict[str, Any]:
-    """The same of the `gpu` and its memory, `gpu_memory_mib`; nothing where there is none."""
+def _gpu() -> dict[str, Any]:
+    """The GPU's name and the most memory taken of it; nothing where there is none."""
     if device().type == "cpu":
         return {}
     import torch  # noqa: PLC0415

@@ -1,10 +1,14 @@
-"""Makes `splits/*_near_*.csv`, which keep copies of held-out faces out of training.
+"""Adds to `splits/*_near_*.csv`, which keep copies of held-out faces out of training.
 
     python -m training.near DIR
 
-DIR holds the data sets in folders named as in `SETS`. Within a data set pictures are compared as
-they are. Data sets cut faces differently, so pictures of two are compared as the device cuts
-them, by the eyes: finding these takes most of the time, 8 minutes on one core.
+DIR holds the data sets in folders named as in `SETS`. Each train part is compared with the valid
+and test parts of every data set, for each set is learned from by some model and measured on.
+Within a data set pictures are compared as they are. Data sets cut faces differently, so pictures
+of two are compared as the device cuts them, by the eyes: finding these takes most of the time, 8
+minutes on one core, where runs/cache does not hold them yet. A new detector finds other eyes, and
+so other pairs: look again then, before anything is trained. What was listed stays, for a copy that
+one detector's eyes showed is none the less one.
 """
 
 from __future__ import annotations
@@ -12,29 +16,26 @@ from __future__ import annotations
 import csv
 import sys
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
-from device.vision.align import align
-from device.vision.detect import GridDetector
-from device.vision.runtime import Model
-from training.crops import read_image
-from training.data import load, recognise
-from training.data.base import SPLITS
+from training.crops import Places, load_crops
+from training.data import base, load, recognise
 from training.duplicates import SIDE, Pair, Thumbnails, near_pairs, read_thumbnails, thumbnail
+from training.experiment import EXPERIMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from training.data import Sample
 
 SETS = {"rafdb": "rafdb", "utkface": "UTKFace", "ferplus": "ferplus", "fairface": "fairface"}
 """The lists' names and the data sets' folders."""
-MODELS = Path("models_tflite")
-CUT = 72
-"""Side in pixels of the device's cut, before it is made a thumbnail."""
+PLACES = Places(Path("models_tflite"), Path("runs/cache"))
+CUT = replace(EXPERIMENTS["age"], side=72, margin=0)
+"""The device's cut, before it is made a thumbnail: as wide as the age model's, of fewer pixels."""
 
 Key = tuple[str, str]
 """A data set's name and a part."""
@@ -43,32 +44,44 @@ Near = dict[Key, set[tuple[str, str]]]
 
 
 def main() -> int:
-    """Empty the lists, so that all is looked at, and fill them."""
+    """Look at what the lists leave in, and write them at the end alone."""
     root = Path(sys.argv[1])
-    for name in SETS:
-        for part in ("valid", "test"):
-            write_list(name, part, set())
     folders = {name: root / folder for name, folder in SETS.items()}
     found: Near = defaultdict(set)
     for name, folder in folders.items():
         _within(found, name, folder)
     _across(found, folders)
-    for (name, part), rows in sorted(found.items()):
-        write_list(name, part, rows)
-        print(f"{name}: {len({file for file, _ in rows})} near {part}")  # noqa: T201 - a command
+    for name in SETS:
+        for part in ("valid", "test"):
+            rows = read_list(name, part) | found[name, part]
+            write_list(name, part, rows)
+            near = len({file for file, _ in rows})
+            print(f"{name}: {near} near {part}")  # noqa: T201 - a command
     return 0
+
+
+def read_list(name: str, part: str) -> set[tuple[str, str]]:
+    """What `write_list` wrote."""
+    with (base.SPLITS / f"{name}_near_{part}.csv").open(newline="") as file:
+        return {(row["file"], row["near"]) for row in csv.DictReader(file)}
 
 
 def write_list(name: str, part: str, rows: set[tuple[str, str]]) -> None:
     """`splits`/`name`_near_`part`.csv: a file once for each held-out face that it is near to."""
-    with (SPLITS / f"{name}_near_{part}.csv").open("w", newline="") as file:
+    path = base.SPLITS / f"{name}_near_{part}.csv"
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["file", "near"])
         writer.writerows(sorted(rows))
+    unfinished.replace(path)
 
 
 def _within(found: Near, name: str, folder: Path) -> None:
-    parts = {part: read_thumbnails(paths) for part, paths in _parts(folder).items()}
+    parts = {
+        part: read_thumbnails([sample.path for sample in chosen])
+        for part, chosen in _parts(folder).items()
+    }
     for earlier, later in (("train", "test"), ("train", "valid"), ("valid", "test")):
         if earlier in parts and later in parts:
             _note(found, (name, later), name, near_pairs(parts[earlier], parts[later]))
@@ -76,9 +89,9 @@ def _within(found: Near, name: str, folder: Path) -> None:
 
 def _across(found: Near, folders: dict[str, Path]) -> None:
     cut = {
-        (name, part): _cut(paths)
+        (name, part): _cut(chosen, name if part == "train" else f"{name}-{part}")
         for name, folder in folders.items()
-        for part, paths in _parts(folder).items()
+        for part, chosen in _parts(folder).items()
     }
     for (name, part), held_out in cut.items():
         for other in SETS:
@@ -90,29 +103,23 @@ def _note(found: Near, key: Key, held_out: str, pairs: list[Pair]) -> None:
     """Note the first of each pair under `key`, as near to the second, of the set `held_out`."""
     name, _ = key
     for pair in pairs:
-        near = f"{held_out}/{_name(held_out, pair.second)}"
-        found[key].add((_name(name, pair.first), near))
+        near = f"{held_out}/{base.listed_name(held_out, pair.second)}"
+        found[key].add((base.listed_name(name, pair.first), near))
 
 
-def _name(name: str, path: Path) -> str:
-    """A picture as its data set's loader names it: FairFace with its folder."""
-    return f"{path.parent.name}/{path.name}" if name == "fairface" else path.name
-
-
-def _parts(folder: Path) -> dict[str, list[Path]]:
+def _parts(folder: Path) -> dict[str, list[Sample]]:
     layout = recognise(folder)
-    return {part: [s.path for s in load(layout, folder, part)] for part in layout.parts}
+    return {part: load(layout, folder, part) for part in layout.parts}
 
 
-def _cut(paths: Sequence[Path]) -> Thumbnails:
+def _cut(chosen: list[Sample], name: str) -> Thumbnails:
     """Thumbnails of the faces as the device cuts them."""
-    detector = GridDetector(Model(MODELS, "face"))
-    images = []
-    for path in tqdm(paths, "cutting", mininterval=1):
-        image = read_image(path)
-        face = align(image, detector.detect_in_crop(image), CUT)
-        images.append(thumbnail(np.asarray(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), np.uint8)))
-    return Thumbnails(list(paths), np.array(images, np.uint8).reshape(-1, SIDE, SIDE))
+    faces = load_crops(CUT, chosen, PLACES, name).images
+    images = [
+        thumbnail(np.asarray(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), np.uint8)) for face in faces
+    ]
+    paths = [sample.path for sample in chosen]
+    return Thumbnails(paths, np.array(images, np.uint8).reshape(-1, SIDE, SIDE))
 
 
 if __name__ == "__main__":

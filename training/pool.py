@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tqdm import tqdm
 
-from training.data import DataError, Sample, fairface, ferplus, rafdb, utkface
+from training.data import DataError, Sample, fairface, ferplus, rafdb, samples, utkface
+from training.experiment import EXPERIMENTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +23,12 @@ SETS = {
 """Each data set, the task that its labels are for, and its loader."""
 
 OWN = {"emotion": "rafdb", "age": "utkface"}
-"""The data set whose validation and test parts judge a task."""
+"""The data set whose validation and test parts judge a task, and the name of one's own."""
+
+
+def learned_by(task: str) -> set[str]:
+    """The data sets that the device's model of a task learns from."""
+    return {OWN[task], *EXPERIMENTS[task].others}
 
 
 class Faces(NamedTuple):
@@ -33,25 +39,22 @@ class Faces(NamedTuple):
     labels: str
 
 
-def pool(plan: Experiment, data: Path) -> tuple[list[Faces], list[Faces]]:
-    """The faces of the plan's own data sets, and of its others those that `data` holds.
+def pool(plan: Experiment, data: Path) -> tuple[Faces, list[Faces]]:
+    """The faces of the task's data set, whatever its layout, and of the plan's others those that
+    `data` holds.
 
-    Where one network learns several tasks, all are its own. DataError where the own are missing.
+    DataError where the own are missing.
     """
-    own = {OWN[task] for task in plan.tasks}
-    found = []
+    own = Faces(OWN[plan.task], samples(plan.task, data, "train"), plan.task)
+    others = []
     for name, (labels, load) in SETS.items():
-        if name not in own and name not in plan.others:
+        if name == own.name or name not in plan.others:
             continue
         try:
-            found.append(Faces(name, load(data, "train"), labels))
+            faces = Faces(name, load(data, "train"), labels)
         except DataError as error:
-            if name in own:
-                raise
             tqdm.write(f"without {name}: {error}")
-    if len(plan.tasks) > 1:
-        return found, []
-    return (
-        [faces for faces in found if faces.name in own],
-        [faces for faces in found if faces.name not in own],
-    )
+            continue
+        if faces.samples != own.samples:
+            others.append(faces)
+    return own, others

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from training.augment import augment, centre
 from training.loop import load_run
 from training.network import Convolution, build, keras_layer
+from training.source import digest_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -194,7 +195,8 @@ class Tuning(NamedTuple):
 
 def fine_tune(run: Path, images: Tensor, *, epochs: int = 3, peak_rate: float = 1e-5) -> Path:
     """Fine-tune a run's best network on training crops (n, canvas, canvas, 3), to say rounded what
-    it says unrounded; returns the Keras model's file, beside the run's own.
+    it says unrounded; returns the Keras model's file, beside the run's own. Beside it is the digest
+    of the weights that it was made of, in NAME.sha256.
 
     The network is its own teacher: what is to be lost is the difference, however the network came
     to say what it says. The model carries its ranges, which conversion takes as they are.
@@ -209,6 +211,7 @@ def fine_tune(run: Path, images: Tensor, *, epochs: int = 3, peak_rate: float = 
     torch.save(module.state_dict(), run / f"{plan.task}-rounded.pt")
     path = run / f"{plan.task}-rounded.keras"
     save_keras(module, plan, path)
+    path.with_suffix(".sha256").write_text(digest_of_file(run / "best.pt"))
     return path
 
 
@@ -248,7 +251,7 @@ def losses(
         ):
             pictures = augment(images[rows], plan, rng)
             pictures = pictures.contiguous(memory_format=torch.channels_last)
-            loss = divergence(plan, module(pictures), _said(teacher, pictures))
+            loss = divergence(module(pictures), _said(teacher, pictures))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -262,19 +265,10 @@ def _said(teacher: nn.Module, pictures: Tensor) -> Tensor:
     return teacher(pictures)
 
 
-def divergence(plan: Experiment, logits: Tensor, wanted: Tensor) -> Tensor:
-    """Of each head, from wanted logits (n, outputs), summed over heads."""
-    return torch.stack(
-        [
-            functional.kl_div(
-                logits[:, head].log_softmax(1),
-                wanted[:, head].log_softmax(1),
-                reduction="batchmean",
-                log_target=True,
-            )
-            for head in plan.heads.values()
-        ]
-    ).sum()
+def divergence(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Of what logits (n, outputs) say from what wanted ones do."""
+    said, truth = logits.log_softmax(1), wanted.log_softmax(1)
+    return functional.kl_div(said, truth, reduction="batchmean", log_target=True)
 
 
 def save_keras(module: fx.GraphModule, plan: Experiment, path: Path) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def steps(data: Path, faceres: Path, runs: Path) -> list[list[str]]:
-    """The words after `python -m training` of each step; each goes on where it was interrupted."""
+    """The words after `python -m training` of each step; trainings go on after their last epoch."""
     own = ["--data", str(data)]
     teachers = {
         "emotion": [runs / "emotion-teacher", runs / "emotion-teacher-large"],

@@ -156,10 +156,30 @@ def test_of_the_plain_and_the_fine_tuned_model_validation_chooses(
             network.head.bias.data = torch.arange(7.0)  # always neutral, of which there are most
             target = "emotion" if name == "other" else "emotion-rounded"
             save_keras(network, TINY, folder / f"{target}.keras")
+            (folder / "best.pt").write_text(name)
+            made_of = hashlib.sha256(name.encode()).hexdigest()
+            (folder / "emotion-rounded.sha256").write_text(made_of)
         sidecar = convert(folder / "emotion.keras", data, places)
         worth[name] = sidecar.metrics["parity"]["int8, validation"]
     assert worth["plain"] != worth["other"]
     assert worth["both"] == max(worth["plain"], worth["other"])
+
+
+@needs_training
+@pytest.mark.parametrize("made_of", [None, "0" * 64])
+def test_what_was_rounded_of_an_earlier_training_is_refused(
+    keras_file: Path, data: Path, places: Places, tmp_path: Path, made_of: str | None
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(keras_file.parent, folder)
+    (folder / "best.pt").write_text("weights")
+    shutil.copy(keras_file, folder / "emotion-rounded.keras")
+    if made_of is not None:
+        (folder / "emotion-rounded.sha256").write_text(made_of)
+    before = pair(places.models)
+    with pytest.raises(ConversionError, match=r"rounded\.keras was not made of .*best\.pt"):
+        convert(folder / "emotion.keras", data, places)
+    assert pair(places.models) == before
 
 
 def test_too_much_lost_by_quantization_is_refused_with_the_mend() -> None:

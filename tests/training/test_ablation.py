@@ -100,6 +100,11 @@ def test_ensemble_and_its_members_stand_beside(source: Source) -> None:
     worth = {record["name"]: record["valid"]["accuracy"] for record in records[:3]}
     assert worth == {"one, flipped": 0.8, "two": 0.85, "ensemble": 0.9}
     assert "25% one, flipped, 75% two" in records[2]["what"]
+    # Another seed, run by hand, is of no command here.
+    by_hand = {**records[1], "seed": 2, "valid": {"accuracy": 0.86}}
+    again = list(ablate("emotion", source, [by_hand, *records]))
+    assert [record for record in again if record not in records] == [by_hand]
+    assert len(again) == len(records) + 1
     # Where the runs are gone, what was found remains.
     (source.runs / "ensemble-emotion.json").unlink()
     assert list(ablate("emotion", source, records)) == records

@@ -11,6 +11,7 @@ import pytest
 from device.vision.align import align
 from device.vision.detect import GridDetector
 from device.vision.runtime import Model
+from tests.training.tiny import lay_out
 from tests.vision.faces import MODELS, portrait
 from training.__main__ import main
 
@@ -42,6 +43,46 @@ def test_evaluate_measures_the_file_itself(
     assert figures["per_class"]["happiness"]["recall"]["value"] == 1.0
     assert run(monkeypatch, "evaluate", "--model", model, "--data", rafdb) == 0
     assert "accuracy: " in capsys.readouterr().out
+
+
+def test_evaluate_measures_ages_known_as_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = lay_out(tmp_path, monkeypatch) / "fairface"
+    model = MODELS / "age.tflite"
+    assert run(monkeypatch, "evaluate", "--model", model, "--data", data, "--json") == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["count"] == 2
+    assert set(figures) >= {"in_group", "within_one_group", "edge_error"}
+
+
+def test_evaluate_refuses_votes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = lay_out(tmp_path, monkeypatch) / "ferplus"
+    (data / "FER2013Test").rename(data / "FER2013Train")
+    words = ("--model", MODELS / "emotion.tflite", "--data", data, "--part", "train")
+    assert run(monkeypatch, "evaluate", *words) == 1
+    assert "votes in its train part" in capsys.readouterr().err
+
+
+def test_a_batch_is_not_silently_ignored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--data", tmp_path, "--teacher", tmp_path / "yunet.onnx", "--batch", "8")
+    assert run(monkeypatch, "train", "face", *words) == 1
+    assert "leave --batch out" in capsys.readouterr().err
+
+
+def test_all_stops_at_the_step_that_fails_each_in_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(MODELS.parent)  # where `python -m training` is run from
+    words = ("--data", tmp_path, "--faceres", tmp_path / "faceres.json", "--runs", tmp_path)
+    assert run(monkeypatch, "all", *words) == 1
+    told = capfd.readouterr()
+    assert told.out.count("python -m training") == 1
+    assert "holds no data set known here" in told.err
 
 
 def test_a_missing_data_set_is_one_line_on_stderr(

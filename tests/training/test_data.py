@@ -403,6 +403,33 @@ class TestCommittedLists:
             left = base.left_out(name, "train") | base.left_out(name, "valid")
             assert not any(map(held_out, left))
 
+    @pytest.mark.parametrize(
+        ("name", "part", "held_out"),
+        [
+            *((name, "test", name) for name in SETS),
+            *((name, "valid", name) for name in ("rafdb", "utkface", "ferplus")),
+            ("utkface", "test", "ferplus"),
+            ("rafdb", "test", "ferplus"),
+            ("ferplus", "test", "rafdb"),
+            ("ferplus", "test", "utkface"),
+            ("ferplus", "valid", "rafdb"),
+            ("ferplus", "valid", "utkface"),
+        ],
+    )
+    def test_hold_the_copies_within_and_across_sets(
+        self, name: str, part: str, held_out: str
+    ) -> None:
+        with (base.SPLITS / f"{name}_near_{part}.csv").open() as file:
+            assert held_out in {row["near"].split("/")[0] for row in csv.DictReader(file)}
+
+    def test_leave_copies_of_another_sets_test_faces_out_of_training(self) -> None:
+        with (base.SPLITS / "utkface_near_test.csv").open() as file:
+            rows = [row for row in csv.DictReader(file) if row["near"].startswith("ferplus/")]
+        assert {row["near"].removeprefix("ferplus/") for row in rows} <= base.copied(
+            "ferplus", "test", SETS
+        )
+        assert {row["file"] for row in rows} <= base.left_out("utkface", "train")
+
     @pytest.mark.parametrize("name", SETS)
     def test_name_what_each_is_near_to(self, name: str) -> None:
         for part in ("valid", "test"):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import json
 import math
 from pathlib import Path
 
@@ -95,6 +96,19 @@ def test_an_interrupted_run_comes_to_the_same_end(
     ends = [torch.load(folder / "last.pt")["average"] for folder in (whole, cut)]
     for name, value in ends[0].items():
         assert torch.equal(value, ends[1][name]), name
+
+
+def test_a_run_on_other_photos_is_begun_afresh(tmp_path: Path) -> None:
+    train(TINY, labelled(), labelled(1), tmp_path)
+    log = rows(tmp_path)
+    (tmp_path / "best.pt").write_bytes(b"not learned anew")
+    train(TINY, labelled(), labelled(1), tmp_path)
+    assert (tmp_path / "best.pt").read_bytes() == b"not learned anew"
+    took = json.loads((tmp_path / "experiment.json").read_text())["took"]
+    train(TINY, labelled(4), labelled(1), tmp_path)
+    assert (tmp_path / "best.pt").read_bytes() != b"not learned anew"
+    assert rows(tmp_path) != log
+    assert set(took) == {"minutes", "memory_mib", "processor", "cores"}
 
 
 def test_batches_are_the_same_wherever_one_begins_and_whoever_makes_them() -> None:

@@ -33,6 +33,14 @@ def test_a_folder_named_photos_is_looked_into(tmp_path: Path) -> None:
     assert [p.path.name for p in photos(tmp_path)] == ["a.jpg"]
 
 
+def test_a_data_set_of_faces_is_no_folder_of_photos(tmp_path: Path) -> None:
+    write(tmp_path / "rafdb/DATASET/test/1/test_0001_aligned.jpg", 1)
+    with pytest.raises(DataError, match=r"holds RAF-DB.*no photos: put those into"):
+        photos(tmp_path)
+    write(tmp_path / "photos" / "a.jpg", 1)
+    assert [p.path.name for p in photos(tmp_path)] == ["a.jpg"]
+
+
 def test_a_folder_without_photos_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=f"{tmp_path} holds no photos: expected"):
         photos(tmp_path)

@@ -18,7 +18,7 @@ from training.augment import augment, centre  # noqa: E402
 from training.crops import Crops  # noqa: E402
 from training.data import DataError  # noqa: E402
 from training.experiment import EXPERIMENTS, Experiment, read_plan  # noqa: E402
-from training.lessons import Lesson, complete, lesson  # noqa: E402
+from training.lessons import complete, lesson  # noqa: E402
 
 TINY = dataclasses.replace(
     EXPERIMENTS["emotion-small"],
@@ -32,7 +32,6 @@ TINY = dataclasses.replace(
     patience=9,
 )
 TINY_AGE = dataclasses.replace(TINY, task="age")
-TINY_BOTH = dataclasses.replace(TINY, task="both")
 TINY_TEACHER = dataclasses.replace(TINY, trunk="mobilenet", side=32, margin=4, frozen=3, epochs=1)
 
 
@@ -46,7 +45,7 @@ def crops(plan: Experiment, count: int) -> Crops:
 
 
 def parts(plan: Experiment, count: int = 160) -> loop.Parts:
-    return loop.Parts(lesson(plan, crops(plan, count)), {plan.task: crops(plan, 64)})
+    return loop.Parts(lesson(plan, crops(plan, count)), crops(plan, 64))
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -85,16 +84,12 @@ def test_votes_are_learned_beside_and_weights_taken_over(tmp_path: Path) -> None
     assert len(rows(tmp_path / "second")) == TINY_AGE.epochs
 
 
-def test_two_heads_learn_at_once_and_each_goes_on_alone(tmp_path: Path) -> None:
-    made = [lesson(plan, crops(plan, 160)) for plan in (TINY, TINY_AGE)]
-    both = Lesson(made[0].images, torch.cat([one.targets for one in made], 1))
-    held_out = {"emotion": crops(TINY, 64), "age": crops(TINY_AGE, 64)}
-    path = loop.train(TINY_BOTH, loop.Parts(both, held_out), tmp_path / "both")
-    for plan in (TINY, TINY_AGE):
-        run = loop._Run(plan, parts(plan), tmp_path / plan.task)
-        run.start_from(path)
-        head = torch.load(path)["network"]["head.weight"]
-        assert torch.equal(run.network.head.weight, head[TINY_BOTH.heads[plan.task]])
+def test_a_head_goes_on_where_it_answers_the_same_question(tmp_path: Path) -> None:
+    path = loop.train(TINY, parts(TINY), tmp_path / "first")
+    learned = torch.load(path)["network"]["head.weight"]
+    run = loop._Run(TINY, parts(TINY), tmp_path / "second")
+    run.start_from(path)
+    assert torch.equal(run.network.head.weight, learned)
 
 
 def test_a_teacher_takes_a_step_but_for_its_frozen_layers(tmp_path: Path) -> None:
@@ -175,6 +170,51 @@ def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
             loop.train(TINY, parts(TINY), tmp_path / "cut", fresh=True)
     loop.train(TINY, parts(TINY), tmp_path / "cut", fresh=False)
     assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
+
+
+def test_a_run_of_other_teachers_faces_or_start_is_begun_afresh(tmp_path: Path) -> None:
+    old, new = ({name: {"weight": 1.0, "took": {"minutes": 1.0}}} for name in ("old", "new"))
+    start = loop.train(TINY, parts(TINY), tmp_path / "before")
+    folder = tmp_path / "run"
+
+    def weights() -> bytes:
+        return (folder / "best.pt").read_bytes()
+
+    loop.train(TINY, parts(TINY), folder, taught_by=old)
+    learned = weights()
+    later = {"old": {"weight": 1.0, "took": {"minutes": 2.0}}}
+    loop.train(TINY, parts(TINY), folder, taught_by=later)
+    assert weights() == learned
+    for given in (
+        {"parts": parts(TINY), "taught_by": new},
+        {"parts": parts(TINY, 320), "taught_by": new},
+        {"parts": parts(TINY, 320), "taught_by": new, "start": start},
+    ):
+        (folder / "best.pt").write_bytes(b"not learned anew")
+        loop.train(TINY, folder=folder, **given)
+        assert weights() != b"not learned anew", given
+        record = json.loads((folder / "experiment.json").read_text())
+        assert set(record["taught_by"]) == {"new"}
+        assert record["faces"]["train"] == len(given["parts"].train.targets)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_gone_on_from(tmp_path: Path) -> None:
+    loop.train(TINY, parts(TINY), tmp_path)
+    state = torch.load(tmp_path / "last.pt", weights_only=False)
+    for name in ("source", "took"):
+        del state[name]
+    torch.save(state, tmp_path / "last.pt")
+    (tmp_path / "best.pt").write_bytes(b"not learned anew")
+    loop.train(TINY, parts(TINY), tmp_path)
+    assert (tmp_path / "best.pt").read_bytes() == b"not learned anew"
+
+
+def test_what_a_finished_run_took_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop.train(TINY, parts(TINY), tmp_path)
+    took = json.loads((tmp_path / "experiment.json").read_text())["took"]
+    monkeypatch.setattr(loop, "took", lambda *_: {"minutes": 0.0, "memory_mib": 10**6})
+    loop.train(TINY, parts(TINY), tmp_path)
+    assert json.loads((tmp_path / "experiment.json").read_text())["took"] == took
 
 
 def test_augmented_pictures_stay_pictures() -> None:

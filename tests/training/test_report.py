@@ -14,13 +14,16 @@ from device.vision.runtime import ModelError, read_sidecar
 from tests.training.tiny import lay_out
 from tests.vision.faces import MODELS
 from training.__main__ import main
-from training.data import Sample
+from training.data import Sample, base
 from training.report import measure_report, report_text
 from training.report.ablation import ablation
-from training.report.measure import OURS, SECTIONS
+from training.report.card import card
+from training.report.copies import overview
+from training.report.emotion import emotion, ferplus
+from training.report.measure import OURS, SECTIONS, Bench
 from training.report.robustness import pick
 from training.report.runs import runs
-from training.report.stored import is_current, load_report
+from training.report.stored import is_current, load_report, save_report
 from training.report.text import bullets
 
 NAMES = ("face", "emotion", "age")
@@ -76,6 +79,27 @@ def test_every_section_is_measured_and_told(measured: Path) -> None:
     assert "nan" not in text
 
 
+def test_faces_that_another_set_has_copies_of_are_left_out_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = lay_out(tmp_path, monkeypatch)
+    for name, rows in {
+        "utkface": "1.jpg,ferplus/hopper.png\n2.jpg,ferplus/hopper.png\n",
+        "ferplus": "fer1.png,rafdb/test_5_aligned.jpg\n",
+    }.items():
+        (base.SPLITS / f"{name}_near_test.csv").write_text(f"file,near\n{rows}")
+    section = SECTIONS["ferplus"](Bench(MODELS, data))
+    assert section["copies"] == section["readers"][OURS]["count"] == 1
+    assert "1 more, of which another data set that is learned from has a copy" in ferplus(section)
+    del section["copies"]
+    assert "1 of them, of which another" in ferplus(section)
+    whole = SECTIONS["emotion"](Bench(MODELS, data))
+    assert whole["readers"][OURS]["count"] == 2
+    assert "1 of them, of which another" in emotion(whole)
+    assert "make 50.00 % of the figure at most" in emotion(whole)
+    assert "1 of RAF-DB's, 1 of FER+'s;" in overview()
+
+
 def test_groups_and_corruptions_are_all_there(measured: Path) -> None:
     figures = load_report(measured)["measured"]
     assert figures["age"]["readers"][OURS]["count"] == 2
@@ -106,6 +130,28 @@ def test_what_is_not_measured_again_is_kept_and_a_changed_model_is_told(
     text = text_of(models)
     assert "`fer`" in text
     assert "Figures of an earlier run stand above" in text
+
+
+@pytest.mark.parametrize("change", ["every", "detector", "faces"])
+def test_a_baseline_of_other_faces_or_another_detector_is_dropped(
+    measured: Path, tmp_path: Path, change: str
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(measured, models)
+    report = load_report(models)
+    now = report["measured"]["emotion"]
+    before = json.loads(json.dumps(now))
+    before["readers"]["fer"] = before["readers"][OURS]
+    if change == "every":
+        before["every"] = 10
+    elif change == "detector":
+        before["models"]["face"] = "0" * 12
+    else:
+        before["readers"] = {n: {**r, "count": 1} for n, r in before["readers"].items()}
+    report["measured"]["emotion"] = before
+    (models / "report.json").write_text(json.dumps(report))
+    save_report(models, {"emotion": now}, {})
+    assert set(load_report(models)["measured"]["emotion"]["readers"]) == {OURS}
 
 
 def test_a_trial_on_some_faces_says_so(measured: Path, tmp_path: Path) -> None:
@@ -226,12 +272,19 @@ def test_a_detectors_deep_figures_are_shown_whole() -> None:
     assert "{" not in text
 
 
-def test_the_committed_report_says_what_the_sidecars_say() -> None:
-    if not (MODELS / "report.json").exists():
-        pytest.skip("nothing was measured yet")
+def test_the_committed_report_is_of_the_committed_models() -> None:
     measured = load_report(MODELS)["measured"]
+    assert {name: is_current(MODELS, section) for name, section in measured.items()} == (
+        dict.fromkeys(SECTIONS, True)
+    )
+    assert {section["every"] for section in measured.values()} == {1}
     for name, score in (("emotion", "accuracy"), ("age", "mean_absolute_error")):
-        whole = name in measured and measured[name]["every"] == 1
-        if whole and is_current(MODELS, measured[name]):
-            test = read_sidecar(MODELS / f"{name}.json").metrics["test"]
-            assert measured[name]["readers"][OURS][score] == test[score]
+        test = read_sidecar(MODELS / f"{name}.json").metrics["test"]
+        assert measured[name]["readers"][OURS][score] == test[score]
+
+
+def test_the_committed_words_are_those_of_the_committed_figures() -> None:
+    assert (MODELS / "REPORT.md").read_text() == text_of(MODELS)
+    sidecars = {name: read_sidecar(MODELS / f"{name}.json") for name in NAMES}
+    told = card(sidecars, load_report(MODELS)["measured"])
+    assert (MODELS / "MODEL_CARD.md").read_text() == told + "\n"

@@ -46,7 +46,7 @@ def lay_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     splits.mkdir()
     for name in ("rafdb", "utkface", "ferplus", "fairface"):
         for part in ("valid", "test"):
-            _write(splits / f"{name}_near_{part}.csv", "file", [])
+            _write(splits / f"{name}_near_{part}.csv", "file,near", [])
     _write(splits / "rafdb.csv", "file", [])
     _write(splits / "fairface.csv", "file", [f"train/{name}.jpg" for name in PEOPLE])
     listed = [f"{years}.jpg.chip.jpg,test" for _, years, _ in PEOPLE.values()]

@@ -22,7 +22,8 @@ from training.detector.measure import average_precision, match
 from training.detector.network import DetectorNetwork
 from training.detector.photos import photos, read_photo
 from training.loop import follow, save
-from training.machine import autocast, device, took, took_of_gpu
+from training.machine import autocast, device, took
+from training.source import different, digest_of, digest_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +78,8 @@ def train(
     """Train, choose on the validation photos; returns best.pt, the chosen weights.
 
     Begins with the weights in `start`, another run's best.pt, if that is given.
-    Goes on from `folder`'s checkpoint unless `fresh`. Writes log.csv, last.pt and best.pt.
+    Goes on from `folder`'s checkpoint if that is of the same plan, start, photos and labels, unless
+    `fresh`. Writes log.csv, last.pt and best.pt.
     """
     run = _Run(plan, learned, valid, folder)
     if start is not None:
@@ -117,7 +119,9 @@ class _Run:
         )
         self.epoch, self.best = 0, float("-inf")
         self.seconds = 0.0
+        self.took: dict[str, Any] = {}
         self.start: str | None = None
+        self.source = {"lesson": digest_of([*_arrays(learned), *_arrays(valid)])}
 
     def train(self) -> None:
         """All epochs that are left."""
@@ -138,6 +142,7 @@ class _Run:
                 save(self.folder / "best.pt", {"network": self.average.state_dict()})
             self._log(costs, score)
             self.seconds += time.monotonic() - begun
+            self.took = took(self.seconds, self.took)
             self._describe()
             self._checkpoint()
 
@@ -145,7 +150,7 @@ class _Run:
         """Write what this run is, and what it took so far."""
         record = {
             "start": self.start,
-            "took": took(self.seconds) | took_of_gpu(),
+            "took": self.took or took(0, {}),
             **dataclasses.asdict(self.plan),
         }
         (self.folder / "experiment.json").write_text(json.dumps(record, indent=2) + "\n")
@@ -194,12 +199,13 @@ class _Run:
             for name in ("network", "average", "optimizer", "schedule")
         }
         state |= {"epoch": self.epoch, "best": self.best, "plan": dataclasses.asdict(self.plan)}
-        state |= {"seconds": self.seconds}
+        state |= {"seconds": self.seconds, "took": self.took, "source": self.source}
         save(self.folder / "last.pt", state)
 
     def start_from(self, path: Path) -> None:
         """Take another run's best weights."""
         self.start = path.parent.name
+        self.source["start"] = digest_of_file(path)
         weights = torch.load(path, map_location="cpu")["network"]
         for network in (self.network, self.average):
             network.load_state_dict(weights)
@@ -213,10 +219,18 @@ class _Run:
         if json.dumps(state["plan"]) != json.dumps(dataclasses.asdict(self.plan)):
             tqdm.write(f"{path} is of another plan: starting afresh")
             return
+        if differs := different(state.get("source"), self.source):
+            tqdm.write(f"{path} is of another {differs}: starting afresh")
+            return
         for name in ("network", "average", "optimizer", "schedule"):
             getattr(self, name).load_state_dict(state[name])
         self.epoch, self.best, self.seconds = (state[n] for n in ("epoch", "best", "seconds"))
+        self.took = state.get("took") or took(self.seconds, {})
         tqdm.write(f"going on after epoch {self.epoch}")
+
+
+def _arrays(part: Labelled) -> list[npt.NDArray[Any]]:
+    return [*part.images, *part.faces]
 
 
 @torch.no_grad()

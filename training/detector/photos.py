@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training.data import DataError
+from training.data import DataError, recognise
 
 SPLIT = Path(__file__).parents[1] / "splits" / "photos.csv"
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -38,6 +38,8 @@ def photos(root: Path, part: str | None = None) -> list[Photo]:
     are for learning (train).
     """
     folder = root / "photos" if (root / "photos").is_dir() else root
+    if folder == root and (layout := _labelled(root)):
+        raise DataError(f"{root} holds {layout}, no photos: put those into {root / 'photos'}")
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES)
     if not files:
         raise DataError(f"{folder} holds no photos: expected {folder}/*.jpg")
@@ -46,6 +48,14 @@ def photos(root: Path, part: str | None = None) -> list[Photo]:
         return found
     parts = _listed()
     return [photo for photo in found if parts.get(photo.key, "train") == part]
+
+
+def _labelled(root: Path) -> str | None:
+    """The data set of faces that a folder holds, whose crops are no photos, if it does."""
+    try:
+        return recognise(root).value
+    except DataError:
+        return None
 
 
 def read_photo(path: Path) -> npt.NDArray[np.uint8]:

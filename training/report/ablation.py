@@ -54,7 +54,11 @@ def ablation(models: Path) -> str | None:
             "## What each ingredient gave",
             (
                 "Float models on the validation part, so that nothing was chosen on the test part; "
-                "± is the standard deviation between seeds, where more than one was tried."
+                "± is the standard deviation between seeds, where more than one was tried. "
+                "Teachers, ensembles and the device's own networks are of whole trainings: "
+                "`python -m training ablate` takes them from the folder of runs where they are "
+                "there; those of other seeds or ensembles were run by hand, and stay as they were. "
+                "All other rows it trains itself."
             ),
             *parts,
             *_strangers(runs),

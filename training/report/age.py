@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from training.metrics import FEW
+from training.report import copies
 from training.report.measure import OURS
 from training.report.text import percent, table, years
 
@@ -20,6 +21,7 @@ def age(section: Section) -> str:
             (
                 f"UTKFace's test part, {ours['count']:,} faces of all ages. Eyes were found in "
                 f"{percent(section['found'])}. The interval claims to hold the true age of 80 %."
+                + copies.held_out("age", "utkface", ours["count"])
             ),
             table(
                 [
@@ -84,6 +86,7 @@ def fairface(section: Section) -> str:
                 "Ours learned from the rest beside UTKFace, so this is no test on a data set it "
                 "never saw; nothing was chosen by it. "
                 f"Eyes were found in {percent(section['found'])}."
+                + copies.elsewhere("age", "fairface", section)
             ),
             table(
                 [

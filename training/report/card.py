@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from training.report.copies import overview
 from training.report.measure import OURS
 from training.report.text import megas, percent, plain, table, years
 
@@ -58,6 +59,7 @@ def card(sidecars: dict[str, Sidecar], measured: dict[str, Section]) -> str:
             FORBIDDEN,
             "## What they learned from, and the terms",
             *(_data(name, each) for name, each in sidecars.items()),
+            overview(),
             "## Whom they fail",
             _limits(measured),
             "## How to repeat",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from training.report import copies
 from training.report.measure import OURS
 from training.report.text import percent, points, share, table
 
@@ -19,6 +20,7 @@ def emotion(section: Section) -> str:
             (
                 f"RAF-DB's test part, {ours['count']:,} faces, seven classes. "
                 f"Eyes were found in {percent(section['found'])}; the template stands in elsewhere."
+                + copies.held_out("emotion", "rafdb", ours["count"])
             ),
             readers_table(section),
             f"{OURS}, class by class:",
@@ -50,6 +52,7 @@ def ferplus(section: Section) -> str:
                 "test on a data set it never saw; nothing was chosen by it. `fer` learned from the "
                 "train part of these very pictures with their older "
                 f"labels. Eyes were found in {percent(section['found'])}."
+                + copies.elsewhere("emotion", "ferplus", section)
             ),
             readers_table(section),
             table(

@@ -11,9 +11,19 @@ import numpy as np
 from device.types import AgeGroup
 from device.vision.runtime import Model
 from training.baselines import Baseline
-from training.data import DataError, Years, samples
-from training.evaluate import evaluate_scenes, open_detector, read_faces, reader, score
+from training.data import DataError, samples
+from training.data.base import copied, listed_name
+from training.evaluate import (
+    evaluate_scenes,
+    grouped,
+    open_detector,
+    read_faces,
+    reader,
+    score,
+    years_of,
+)
 from training.metrics import by_group, interval_metrics, mean_figure
+from training.pool import learned_by
 from training.report.cost import cost
 from training.report.robustness import robustness
 
@@ -82,7 +92,15 @@ def _emotion(bench: Bench) -> Section:
 
 
 def _ferplus(bench: Bench) -> Section:
-    return _read_emotions(bench, bench.samples("emotion", "ferplus"))
+    chosen = bench.samples("emotion", "ferplus")
+    kept = _without_copies("emotion", chosen, "ferplus")
+    return {**_read_emotions(bench, kept), "copies": len(chosen) - len(kept)}
+
+
+def _without_copies(task: str, chosen: list[Sample], name: str) -> list[Sample]:
+    """Faces of which no other data set that the task's model learns from has a copy."""
+    copies = copied(name, "test", learned_by(task))
+    return [sample for sample in chosen if listed_name(name, sample.path) not in copies]
 
 
 def _read_emotions(bench: Bench, chosen: list[Sample]) -> Section:
@@ -116,11 +134,11 @@ def _age(bench: Bench) -> Section:
 
 
 def _fairface(bench: Bench) -> Section:
-    chosen = bench.samples("age", "fairface")
+    whole = bench.samples("age", "fairface")
+    chosen = _without_copies("age", whole, "fairface")
     readings = read_faces(chosen, bench.detector(), bench.readers("age"))
-    known = [_years(sample) for sample in chosen]
-    groups = sorted(set(known))
-    labels = np.array([groups.index(label) for label in known])
+    known = [years_of(sample) for sample in chosen]
+    groups, labels = grouped(known)
     ours = readings.rows[OURS][:, 0]
     inside = np.array([low <= age < high + 1 for age, (low, high) in zip(ours, known, strict=True)])
     return {
@@ -129,6 +147,7 @@ def _fairface(bench: Bench) -> Section:
             name: interval_metrics(rows[:, 0], groups, labels)
             for name, rows in readings.rows.items()
         },
+        "copies": len(whole) - len(chosen),
         "groups": {
             **_people(chosen, inside),
             "age group": by_group(
@@ -138,14 +157,6 @@ def _fairface(bench: Bench) -> Section:
             ),
         },
     }
-
-
-def _years(sample: Sample) -> tuple[int, int]:
-    if not isinstance(sample.label, Years):
-        raise DataError(
-            f"{sample.path} is not labelled by a group of ages, as FairFace's faces are"
-        )
-    return sample.label
 
 
 def _words(group: AgeGroup) -> str:

@@ -39,14 +39,15 @@ def load_report(models: Path) -> dict[str, Any]:
 
 
 def save_report(models: Path, done: dict[str, Section], skipped: dict[str, str]) -> None:
-    """Add what was measured just now to what was before, and baselines likewise."""
+    """Add what was measured just now to what was before, and baselines likewise, where those were
+    measured on the same faces."""
     before: dict[str, Section] = {}
     if (models / NAME).exists():
         before = load_report(models)["measured"]
     stamped = {name: {**figures, **_stamp(models, name)} for name, figures in done.items()}
     for name, figures in stamped.items():
         for part in ("readers", "models measured"):
-            if part in figures and part in before.get(name, {}):
+            if part in figures and name in before and _same_faces(before[name], figures):
                 figures[part] = {**before[name][part], **figures[part]}
     report = {"measured": {**before, **stamped}, "skipped": skipped}
     (models / NAME).write_text(_compact(report) + "\n", encoding="utf-8")
@@ -55,6 +56,16 @@ def save_report(models: Path, done: dict[str, Section], skipped: dict[str, str])
 def is_current(models: Path, section: Section) -> bool:
     """Whether a section's figures are of the model files that lie there now."""
     return all(_digest(models, name) == digest for name, digest in section["models"].items())
+
+
+def _same_faces(before: Section, now: Section) -> bool:
+    """Whether two measurements of a section are of the same faces, found by the same detector."""
+    counts = [{r["count"] for r in each.get("readers", {}).values()} for each in (before, now)]
+    return (
+        before["every"] == now["every"]
+        and before["models"]["face"] == now["models"]["face"]
+        and counts[0] == counts[1]
+    )
 
 
 def _stamp(models: Path, section: str) -> Section:

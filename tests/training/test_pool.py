@@ -1,0 +1,44 @@
+"""What there is to learn from: one's own folders, or the published sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from training.data import EMOTIONS, DataError
+from training.experiment import EXPERIMENTS
+from training.pool import pool
+
+VOTES = "8,2,0,0,0,0,0,0,0,0"
+
+
+def picture(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.full((20, 20, 3), sum(str(path).encode()) % 250, np.uint8))
+
+
+def test_a_plain_folder_per_class_is_learned_from(tmp_path: Path) -> None:
+    for label in EMOTIONS:
+        for part in ("train", "valid"):
+            picture(tmp_path / part / label / "1.jpg")
+    own, others = pool(EXPERIMENTS["emotion-small"], tmp_path)
+    assert [sample.label for sample in own.samples] == sorted(range(7), key=EMOTIONS.__getitem__)
+    assert {sample.path.parts[-3] for sample in own.samples} == {"train"}
+    assert (own.labels, others) == ("emotion", [])
+
+
+def test_what_is_learned_from_is_not_learned_from_beside_again(tmp_path: Path) -> None:
+    picture(tmp_path / "FER2013Train/fer0000000.png")
+    table = tmp_path / "FER2013Train/label.csv"
+    table.write_text(f'fer0000000.png,"(0, 0, 48, 48)",{VOTES}\n')
+    own, others = pool(EXPERIMENTS["emotion"], tmp_path)
+    assert len(own.samples) == 1
+    assert others == []
+
+
+def test_nothing_to_learn_from_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no data set known here"):
+        pool(EXPERIMENTS["age"], tmp_path)
