@@ -181,19 +181,34 @@ def _composition(task: str, source: Source) -> Iterator[dict[str, Any]]:
         rows = [(name, "a teacher alone", value) for name, value in found["alone"].items()]
         for name, what, value in (*rows, ("ensemble", f"as searched: {members}", found["valid"])):
             yield {"task": task, "name": name, "what": what, "valid": {kind: abs(value)}}
-    folder = source.runs / task
-    if (folder / "best.pt").exists():
-        plan = read_plan(folder)
-        held_out = samples(task, source.data, "valid")
-        valid = load_crops(plan, held_out, source.places, f"{OWN[task]}-valid")
+    folders = _of_the_recipe(source.runs, task)
+    if not folders:
+        return
+    plan = read_plan(folders[0])
+    held_out = samples(task, source.data, "valid")
+    valid = load_crops(plan, held_out, source.places, f"{OWN[task]}-valid")
+    for folder in folders:
         yield {
             "task": task,
             "name": "the device's",
             "what": "the whole recipe: taught by the ensemble, chosen and balanced on this part",
-            "seed": plan.seed,
+            "seed": read_plan(folder).seed,
             "valid": _judge(folder, valid),
             "minutes": _minutes(folder),
         }
+
+
+def _of_the_recipe(runs: Path, task: str) -> list[Path]:
+    """The device's run of a task, and runs that differ from it in nothing but the seed."""
+    own = runs / task
+    if not (own / "best.pt").exists():
+        return []
+    plan = read_plan(own)
+    others = (path.parent for path in runs.glob(f"{task}-*/best.pt"))
+    return [
+        own,
+        *sorted(other for other in others if replace(read_plan(other), seed=plan.seed) == plan),
+    ]
 
 
 def _minutes(folder: Path) -> float:

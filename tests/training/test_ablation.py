@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -108,3 +109,16 @@ def test_ensemble_and_its_members_stand_beside(source: Source) -> None:
     # Where the runs are gone, what was found remains.
     (source.runs / "ensemble-emotion.json").unlink()
     assert list(ablate("emotion", source, records)) == records
+
+
+def test_the_device_s_run_stands_there_with_those_of_other_seeds(source: Source) -> None:
+    trained = next(ablate("emotion", source, []))
+    done = source.runs / "ablation" / f"emotion-{trained['key']}"
+    plan = json.loads((done / "experiment.json").read_text())
+    for name, changes in {"": {}, "-s2": {"seed": 2}, "-other": {"dropout": 0.9}}.items():
+        folder = source.runs / f"emotion{name}"
+        shutil.copytree(done, folder)
+        (folder / "experiment.json").write_text(json.dumps(plan | changes))
+    records = ablate("emotion", source, [])
+    seeds = [record["seed"] for record in records if record["name"] == "the device's"]
+    assert seeds == [plan["seed"], 2]
