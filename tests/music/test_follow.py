@@ -210,7 +210,8 @@ def test_whatever_the_lengths_each_track_starts_and_ends_once(
     other = track("b", seconds=lengths[1], lead_in_seconds=silences[1])
     way = passage(one, other, crossfade)
     mixer.play(one, ArraySource(level(max(0.01, lengths[0] - start))), start)
-    mixer.queue(other, ArraySource(level(lengths[1] - way.unheard_start_seconds)), way)
+    heard = max(0.01, lengths[1] - way.unheard_start_seconds)
+    mixer.queue(other, ArraySource(level(heard)), way)
     sound = render(mixer, 18.0)
     a, b = TrackId("a"), TrackId("b")
     assert mixer.events == [TrackStarted(a), TrackEnded(a), TrackStarted(b), TrackEnded(b)]

@@ -69,6 +69,7 @@ def test_evaluate_refuses_votes(
 def test_a_batch_is_not_silently_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    pytest.importorskip("torch", reason="the train extra is not installed")
     words = ("--data", tmp_path, "--teacher", tmp_path / "yunet.onnx", "--batch", "8")
     assert run(monkeypatch, "train", "face", *words) == 1
     assert "leave --batch out" in capsys.readouterr().err
@@ -77,6 +78,7 @@ def test_a_batch_is_not_silently_ignored(
 def test_all_stops_at_the_step_that_fails_each_in_a_process_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    pytest.importorskip("torch", reason="the train extra is not installed")
     monkeypatch.chdir(MODELS.parent)  # where `python -m training` is run from
     words = ("--data", tmp_path, "--faceres", tmp_path / "faceres.json", "--runs", tmp_path)
     assert run(monkeypatch, "all", *words) == 1

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("torch", reason="the train extra is not installed")
+
 from training import machine
 
 
