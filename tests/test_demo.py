@@ -125,6 +125,7 @@ def test_it_shows_two_moods_two_ages_and_the_music_that_follows_them(tmp_path: P
     assert heard(Path(shown["sound_file"])) == shown["tracks"]
 
 
+@pytest.mark.slow
 def test_two_at_once_show_something_and_leave_only_their_sound(tmp_path: Path) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
     options = ("--seconds", "10", "--summary", "summary.json")

@@ -327,6 +327,7 @@ def test_a_scan_can_be_stopped_and_says_that_it_lives(tmp_path: Path) -> None:
     assert told == [Progress(0), *(Progress(5, opened, 5) for opened in range(4))]
 
 
+@pytest.mark.slow
 def test_four_gigabytes_are_no_problem(tmp_path: Path) -> None:
     size = 4_200_000_000
     rate, header = 96_000, 44
