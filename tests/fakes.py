@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from device.music.learner import Answer, Steps
 from device.types import (
     AgeGroup,
     Board,
@@ -118,3 +119,13 @@ def a_status(**changes: Any) -> Status:
         "vitals": Vitals(7.9, 9.8, 171.0, "camera is down: unplugged", 1_800_000_000.0),
     }
     return Status(**{**fields, **changes})
+
+
+def finished(steps: Steps[Answer]) -> Answer:
+    """What comes of work in steps, when all are done."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            answer: Answer = done.value
+            return answer

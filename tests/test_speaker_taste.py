@@ -24,7 +24,6 @@ from device.lessons import (
     TasteReport,
     TasteRequest,
 )
-from device.music.learner import Steps
 from device.ports import CannotDo
 from device.settings import MoodSettings, MusicSettings, Settings
 from device.system import database
@@ -42,7 +41,7 @@ from device.types import (
     Track,
     TrackId,
 )
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, finished
 from tests.test_speaker import House, library
 
 QUIET = Settings(
@@ -62,15 +61,6 @@ def house(tmp_path: Path) -> House:
 
 def taste(house: House, request: TasteRequest) -> TasteAnswer:
     return finished(house.speaker.taste(request))
-
-
-def finished(steps: Steps[TasteAnswer]) -> TasteAnswer:
-    """What comes of work in steps, when all are done."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
 
 
 def newest(store: SqliteStore, count: int) -> list[Lesson]:

@@ -42,21 +42,11 @@ FEW_SKIPS = 0.75
 """A name is told as a reason where it was mostly let play: so large a share, of four or more."""
 
 
-def report(lessons: Collection[Lesson], belief: Belief, *, learning: bool) -> TasteReport:
-    """Tell what `belief` learned from `lessons`, oldest first."""
-    steps = reporting(lessons, belief, learning=learning)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            told: TasteReport = done.value
-            return told
-
-
 def reporting(
     lessons: Iterable[Lesson], belief: Belief, *, learning: bool
 ) -> Generator[None, None, TasteReport]:
-    """The same in short steps; what is learned between them is not told."""
+    """Tell in short steps what `belief` learned from `lessons`, oldest first; what is learned
+    meanwhile is not told."""
     lessons, weights = tuple(lessons), belief.mean
     mean, covariance = belief.in_(Circumstances(0.0, 0.0, Goal.MATCH))
     yield

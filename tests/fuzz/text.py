@@ -42,7 +42,7 @@ from device.types import (
     Track,
     TrackId,
 )
-from tests.fakes import FakeClock, a_status
+from tests.fakes import FakeClock, a_status, finished
 from tests.fuzz.edge import Attack, Seeds
 from tests.local_api import client_of
 
@@ -352,12 +352,7 @@ def asked(
         for _ in learner.read():
             pass
         return lessons.TasteChanged(count)
-    steps = learner.answer(request, learning=True)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    return finished(learner.answer(request, learning=True))
 
 
 @contextlib.contextmanager

@@ -31,10 +31,11 @@ from device.music.features import (
     x_of,
     z_of,
 )
-from device.music.report import reason, report
+from device.music.report import reason, reporting
 from device.music.shelf import Shelf
 from device.music.taste import Belief, reward
 from device.types import Affect, AgeGroup, Goal, MoodLabel, Track, TrackId
+from tests.fakes import finished
 from tests.music.goal_listeners import live_toward, with_voices
 from tests.music.listeners import (
     KINDS,
@@ -275,7 +276,7 @@ def test_the_report_names_what_the_listener_loves() -> None:
     run = live(KINDS["loves genres"], synthetic_library(600), 150, 3, way="learning")
     belief = Belief()
     belief.teach_all(run.diary)
-    told = report(run.diary, belief, learning=True)
+    told = finished(reporting(run.diary, belief, learning=True))
     genres = [each.name for each in told.leanings if each.kind == "genre"]
     assert set(genres[:2]) <= {"jazz", "soul", "blues"}
     lines = "\n".join(taste_view.words(told))
@@ -287,7 +288,7 @@ def test_the_report_names_what_the_listener_loves() -> None:
 
 
 def test_a_report_of_nothing_says_so() -> None:
-    told = report([], Belief(), learning=False)
+    told = finished(reporting([], Belief(), learning=False))
     assert "off" in taste_view.words(told)[0]
     assert "too little" in taste_view.words(told)[-1]
     assert taste_view.svg(told).endswith("</svg>\n")
@@ -300,7 +301,7 @@ def test_a_hostile_name_steers_neither_picture_nor_terminal() -> None:
     ] * 30
     belief = Belief()
     belief.teach_all(diary)
-    told = report(diary, belief, learning=True)
+    told = finished(reporting(diary, belief, learning=True))
     told = replace(told, leanings=(Leaning("genre", evil, 0.5, 0.1, 30, 0.4), *told.leanings))
     picture, lines = taste_view.svg(told), taste_view.words(told)
     assert "<script" not in picture
