@@ -16,7 +16,7 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from device.music.ffmpeg import HIGHEST_HERTZ, open_sound
+from device.music.ffmpeg import SOUND_HERTZ, open_sound
 
 log = logging.getLogger(__name__)
 
@@ -188,7 +188,7 @@ def _from(start_seconds: float, frames: Iterator[Placed]) -> Iterator[Samples]:
 def _resampled(frames: Iterator[AudioFrame]) -> Iterator[Samples]:
     """Blocks at `RATE`. Radio recordings and chained Ogg files may change in the middle."""
     for (_, _, hertz), alike in groupby(frames, _kind):
-        if not 0 < hertz <= HIGHEST_HERTZ:
+        if hertz not in SOUND_HERTZ:
             raise CannotDecode(f"damaged: it claims {hertz} samples a second")
         resampler = AudioResampler(format="flt", layout="stereo", rate=RATE)
         for frame in chain(alike, [None]):  # None: what the resampler still holds

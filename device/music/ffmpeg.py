@@ -15,9 +15,9 @@ _LENIENT: dict[str, Any] = (
 DAMAGED = (av.error.FFmpegError, OSError, ValueError, LookupError, ArithmeticError, MemoryError)
 """What PyAV raises on damaged files; anything else is a mistake of ours."""
 
-HIGHEST_HERTZ = 768_000
-"""Samples a second of the finest recordings. A header may claim 500 million, for which a resampler
-takes gigabytes."""
+SOUND_HERTZ = range(1_000, 768_001)
+"""Samples a second that recordings have. A header may claim 500 million, or 2: to bring either to
+what is played, a resampler takes hundreds of megabytes."""
 
 
 def open_sound(

@@ -17,7 +17,7 @@ from mutagen.mp4 import MP4
 from mutagen.wave import WAVE
 
 from device.music.decode import BAD_PACKETS_IN_A_ROW
-from device.music.ffmpeg import DAMAGED, HIGHEST_HERTZ, open_sound
+from device.music.ffmpeg import DAMAGED, SOUND_HERTZ, open_sound
 from device.music.tags import Tags, flatten, parse
 
 PROMISES_LENGTH = (FLAC, WAVE, AIFF, MP4, ASF)
@@ -147,11 +147,7 @@ class _Fingerprint:
 
 def _listen(container: Any, promised: float) -> _Heard:  # noqa: ANN401 - PyAV's classes differ by version
     """Decode the beginning, and see that a promised end is there."""
-    if not container.streams.audio:
-        raise Unplayable("it holds no sound")
-    stream = container.streams.audio[0]
-    if stream.rate and stream.rate > HIGHEST_HERTZ:
-        raise Unplayable(f"damaged: it claims {stream.rate} samples a second")
+    stream = _sound_of(container)
     fingerprint, decoded, bad = _Fingerprint(), False, 0
     for packet in container.demux(stream):
         try:
@@ -173,6 +169,19 @@ def _listen(container: Any, promised: float) -> _Heard:  # noqa: ANN401 - PyAV's
         if promised - end > max(MISSING_SECONDS, 0.05 * promised):
             raise Unplayable(f"cut off: not all of its {promised:.0f} seconds are there")
     return _Heard(length, metadata, audio_hash)
+
+
+def _sound_of(container: Any) -> Any:  # noqa: ANN401 - as above
+    """Its first stream of sound, if that can be decoded."""
+    if not container.streams.audio:
+        raise Unplayable("it holds no sound")
+    stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise Unplayable("there is no decoder for its sound")
+    hertz = stream.codec_context.sample_rate
+    if hertz and hertz not in SOUND_HERTZ:
+        raise Unplayable(f"damaged: it claims {hertz} samples a second")
+    return stream
 
 
 def _end(container: Any, stream: Any, promised: float) -> float:  # noqa: ANN401 - as above
