@@ -100,7 +100,7 @@ class PageServer:
                 return
             from device.home import tls  # noqa: PLC0415 - asyncio takes memory: not without need
 
-            keys = tls.server_context(Path(settings.certificate_file), Path(settings.key_file))
+            keys = tls.Certificate(Path(settings.certificate_file), Path(settings.key_file))
             listener = stack.enter_context(self._bind(settings.address, settings.port))
             inner = stack.enter_context(self._bind("127.0.0.1", 0))
             front = stack.enter_context(tls.TlsFront(listener, keys, inner.getsockname()))

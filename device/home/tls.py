@@ -34,7 +34,7 @@ STOP_SECONDS = 1.0
 _CHUNK_BYTES = 64 * 1024
 
 
-def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+def _server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     """TLS 1.2 or newer, with this certificate. Raises `PartUnavailable` where it does not do."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -49,13 +49,47 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
+class Certificate:
+    """A certificate and its key, read anew when their files change: Let's Encrypt's are renewed
+    each second month. Raises `PartUnavailable` where they do not do from the start."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        self._files = certificate, key
+        self._stamp = self._stamps()
+        self._context = _server_context(*self._files)
+
+    def context(self) -> ssl.SSLContext:
+        """What to shake hands with now; the former pair goes on where a new one does not do."""
+        stamp = self._stamps()
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                self._context = _server_context(*self._files)
+                log.info("the page shows the new certificate in %s", self._files[0])
+            except PartUnavailable as error:
+                log.warning("the page goes on with the former certificate: %s", error)
+        return self._context
+
+    def _stamps(self) -> list[tuple[int, int, int] | None]:
+        return [_stamp(path) for path in self._files]
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes with a file's content; None where it cannot be seen."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 class TlsFront:
     """Takes connections of `listener` and passes them on to `inner`, (host, port) on loopback."""
 
     def __init__(
-        self, listener: socket.socket, context: ssl.SSLContext, inner: tuple[str, int]
+        self, listener: socket.socket, certificate: Certificate, inner: tuple[str, int]
     ) -> None:
-        self._listener, self._context, self._inner = listener, context, inner
+        self._listener, self._certificate, self._inner = listener, certificate, inner
         self._peers: dict[str, str] = {}  # our port towards waitress -> address of who came
         self._thread = threading.Thread(target=self._run, name="page-tls", daemon=True)
         self._loop = asyncio.new_event_loop()
@@ -166,7 +200,7 @@ class TlsFront:
             self._loop.connect_accepted_socket(
                 lambda: protocol,
                 connection,
-                ssl=self._context,
+                ssl=self._certificate.context(),
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
             ),
             HANDSHAKE_SECONDS + 1.0,

@@ -196,8 +196,11 @@ def test_what_is_no_request_is_answered_by_a_problem(
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return signed(tmp_path_factory.mktemp("tls"))
+
+
+def signed(folder: Path) -> tuple[Path, Path]:
     """A certificate for localhost that signs itself, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     line = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
@@ -232,6 +235,29 @@ def test_tls_is_spoken_and_the_cookie_is_secure(tmp_path: Path, pair: tuple[Path
         assert answer.status == 200
         assert "Secure" in answer.headers["Set-Cookie"]
         connection.close()
+
+
+def test_a_renewed_certificate_is_shown_without_a_restart(
+    tmp_path: Path, pair: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    used = tuple(tmp_path / path.name for path in pair)
+    for new, old in zip(pair, used, strict=True):
+        old.write_bytes(new.read_bytes())
+    (tmp_path / "new").mkdir()
+    renewed = signed(tmp_path / "new")
+    with serving(tmp_path, tls_settings((used[0], used[1]))) as page:
+        assert page.get("/api/v1/status", keys=trusting(pair)).status == 200
+        used[0].write_bytes(renewed[0].read_bytes())  # a key that is not its own, for a moment
+        for _ in range(2):
+            assert page.get("/api/v1/status", keys=trusting(pair)).status == 200
+        assert caplog.text.count("goes on with the former certificate") == 1
+        used[1].write_bytes(renewed[1].read_bytes())
+        assert page.get("/api/v1/status", keys=trusting(renewed)).status == 200
+        with pytest.raises(ssl.SSLCertVerificationError):
+            page.get("/api/v1/status", keys=trusting(pair))
+        for path in used:
+            path.unlink()
+        assert page.get("/api/v1/status", keys=trusting(renewed)).status == 200
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
