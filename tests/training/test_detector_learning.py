@@ -17,7 +17,7 @@ from device.vision import detect  # noqa: E402
 from training.detector.augment import Maker, _scribble, move, warp  # noqa: E402
 from training.detector.batches import batches  # noqa: E402
 from training.detector.labels import COLUMNS  # noqa: E402
-from training.detector.loop import Labelled, look, train  # noqa: E402
+from training.detector.loop import NOWHERE, Labelled, look, train  # noqa: E402
 from training.detector.loss import Truth, assign, cells, decode, loss, pad  # noqa: E402
 from training.detector.network import DetectorNetwork, depth_to_space  # noqa: E402
 from training.detector.plan import DetectorPlan  # noqa: E402
@@ -45,14 +45,15 @@ def face(score: float = 0.9, left: float = 12, top: float = 10, width: float = 2
 
 
 def labelled(count: int = 3) -> Labelled:
-    """Grey photos with a bright square for a face."""
-    images, faces = [], []
+    """Grey photos with a bright square for a face, and a corner that is none."""
+    images, faces, decoys = [], [], []
     for n in range(count):
         image = np.full((48, 64, 3), 60 + n, np.uint8)
         image[10:34, 12:36] = 200
         images.append(image)
         faces.append(face()[None])
-    return Labelled(images, faces)
+        decoys.append(np.array([[44, 4, 60, 20]], np.float32))
+    return Labelled(images, faces, decoys)
 
 
 def truth(*faces: np.ndarray, left_out: bool = False) -> Truth:
@@ -130,7 +131,7 @@ def test_the_unsure_are_left_out_and_what_is_no_face_is_ground(
 ) -> None:
     plan = dataclasses.replace(TINY, whole=1.0)
     image = labelled().images[0]
-    maker = Maker(plan, [image], [face(score, width=24)[None]])
+    maker = Maker(plan, [image], [face(score, width=24)[None]], [NOWHERE])
     for seed in range(5):
         made = maker.make(64, np.random.default_rng(seed))
         assert bool(len(made.faces)) is is_there

@@ -43,16 +43,19 @@ class Example(NamedTuple):
 
 
 class Maker:
-    """Makes training pictures from photos (BGR) and the teacher's faces in them."""
+    """Makes training pictures from photos (BGR), the teacher's faces in them, and boxes of what
+    only looks like a face."""
 
     def __init__(
         self,
         plan: DetectorPlan,
         images: Sequence[Image],
         faces: Sequence[Faces],
+        decoys: Sequence[Faces],
     ) -> None:
         self._plan, self._images = plan, images
         self._faces = [rows[rows[:, 0] >= NO_FACE] for rows in faces]
+        self._decoys = [(row, box) for row, boxes in enumerate(decoys) for box in boxes]
 
     def make(self, side: int, rng: np.random.Generator) -> Example:
         """One picture, side x side, of one photo or of several in rows and columns."""
@@ -85,14 +88,9 @@ class Maker:
         whole: bool,
     ) -> tuple[Faces, npt.NDArray[np.bool_]]:
         """Put a photo into a tile; its faces there, and which of them are hardly in it."""
-        row = int(rng.integers(len(self._images)))
-        image, faces = self._images[row], self._faces[row]
         left, top, right, bottom = tile
-        sure = np.flatnonzero(faces[:, 0] >= SURE)
-        chosen = None if whole or not len(sure) else faces[rng.choice(sure)]
-        if chosen is not None and rng.random() < self._plan.card:
-            image, faces, chosen = _cut_out(image, faces, chosen, rng)
-        matrix = self._matrix(image, chosen, tile, (0.8, 1.25) if whole else (0.7, 2.0), rng)
+        image, faces, shown = self._draw(rng, whole=whole)
+        matrix = self._matrix(image, shown, tile, (0.8, 1.25) if whole else (0.7, 2.0), rng)
         part = canvas[top:bottom, left:right]
         part[:] = warp(image, matrix, part)
         moved = move(faces, matrix)
@@ -106,23 +104,40 @@ class Maker:
         there = share > 0.02
         return moved[there], unseen[there]
 
+    def _draw(
+        self, rng: np.random.Generator, *, whole: bool
+    ) -> tuple[Image, Faces, Numbers | None]:
+        """A photo, its faces, and the box to be shown, if one is."""
+        if self._decoys and not whole and rng.random() < self._plan.decoy:
+            row, box = self._decoys[int(rng.integers(len(self._decoys)))]
+            return self._images[row], self._faces[row], box
+        row = int(rng.integers(len(self._images)))
+        image, faces = self._images[row], self._faces[row]
+        sure = np.flatnonzero(faces[:, 0] >= SURE)
+        if whole or not len(sure):
+            return image, faces, None
+        chosen = faces[rng.choice(sure)]
+        if rng.random() < self._plan.card:
+            image, faces, chosen = _cut_out(image, faces, chosen, rng)
+        return image, faces, chosen[1:5]
+
     def _matrix(
         self,
         image: Image,
-        face: Numbers | None,
+        box: Numbers | None,
         tile: tuple[int, int, int, int],
         scales: tuple[float, float],
         rng: np.random.Generator,
     ) -> npt.NDArray[np.float64]:
         """From the photo's pixels to the tile's: mirrored or not, turned, scaled, moved.
 
-        `scales`: how much of the tile's side a photo fills where no face is to be shown.
+        `scales`: how much of the tile's side a photo fills where no box is to be shown.
         """
         plan = self._plan
         left, top, right, bottom = tile
         height, width = image.shape[:2]
         room = max(right - left, bottom - top)
-        if face is None:
+        if box is None:
             scale = rng.uniform(*scales) * room / max(height, width)
             source = rng.uniform(0.4, 0.6, 2) * (width, height)
             target = np.array([right - left, bottom - top]) / 2
@@ -130,8 +145,8 @@ class Maker:
             wanted = math.exp(rng.uniform(math.log(NARROWEST), math.log(WIDEST * room)))
             # A photo lost on an empty ground would teach little.
             least = LEAST_COVER * room / max(height, width)
-            scale = min(max(wanted / max(float(face[3] - face[1]), 1.0), least), LARGEST_SCALE)
-            source = (face[1:3] + face[3:5]) / 2
+            scale = min(max(wanted / max(float(box[2] - box[0]), 1.0), least), LARGEST_SCALE)
+            source = (box[:2] + box[2:]) / 2
             target = rng.uniform(0.1, 0.9, 2) * (right - left, bottom - top)
         angle = math.radians(rng.normal(0, plan.turn))
         stretch = math.exp(rng.uniform(-plan.stretch, plan.stretch) / 2)

@@ -36,9 +36,13 @@ class Batch(NamedTuple):
 
 class _Batches(Dataset[Batch]):
     def __init__(
-        self, plan: DetectorPlan, images: Sequence[npt.NDArray[np.uint8]], faces: Sequence[Faces]
+        self,
+        plan: DetectorPlan,
+        images: Sequence[npt.NDArray[np.uint8]],
+        faces: Sequence[Faces],
+        decoys: Sequence[Faces],
     ) -> None:
-        self._plan, self._maker = plan, Maker(plan, images, faces)
+        self._plan, self._maker = plan, Maker(plan, images, faces, decoys)
 
     def __getitem__(self, number: int) -> Batch:
         side, count = self._plan.batches[number % len(self._plan.batches)]
@@ -54,6 +58,7 @@ def batches(
     plan: DetectorPlan,
     images: Sequence[npt.NDArray[np.uint8]],
     faces: Sequence[Faces],
+    decoys: Sequence[Faces],
     first: int,
     *,
     gpu: bool,
@@ -61,7 +66,7 @@ def batches(
     """The training's batches from `first` on; photos are BGR. Beside a GPU all processors make
     them, else the one that trains."""
     loader = DataLoader(
-        _Batches(plan, images, faces),
+        _Batches(plan, images, faces, decoys),
         batch_size=None,
         sampler=range(first, plan.epochs * plan.steps),
         num_workers=os.cpu_count() or 1 if gpu else 0,

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from device.vision.detect import MIN_SCORE, GridDetector
 from device.vision.runtime import Model
+from training.detector.judged import corrected, read_judged
 from training.detector.labels import COLUMNS, Teacher, load_labels
 from training.detector.measure import average_precision, figures, match, score_for
 from training.detector.photos import photos, read_photo
@@ -41,43 +42,65 @@ def evaluate(
     """Figures of `models`/face.tflite on a part of the photos, and of its teacher at two sizes.
 
     Ours is asked for each least score anew, for it looks closer at what comes near it; precision
-    over recall is drawn from one that is asked for the doubtful, too. The teacher's false faces
-    are those it gives where its score is chosen so that it finds as many faces as ours does.
+    over recall is drawn from one that is asked for the doubtful, too. `judged` counts by what eyes
+    said of the places (see `judged`), where the teacher can be wrong as well; its false faces are
+    those it gives where its score is chosen so that it finds as many faces as ours does.
     """
     chosen = photos(source.data, part)
     images = [read_photo(photo.path) for photo in chosen]
+    longer = [max(image.shape[:2]) for image in images]
     truth = load_labels(chosen, source.teacher, source.cache)
+    judged = read_judged()
+    seen = [corrected(row, judged.get(p.key)) for row, p in zip(truth, chosen, strict=True)]
     model = Model(models, "face", runtime=runtime)
-    judge = Teacher(source.teacher)
+    teacher = Teacher(source.teacher)
 
-    def matches(see: Callable[[Image], Faces], title: str) -> Matches:
-        found = [see(image) for image in tqdm(images, title, mininterval=1)]
-        return match(found, truth, [max(image.shape[:2]) for image in images])
+    def look(see: Callable[[Image], Faces], title: str) -> list[Faces]:
+        return [see(image) for image in tqdm(images, title, mininterval=1)]
 
-    def found(score: float) -> Matches:
+    def ours(score: float) -> list[Faces]:
         detector = GridDetector(model, min_score=score)
-        return matches(lambda image: as_faces(detector, image), f"face from {score}")
+        return look(lambda image: as_faces(detector, image), f"face from {score}")
 
-    by_score = {score: figures(found(score), score) for score in SCORES}
-    ours = by_score[MIN_SCORE] | {
-        "average_precision": round(average_precision(found(LOWEST_SCORE)), 4)
+    theirs = {
+        size: look(lambda image, size=size: teacher.look(image, size), f"YuNet {size}")  # type: ignore[misc]
+        for size in TEACHER_SIZES
     }
-    results = {"part": part, "runtime": model.runtime, "photos": len(images), **ours}
-    results["by_score"] = {
-        str(score): {name: each[name] for name in ("recall", "false_faces")}
-        for score, each in by_score.items()
+    found = {score: ours(score) for score in SCORES}
+    by_score = {score: figures(match(rows, truth, longer), score) for score, rows in found.items()}
+    precision = average_precision(match(ours(LOWEST_SCORE), truth, longer))
+    return {
+        "part": part,
+        "runtime": model.runtime,
+        "photos": len(images),
+        **by_score[MIN_SCORE],
+        "average_precision": round(precision, 4),
+        "by_score": {str(score): _counted(each) for score, each in by_score.items()},
+        "teacher": {
+            f"YuNet, longer side {size}": figures(match(rows, truth, longer), MIN_SCORE)
+            for size, rows in theirs.items()
+        },
+        "judged": _judged(
+            {score: match(rows, seen, longer) for score, rows in found.items()},
+            {size: match(rows, seen, longer) for size, rows in theirs.items()},
+        ),
+        "milliseconds": speed(GridDetector(model), teacher, images, truth),
     }
-    results["teacher"] = {}
-    for size in TEACHER_SIZES:
-        theirs = matches(lambda image, size=size: judge.look(image, size), f"YuNet {size}")  # type: ignore[misc]
-        same = figures(theirs, score_for(theirs, ours["recall"]))
-        results["teacher"][f"YuNet, longer side {size}"] = {
-            "at the score of a face": figures(theirs, MIN_SCORE),
-            "false faces at our recall": same["false_faces"],
-            "recall there": same["recall"],
-        }
-    results["milliseconds"] = speed(GridDetector(model), judge, images, truth)
-    return results
+
+
+def _counted(figures: dict[str, Any]) -> dict[str, Any]:
+    return {name: figures[name] for name in ("recall", "false_faces")}
+
+
+def _judged(ours: dict[float, Matches], theirs: dict[int, Matches]) -> dict[str, Any]:
+    """By least score: our recall and false faces, and the teacher's false ones at that recall."""
+    rows: dict[str, Any] = {"faces": figures(ours[MIN_SCORE], MIN_SCORE)["faces"]}
+    for score, matches in ours.items():
+        rows[str(score)] = row = _counted(figures(matches, score))
+        for size, others in theirs.items():
+            same = figures(others, score_for(others, row["recall"]))
+            row[f"false_faces of YuNet {size} at this recall"] = same["false_faces"]
+    return rows
 
 
 def as_faces(detector: GridDetector, image: Image) -> Faces:
@@ -96,7 +119,7 @@ def as_faces(detector: GridDetector, image: Image) -> Faces:
 
 
 def speed(
-    detector: GridDetector, judge: Teacher, images: list[Image], truth: list[Faces]
+    detector: GridDetector, teacher: Teacher, images: list[Image], truth: list[Faces]
 ) -> dict[str, float]:
     """Median and least milliseconds of a frame of 640x480 pixels with one face, all in, on one
     thread; medians of as many photos as `FRAMES`.
@@ -109,7 +132,7 @@ def speed(
         return {}
     seen: dict[str, Callable[[Image], object]] = {
         "ours": detector.detect,
-        "YuNet 640": lambda frame: judge.look(frame, 640),
+        "YuNet 640": lambda frame: teacher.look(frame, 640),
     }
     times: dict[str, list[list[float]]] = {name: [] for name in seen}
     for frame in frames:

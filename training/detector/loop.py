@@ -16,7 +16,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from training.detector.batches import batches
-from training.detector.labels import COLUMNS, distinct, load_labels
+from training.detector.judged import corrected, read_judged
+from training.detector.labels import COLUMNS, SAME_FACE_IOU, distinct, load_labels
 from training.detector.loss import cells, decode, loss
 from training.detector.measure import average_precision, match
 from training.detector.network import DetectorNetwork
@@ -35,22 +36,29 @@ if TYPE_CHECKING:
     from training.detector.labels import Faces, Source
     from training.detector.plan import DetectorPlan
 
-SAME_FACE_IOU = 0.4
 LOWEST_SCORE = 0.05
+NOWHERE: Faces = np.empty((0, 4), np.float32)
 
 
 class Labelled(NamedTuple):
-    """Photos (BGR) and the teacher's faces in them."""
+    """Photos (BGR), the teacher's faces in them, and boxes (n, 4) of what only looks like one."""
 
     images: list[npt.NDArray[np.uint8]]
     faces: list[Faces]
+    decoys: list[Faces]
 
 
 def load(source: Source, part: str) -> Labelled:
-    """A part of the photos, labelled by the teacher."""
+    """A part of the photos, labelled by the teacher and corrected by what was judged of it."""
     chosen = photos(source.data, part)
-    faces = load_labels(chosen, source.teacher, source.cache)
-    return Labelled([read_photo(photo.path) for photo in chosen], faces)
+    judged = read_judged()
+    places = [judged.get(photo.key) for photo in chosen]
+    said = load_labels(chosen, source.teacher, source.cache)
+    return Labelled(
+        [read_photo(photo.path) for photo in chosen],
+        [corrected(faces, seen) for faces, seen in zip(said, places, strict=True)],
+        [NOWHERE if seen is None else seen.none for seen in places],
+    )
 
 
 def train_detector(
@@ -230,7 +238,7 @@ class _Run:
 
 
 def _arrays(part: Labelled) -> list[npt.NDArray[Any]]:
-    return [*part.images, *part.faces]
+    return [*part.images, *part.faces, *part.decoys]
 
 
 @torch.no_grad()

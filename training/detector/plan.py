@@ -39,6 +39,8 @@ class DetectorPlan:
     """Of the others, shares of pictures of one photo, of 2x2, of 3x3 and of 4x4."""
     card: float = 0.1
     """Share of photos of which only one face is shown, cut out."""
+    decoy: float = 0.2
+    """Share of photos, but whole ones, that show what only looks like a face."""
     scribble: float = 0.2
     """Share of pictures that letters and figures are drawn into."""
     turn: float = 12.0
