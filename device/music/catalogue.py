@@ -91,6 +91,14 @@ class Wish(NamedTuple):
     pace: Pace = Pace()
 
 
+class Heard(NamedTuple):
+    """Tracks that were played lately, each once, newest first: their places in the catalogue, and
+    hours since."""
+
+    places: Indices
+    hours: Floats
+
+
 class Catalogue:
     """The library, laid out once so that choosing is a few sums over arrays."""
 
@@ -148,7 +156,7 @@ class Catalogue:
         spoke = Spoke(
             age_then=self._age_then(wish, index),
             liked=wish.feedback.get(track.id, 0) > 0,
-            again=heard.get(index, np.inf) < wish.repeat_hours,
+            again=bool((heard.hours[heard.places == index] < wish.repeat_hours).any()),
         )
         return Choice(
             track=track,
@@ -212,27 +220,26 @@ class Catalogue:
         drawn = (weights / weights.sum(axis=0)).mean(axis=1)
         return listed, listing, (1.0 - EVEN) * drawn + EVEN / len(listed)
 
-    def _heard(self, wish: Wish) -> dict[int, float]:
-        """Index -> hours since a track was last played, newest first.
+    def _heard(self, wish: Wish) -> Heard:
+        """When the tracks of this library were last played.
 
         A play in the future was played before the clock was set back: just now, as it were.
         """
-        heard: dict[int, float] = {}
-        for track, wall in wish.recent:
-            index = self._index.get(track)
-            if index is not None:
-                heard.setdefault(index, max(0.0, wish.wall - wall) / 3600.0)
-        return heard
+        count = len(wish.recent)
+        places = np.fromiter((self._index.get(track, -1) for track, _ in wish.recent), int, count)
+        walls = np.fromiter((wall for _, wall in wish.recent), float, count)
+        known = np.sort(np.unique(places, return_index=True)[1])
+        known = known[places[known] >= 0]
+        return Heard(places[known], np.maximum(0.0, wish.wall - walls[known]) / 3600.0)
 
-    def _resting(
-        self, wish: Wish, allowed: npt.NDArray[np.bool_], heard: Mapping[int, float]
-    ) -> list[int]:
+    def _resting(self, wish: Wish, allowed: npt.NDArray[np.bool_], heard: Heard) -> Indices:
         """What may not be played yet: the newest first, and at most half of what may be heard."""
         half = int(allowed.sum()) // 2
-        out = [] if wish.exclude is None else [self._index.get(wish.exclude)]
-        out += [index for index, hours in heard.items() if hours < wish.repeat_hours]
-        resting = dict.fromkeys(index for index in out if index is not None and allowed[index])
-        return list(resting)[:half]
+        out = heard.places[heard.hours < wish.repeat_hours]
+        left = None if wish.exclude is None else self._index.get(wish.exclude)
+        if left is not None:
+            out = np.concatenate([[left], out[out != left]])
+        return np.asarray(out[allowed[out]][:half])
 
     def _fit(self, aim: Aim, goal: Goal) -> Floats:
         """Log-density of the aim under what is believed of each track.
@@ -278,12 +285,10 @@ class Catalogue:
                 score[index] = (LIKE if net > 0 else DISLIKE) * max(-3, min(3, net))
         return score
 
-    def _staleness(self, wish: Wish, heard: Mapping[int, float]) -> Floats:
+    def _staleness(self, wish: Wish, heard: Heard) -> Floats:
         """What was heard lately, and by whom, loses a little more."""
         loss = np.zeros(len(self))
-        if heard:
-            hours = np.fromiter(heard.values(), float, len(heard))
-            loss[np.fromiter(heard, int, len(heard))] = HEARD * np.exp(-hours / HEARD_HOURS)
+        loss[heard.places] = HEARD * np.exp(-heard.hours / HEARD_HOURS)
         for (track, _), again in zip(wish.recent, ARTIST_AGAIN, strict=False):
             index = self._index.get(track)
             if index is not None and self._artist[index] >= 0:

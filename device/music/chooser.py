@@ -148,8 +148,7 @@ class Chooser:
     def _recent(self, wall: float) -> list[tuple[TrackId, float]]:
         """What was played and when, newest first."""
         rests_since = wall - 3600.0 * self._settings.repeat_hours
-        return [
-            (track, played)
-            for number, (track, played) in enumerate(reversed(self._played.items()))
-            if number < RECENT_TRACKS or played > rests_since
+        played = list(reversed(self._played.items()))
+        return played[:RECENT_TRACKS] + [
+            play for play in played[RECENT_TRACKS:] if play[1] > rests_since
         ]
