@@ -57,8 +57,8 @@ STORED = {
     "skipped_files": ("files left out, and why", "until the next scan", "remove the file"),
     "listened": (
         "what listening to each track's sound told",
-        "for ever",
-        "uninstall with `--purge`",
+        f"as long as the tracks with that sound: {SCANNED}",
+        "remove the file",
     ),
     "corrections": (
         "your own word on a track, given on the page",
