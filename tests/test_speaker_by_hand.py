@@ -33,7 +33,7 @@ from device.types import (
     TrackId,
 )
 from tests.fakes import FakeClock
-from tests.test_speaker import House, library
+from tests.house import House, library
 
 HAPPY, SAD = TrackId("happy-0"), TrackId("sad-0")
 

@@ -40,7 +40,7 @@ from device.types import (
     Track,
 )
 from tests.fakes import FakeClock, face, sighting
-from tests.test_speaker import House, library
+from tests.house import House, library
 
 PEOPLE = st.lists(
     st.tuples(st.sampled_from(Emotion), st.sampled_from([4.0, 15.0, 30.0, 80.0])), max_size=3

@@ -20,7 +20,7 @@ from device.types import (
     Vitals,
 )
 from tests.fakes import FakeClock
-from tests.test_speaker import House, library
+from tests.house import House, library
 
 HAPPY, SAD = Emotion.HAPPINESS, Emotion.SADNESS
 

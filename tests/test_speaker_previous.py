@@ -8,7 +8,7 @@ import pytest
 
 from device.types import Correct, Emotion, LibraryScanned, Next, Previous, TrackId
 from tests.fakes import FakeClock
-from tests.test_speaker import House, library
+from tests.house import House, library
 
 
 @pytest.fixture

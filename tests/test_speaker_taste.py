@@ -42,7 +42,7 @@ from device.types import (
     TrackId,
 )
 from tests.fakes import FakeClock, finished
-from tests.test_speaker import House, library
+from tests.house import House, library
 
 QUIET = Settings(
     mood=MoodSettings(absence_seconds=20.0),

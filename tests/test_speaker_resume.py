@@ -1,0 +1,202 @@
+"""What the appliance takes up again after a power cut or a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from device.settings import MusicSettings, Settings
+from device.system.database import FILE
+from device.types import (
+    Emotion,
+    Goal,
+    LibraryScanned,
+    Like,
+    Next,
+    NowStarted,
+    Pause,
+    PlayerState,
+    SetGoal,
+    SetPrivacy,
+    SetSleep,
+    SetVolume,
+)
+from tests.fakes import FakeClock
+from tests.house import SETTINGS, House, library
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    yield house
+    house.close()
+
+
+def test_privacy_outlives_a_database_that_was_damaged(tmp_path: Path) -> None:
+    clock = FakeClock()
+    house = House(tmp_path, clock)
+    house.speaker.command(SetPrivacy(on=True))
+    house.close()
+    (tmp_path / FILE).write_bytes(b"not a database at all " * 100)
+    again = House(tmp_path, clock)
+    assert (again.privacy, again.speaker.status().privacy) == ([True], True)
+    again.speaker.command(SetPrivacy(on=False))
+    again.close()
+    (tmp_path / FILE).write_bytes(b"not a database at all " * 100)
+    last = House(tmp_path, clock)
+    assert last.privacy == [False]
+    last.close()
+
+
+def test_a_power_cut_just_after_a_track_leads_not_back_to_it(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(15, Emotion.HAPPINESS)
+    house.speaker.command(Next())
+    house.pass_time(5, Emotion.HAPPINESS)
+    first = house.player.track
+    for _ in range(1000):
+        house.pass_time(0.5, Emotion.HAPPINESS)
+        if house.player.track != first:
+            break
+    house.pass_time(0.3, Emotion.HAPPINESS)
+    track = house.player.track
+    house.power_cut()
+    again = House(tmp_path, FakeClock(50.0))
+    again.wait(0.3)
+    assert again.player.track == track
+    assert again.player.position_seconds < 31  # it saves where it will be half a minute later
+    again.close()
+
+
+def test_stopped_in_good_order_it_goes_on_just_where_it_was(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(15, Emotion.HAPPINESS)
+    track, position = house.player.track, house.player.position_seconds
+    house.close()
+    again = House(tmp_path, FakeClock(50.0))
+    again.wait(0.3)
+    assert again.player.track == track
+    assert again.player.position_seconds == pytest.approx(position, abs=0.7)
+    again.close()
+
+
+@pytest.mark.parametrize("seconds", [0.2, 24.0, 26.0, 50.0, 61.0, 90.0])
+def test_a_power_cut_leads_back_to_within_half_a_minute(tmp_path: Path, seconds: float) -> None:
+    clock = FakeClock()
+    house = House(tmp_path, clock)
+    house.speaker.handle(LibraryScanned(library(seconds=180.0)))
+    house.pass_time(33.3, Emotion.HAPPINESS)
+    track, position = house.player.track, house.player.position_seconds
+    house.speaker.command(SetVolume(41))
+    house.speaker.command(SetGoal(Goal.CALM))
+    house.pass_time(seconds, Emotion.HAPPINESS)
+    assert house.player.track == track
+    house.power_cut()
+    again = House(tmp_path, FakeClock(50.0))  # the machine booted: another monotonic clock
+    again.wait(0.3)
+    status = again.speaker.status()
+    assert again.player.track == track
+    assert again.player.position_seconds == pytest.approx(position + seconds, abs=31.0)
+    assert (status.volume, status.goal, status.playing) == (41, Goal.CALM, True)
+    again.close()
+
+
+def test_paused_for_absence_it_wakes_up_silent_and_waits(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(10, Emotion.HAPPINESS)
+    track = house.player.track
+    house.pass_time(40)
+    house.close()
+    again = House(tmp_path, FakeClock(5.0))
+    again.pass_time(5)
+    assert again.player.state is PlayerState.STOPPED
+    again.pass_time(2, Emotion.HAPPINESS)
+    assert again.player.track == track
+    again.close()
+
+
+def test_the_track_of_an_earlier_run_stays_while_the_mood_does(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library(seconds=200.0)))
+    house.pass_time(20, Emotion.HAPPINESS)
+    track = house.player.track
+    house.power_cut()
+    again = House(tmp_path, FakeClock(50.0))
+    again.pass_time(60, Emotion.HAPPINESS)
+    assert again.player.track == track
+    again.pass_time(20, Emotion.SADNESS)
+    assert again.player.track != track
+    again.close()
+
+
+def test_what_is_shown_after_a_restart_can_be_liked(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(10, Emotion.HAPPINESS)
+    house.speaker.command(Pause())
+    house.close()
+    again = House(tmp_path, FakeClock(50.0))
+    again.wait(1)
+    shown = again.speaker.command(Like()).track
+    assert shown is not None
+    assert again.store.feedback() == {shown.id: 1}
+    again.close()
+
+
+def test_the_configured_volume_and_goal_count_until_changed_by_hand(tmp_path: Path) -> None:
+    def changed(volume: int, goal: Goal) -> Settings:
+        music = MusicSettings(random_seed=1, volume=volume, goal=goal)
+        return Settings(mood=SETTINGS.mood, music=music)
+
+    house = House(tmp_path, FakeClock())
+    house.pass_time(5)
+    house.speaker.configure(changed(33, Goal.LIFT))
+    assert (house.player.volume, house.speaker.status().volume) == (33, 33)
+    assert house.speaker.status().goal is Goal.LIFT
+    house.close()
+    again = House(tmp_path, FakeClock(), changed(44, Goal.CALM))
+    assert (again.player.volume, again.speaker.status().goal) == (44, Goal.CALM)
+    again.speaker.command(SetVolume(70))
+    again.speaker.command(SetGoal(Goal.FOCUS))
+    again.speaker.configure(changed(33, Goal.LIFT))
+    assert (again.player.volume, again.speaker.status().goal) == (70, Goal.FOCUS)
+    again.close()
+    third = House(tmp_path, FakeClock(), changed(33, Goal.LIFT))
+    assert (third.player.volume, third.speaker.status().goal) == (70, Goal.FOCUS)
+    third.close()
+
+
+def test_the_sleep_timer_outlives_a_power_cut(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(5, Emotion.HAPPINESS)
+    house.speaker.command(SetSleep(30))
+    house.pass_time(600, Emotion.HAPPINESS)
+    house.power_cut()
+    again = House(tmp_path, FakeClock(50.0))
+    assert again.speaker.status().sleep_minutes == pytest.approx(20, abs=1)
+    again.pass_time(22 * 60, Emotion.HAPPINESS)
+    assert again.player.state is PlayerState.PAUSED
+    again.close()
+
+
+def test_the_diary_stays_true_through_cross_fades(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    house.player.crossfade_seconds = 3.0
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(200, Emotion.HAPPINESS)
+    sql = "SELECT heard_seconds, finished FROM plays WHERE finished IS NOT NULL"
+    rows = house.store._db.execute(sql).fetchall()
+    assert len(rows) == 3
+    for heard, finished in rows:
+        assert finished
+        assert heard == pytest.approx(57.0, abs=0.3)
+    assert len({n.title for n in house.news(NowStarted)}) == 4
+    assert house.silent_ticks == 0
+    house.close()
