@@ -21,6 +21,7 @@ import soundfile
 from device import config
 from device.demo import write_settings
 from device.music.library import scan
+from device.music.walk import roots
 from device.settings import HOME
 
 Samples = npt.NDArray[np.float64]
@@ -75,7 +76,7 @@ def heard(wav: Path) -> list[str]:
     sound, rate = soundfile.read(wav)
     library = {
         track.title: dull(soundfile.read(track.path, stop=30 * rate)[0])
-        for track in scan([HOME / "music"]).tracks
+        for track in scan(roots([HOME / "music"])).tracks
     }
     titles: list[str] = []
     for start in range(0, len(sound) - 2 * rate, rate):

@@ -11,21 +11,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from device.music.decode import RATE, CannotDecode, Samples, decode
 from device.music.ffmpeg import DAMAGED, open_sound
 from device.music.gain import amplitude
+from device.music.looks import Looks
 from device.music.loudness import loudness_lufs
 from device.music.voice import Gains, Ramp
 from device.ports import CannotDo
 
 log = logging.getLogger(__name__)
-Result = TypeVar("Result")
 
 TARGET_LUFS = -16.0
 """Loudness of what is announced: a little over the music's -18, for speech is to be understood."""
@@ -58,7 +56,7 @@ def admit(file: str, folder: Path | None) -> Path:
     Reads the disk, and waits for it no longer than `Looks` does. Raises `CannotDo` with the reason
     and the mend.
     """
-    return _ADMISSIONS.take(lambda: _admitted(file, folder), file[:200])
+    return _ADMISSIONS.take(lambda _: _admitted(file, folder), file[:200], LOOKING_SECONDS)
 
 
 def listed(folder: Path | None) -> list[str]:
@@ -67,42 +65,15 @@ def listed(folder: Path | None) -> list[str]:
     if folder is None:
         return []
     try:
-        names = _LISTINGS.take(lambda: [path.name for path in folder.iterdir()], str(folder))
+        names = _LISTINGS.take(
+            lambda _: [path.name for path in folder.iterdir()], str(folder), LOOKING_SECONDS
+        )
     except (CannotDo, OSError):
         return []
     return [name for name in sorted(names) if SOUND_NAME.fullmatch(name)][:MOST_LISTED]
 
 
-class Looks:
-    """Looks at a disk that may hang in a drive that went away: each in a thread of its own."""
-
-    def __init__(self) -> None:
-        self._room = threading.BoundedSemaphore(MOST_LOOKING)
-
-    def take(self, look: Callable[[], Result], what: str) -> Result:
-        """What `look` returns or raises; `CannotDo` where that takes too long."""
-        if not self._room.acquire(blocking=False):
-            raise CannotDo(f"{what} was not looked at: earlier ones still hang in a dead drive")
-        found: Future[Result] = Future()
-
-        def run() -> None:
-            try:
-                found.set_result(look())
-            except BaseException as error:  # noqa: BLE001 - whoever asked gets it
-                found.set_exception(error)
-            finally:
-                self._room.release()
-
-        threading.Thread(target=run, name="look", daemon=True).start()
-        if not wait([found], LOOKING_SECONDS).done:
-            raise CannotDo(
-                f"{what}: its drive did not answer within {LOOKING_SECONDS:g} s. "
-                "Is it asleep, or gone?"
-            )
-        return found.result()
-
-
-_ADMISSIONS, _LISTINGS = Looks(), Looks()
+_ADMISSIONS, _LISTINGS = Looks(MOST_LOOKING), Looks(MOST_LOOKING)
 """Apart, for the page lists again and again."""
 
 

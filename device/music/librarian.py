@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from device.music.library import Progress, ScanResult, scan
-from device.music.walk import roots
+from device.music.looks import Unanswered
+from device.music.walk import Root, roots
 from device.ports import PartUnavailable, WorkerContext
 from device.types import Health, LibraryScanned, Part, PartChanged
 
@@ -36,7 +37,7 @@ class Librarian:
         post: Callable[[LibraryScanned | PartChanged], None],
         known: LibraryScanned,
     ) -> None:
-        self._folders, self._post, self._known = folders, post, known
+        self._places, self._post, self._known = roots(folders), post, known
         self._context: WorkerContext | None = None
         self._asked = False
         self._health = Health.STARTING
@@ -53,42 +54,50 @@ class Librarian:
         self._context = context
         while not context.stopping:
             self._asked = False
-            seen = self._glance()
-            result = scan(self._folders, self._known, _Teller(context, self._tell).go_on)
+            seen = self._glance(context)
+            result = scan(self._places, self._known, _Teller(context, self._tell).go_on)
             if result is None:
                 return
             self._known = result.library
             self._post(result.library)
             if not result.tracks:
-                self._tell(Health.DOWN, message := _no_music(result, self._folders))
+                self._tell(Health.DOWN, message := _no_music(result, self._places))
                 raise PartUnavailable(message)
-            context.up(summary := _summary(result, self._folders))
+            context.up(summary := _summary(result, self._places))
             self._tell(Health.UP, summary)  # the supervisor tells only what is new to it
             self._rest(context, seen, RESTLESS_SECONDS if result.restless else RESCAN_SECONDS)
 
     def _rest(self, context: WorkerContext, seen: object, seconds: float) -> None:
         """Until it is time, somebody asks, or a folder comes, goes or changes at its top."""
         until = time.monotonic() + seconds
-        while time.monotonic() < until and not self._asked and self._glance() == seen:
+        while time.monotonic() < until and not self._asked and self._glance(context) == seen:
             if context.wait(GLANCE_SECONDS):
                 return
 
-    def _glance(self) -> object:
-        """What changes when a drive is mounted or gone, or an album is put on it."""
-        looks: list[tuple[int, int, int] | None] = []
-        for folder in self._folders:
-            try:
-                status = folder.stat()
-            except OSError:
-                looks.append(None)
-            else:
-                looks.append((status.st_dev, status.st_ino, status.st_mtime_ns))
-        return looks
+    def _glance(self, context: WorkerContext) -> object:
+        return [_look_of(root, context) for root in self._places]
 
     def _tell(self, health: Health | None, detail: str, progress: float | None = None) -> None:
         """Progress (health: None, as it was) or its end."""
         self._health = health or self._health
         self._post(PartChanged("library", Part(self._health, detail, progress)))
+
+
+def _look_of(root: Root, context: WorkerContext) -> object:
+    """What changes when a drive is mounted, gone or silent, or an album is put on it."""
+
+    def meanwhile() -> None:
+        context.beat()
+        if context.stopping:
+            raise Unanswered(f"{root.path} is not waited for any longer")
+
+    try:
+        status = root.look(lambda _: root.path.stat(), meanwhile)
+    except Unanswered:
+        return "silent"
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns
 
 
 class _Teller:
@@ -129,18 +138,18 @@ def words(progress: Progress, seconds: float) -> str:
     return f"{told}, {left:.0f} s left" if left < 100 else f"{told}, {left / 60:.0f} min left"
 
 
-def _no_music(result: ScanResult, folders: Sequence[Path]) -> str:
+def _no_music(result: ScanResult, places: Sequence[Root]) -> str:
     if result.absent:
         return "; ".join(result.absent)
-    places = ", ".join(str(folder) for folder in folders)
-    return f"no music in {places}: put some there, or name another folder under [music] folders"
+    names = ", ".join(str(root.path) for root in places)
+    return f"no music in {names}: put some there, or name another folder under [music] folders"
 
 
-def _summary(result: ScanResult, folders: Sequence[Path]) -> str:
+def _summary(result: ScanResult, places: Sequence[Root]) -> str:
     words = [f"{len(result.tracks)} tracks"]
     if result.skipped:
         words.append(f"{len(result.skipped)} skipped (see `attune library`)")
-    tops = tuple(f"{root.path}{os.sep}" for root in roots(folders))
+    tops = tuple(f"{root.path}{os.sep}" for root in places)
     gone = sum(track.path.startswith(tops) for track in result.library.missing)
     if gone:
         words.append(f"{gone} missing, not forgotten")

@@ -6,20 +6,24 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from device.music.affect import affect_of, is_genre
 from device.music.identity import Present, settle, track_id
 from device.music.labels import Label
+from device.music.looks import Pulse, Unanswered
 from device.music.playlists import BadPlaylist, read_playlist
 from device.music.probe import TooSlow, Unplayable, probe
-from device.music.walk import Root, SoundFile, roots, walk
+from device.music.walk import Root, SoundFile, walk
 from device.music.words import place_of_folder
 from device.types import LibraryScanned, SkippedFile, Track
 
 log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 READER = 2
 """Raised when files are read otherwise, so that all are read anew."""
@@ -35,7 +39,8 @@ class Progress(NamedTuple):
 
 
 class ScanResult(NamedTuple):
-    """What a scan found. `absent` names folders that are not there, or empty, with the mend.
+    """What a scan found. `absent` names folders that are not there, are silent or empty, with the
+    mend.
 
     `library` makes the next scan quick: files that did not change are not opened again.
     `restless`: a file was just being written; look again soon.
@@ -57,7 +62,7 @@ class ScanResult(NamedTuple):
 
 
 def scan(
-    folders: Sequence[Path],
+    places: Sequence[Root],
     known: LibraryScanned | None = None,
     keep_going: Callable[[Progress], bool] = lambda _: True,
     wall: float | None = None,
@@ -68,7 +73,7 @@ def scan(
     it returns False the scan ends, and the result is None. `wall`: now, in seconds since the epoch.
     """
     now = time.time() if wall is None else wall
-    return _Scan(known or LibraryScanned(), keep_going).run(roots(folders), now)
+    return _Scan(known or LibraryScanned(), keep_going).run(places, now)
 
 
 class _Stopped(Exception):  # noqa: N818 - asked for, not an error
@@ -86,13 +91,16 @@ class _Scan:
             for track in (*known.missing, *known.tracks)
         }
         self._skipped_before = {skipped.path: skipped for skipped in known.skipped}
-        self._there: list[Present] = []
+        self._there: list[tuple[Root, Present]] = []
         self._skipped: list[SkippedFile] = []
+        self._silent: set[Root] = set()
         self._restless = False
+        self._progress = Progress(0)
 
     def run(self, places: Sequence[Root], wall: float) -> ScanResult | None:
         try:
             found = walk(places, self._skip, lambda files: self._breathe(Progress(files)))
+            self._silent |= found.silent
             lists = self._playlists(found.playlists)
             changed = [
                 (file, stamp, names)
@@ -101,19 +109,20 @@ class _Scan:
                 for stamp in (_stamp(file, names),)
                 if not self._unchanged(file, stamp)
             ]
-            for number, (file, stamp, names) in enumerate(changed):
-                self._breathe(Progress(len(found.files), number, len(changed)))
-                self._open(file, stamp, names)
+            self._progress = Progress(len(found.files), 0, len(changed))
+            for root, ours in groupby(changed, lambda each: each[0].root):
+                self._open_all(root, list(ours))
         except _Stopped:
             return None
-        there = sorted(self._there, key=lambda present: present.track.path)
+        there = [present for root, present in self._there if root not in self._silent]
+        there.sort(key=lambda present: present.track.path)
         library = settle(self._known, there, wall)
         skipped = {skipped.path: skipped for skipped in self._skipped}
         return ScanResult(
             library=LibraryScanned(
                 library.tracks, library.missing, tuple(skipped.values()), library.files
             ),
-            absent=tuple(_absent(places, library)),
+            absent=tuple(_absent(places, found.gone, self._silent, library)),
             restless=self._restless,
         )
 
@@ -125,13 +134,28 @@ class _Scan:
             return True
         before = self._before.get(path)
         if before is not None and before.stamp == stamp:
-            self._there.append(before)
+            self._there.append((file.root, before))
             return True
         skipped = self._skipped_before.get(path)
         if skipped is not None and skipped.stamp == stamp:
             self._skipped.append(skipped)
             return True
         return False
+
+    def _open_all(
+        self, root: Root, changed: Sequence[tuple[SoundFile, str, Sequence[str]]]
+    ) -> None:
+        """Open a folder's files, one after the other, unless its drive is silent."""
+
+        def look(pulse: Pulse) -> None:
+            for file, stamp, names in changed:
+                pulse.beat(str(file.path))
+                self._breathe(self._progress)
+                self._open(file, stamp, names)
+                self._progress = self._progress._replace(opened=self._progress.opened + 1)
+
+        if root not in self._silent:
+            self._look(root, look)
 
     def _open(self, file: SoundFile, stamp: str, playlists: Sequence[str]) -> None:
         try:
@@ -148,23 +172,34 @@ class _Scan:
             self._restless = True
             self._skip(file.path, CHANGING)
             return
-        self._there.append(Present(track, stamp))
+        self._there.append((file.root, Present(track, stamp)))
 
-    def _playlists(self, paths: Sequence[Path]) -> Mapping[str, Sequence[str]]:
+    def _playlists(self, paths: Sequence[tuple[Root, Path]]) -> Mapping[str, Sequence[str]]:
         """Path of a track -> names of playlists that say something of it: of a mood or genre."""
         names: dict[str, list[str]] = {}
-        for path in paths:
+        for root, path in paths:
             if place_of_folder(path.stem) is None and not is_genre(path.stem):
                 continue
-            self._breathe(Progress(0))
-            try:
-                entries = read_playlist(path)
-            except BadPlaylist as error:
-                self._skip(path, str(error))
-                continue
-            for entry in dict.fromkeys(entries):
+            self._breathe(self._progress)
+            for entry in self._look(root, partial(self._entries, path)) or ():
                 names.setdefault(entry, []).append(path.stem)
         return names
+
+    def _entries(self, path: Path, _pulse: Pulse) -> Sequence[str]:
+        """What a playlist names, each once."""
+        try:
+            return list(dict.fromkeys(read_playlist(path)))
+        except BadPlaylist as error:
+            self._skip(path, str(error))
+            return []
+
+    def _look(self, root: Root, look: Callable[[Pulse], Result]) -> Result | None:
+        """What comes of it; None where the folder's drive is silent."""
+        try:
+            return root.look(look, lambda: self._breathe(self._progress))
+        except Unanswered:
+            self._silent.add(root)
+            return None
 
     def _skip(self, path: Path, reason: str, stamp: str = "") -> None:
         name = _printable(path)
@@ -191,24 +226,26 @@ def _stamp(file: SoundFile, playlists: Sequence[str]) -> str:
 _SILENT = Label()
 
 
-def _absent(places: Sequence[Root], library: LibraryScanned) -> list[str]:
-    """Folders that are not there, or whose drive is not mounted, and the mend."""
-    messages = []
+def _absent(
+    places: Sequence[Root], gone: set[Root], silent: set[Root], library: LibraryScanned
+) -> Iterator[str]:
+    """Folders that are not there, do not answer, or whose drive is not mounted, and the mend."""
     for root in places:
         name, below = _printable(root.path), f"{root.path}{os.sep}"
-        if not root.path.is_dir():
-            messages.append(
+        missing = sum(track.path.startswith(below) for track in library.missing)
+        if root in gone:
+            yield (
                 f"{name} is not there: mount or create it, or change `folders` under [music] in "
                 "the configuration"
             )
-        elif not any(track.path.startswith(below) for track in library.tracks):
-            gone = sum(track.path.startswith(below) for track in library.missing)
-            if gone:
-                messages.append(
-                    f"{name} holds none of its {gone} tracks any more: is its drive mounted? "
-                    "They are remembered"
-                )
-    return messages
+        elif root in silent:
+            mend = f"{name} does not answer: is its server up, its drive awake?"
+            yield f"{mend} Its tracks are remembered" if missing else mend
+        elif missing and not any(track.path.startswith(below) for track in library.tracks):
+            yield (
+                f"{name} holds none of its {missing} tracks any more: is its drive mounted? "
+                "They are remembered"
+            )
 
 
 def _track(file: SoundFile, playlists: Sequence[str]) -> Track:

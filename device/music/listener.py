@@ -38,6 +38,8 @@ REST_SECONDS = 3600.0
 LOOK_SECONDS = 1.0
 SILENT_SECONDS = 120.0
 """A child that made no progress for so long, while it was let run, hangs on its file."""
+ENDING_SECONDS = 3.0
+"""A child that was killed, and is there after so long, hangs in a read; it ends with that."""
 BREATH_SECONDS = 0.2
 """After each track."""
 
@@ -88,9 +90,9 @@ class Listener:
 
     def _hear_all(self, context: WorkerContext, process: ListeningProcess) -> None:
         while (work := self._next()) is not None and not context.stopping:
-            # What is on a drive that is not there now is offered again after the next scan.
-            there = os.path.isfile(work.path)  # noqa: PTH113 - never raises
-            result = self._hear(context, process, work) if there else None
+            # What is on a drive that is not there now is offered again after the next scan. Only
+            # the process finds out: it may hang in such a drive, where this thread must not.
+            result = self._hear(context, process, work)
             if context.stopping:
                 return
             with self._lock:
@@ -246,7 +248,10 @@ class ListeningProcess:
 
     def _end(self) -> None:
         self._process.kill()  # reaches a stopped process, too
-        self._process.wait()
+        try:
+            self._process.wait(ENDING_SECONDS)
+        except subprocess.TimeoutExpired:
+            log.warning("process %d does not end yet: a dead drive holds it", self.pid)
         self._output.close()
         try:
             self._input.close()

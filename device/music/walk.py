@@ -7,9 +7,12 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from device.music.labels import LABEL_FILES, Label, Labels, read_labels
+from device.music.looks import Looks, Pulse, Unanswered
+
+Result = TypeVar("Result")
 
 ENDINGS = (
     ".mp3 .mp2 .flac .ogg .oga .opus .m4a .m4b .mp4 .aac .wma .asf .wav .wave .aiff .aif .aifc "
@@ -22,13 +25,24 @@ _NOT_OURS = (".", "@eaDir", "$RECYCLE.BIN", "lost+found")
 """Names that start so are hidden, or belong to a file server or file system."""
 MISTAKES_NAMED = 5
 """Of one label file: somebody's poem named `mood.txt` has as many as lines."""
+PATIENCE_SECONDS = 30.0
+"""A drive that slept wakes up in a third of this time, and a folder of thousands of files is listed
+by a slow server; a folder whose drive is silent for longer counts as not there."""
 
 
 class Root(NamedTuple):
-    """One configured folder, and what its tracks' ids start with."""
+    """One configured folder, what its tracks' ids start with, and the one look at it at a time."""
 
     path: Path
     namespace: str
+    looks: Looks
+
+    def look(self, look: Callable[[Pulse], Result], meanwhile: Callable[[], None]) -> Result:
+        """What a look at this folder returns or raises; see `Looks.take`.
+
+        Raises `Unanswered` where the drive is silent, and at once while an earlier look hangs.
+        """
+        return self.looks.take(look, str(self.path), PATIENCE_SECONDS, meanwhile)
 
 
 class SoundFile(NamedTuple):
@@ -42,10 +56,12 @@ class SoundFile(NamedTuple):
 
 
 class Found(NamedTuple):
-    """All that lies in the music folders."""
+    """All that lies in the music folders; those that are `gone`, and those that are `silent`."""
 
     files: list[SoundFile]
-    playlists: list[Path]
+    playlists: list[tuple[Root, Path]]
+    gone: set[Root]
+    silent: set[Root]
 
 
 def roots(folders: Sequence[Path]) -> list[Root]:
@@ -61,7 +77,7 @@ def roots(folders: Sequence[Path]) -> list[Root]:
         while namespace in {root.namespace for root in found}:
             number += 1
             namespace = f"{path.name}\0{number}\0"
-        found.append(Root(path, namespace))
+        found.append(Root(path, namespace, Looks(1)))
     return found
 
 
@@ -72,44 +88,77 @@ def walk(
 
     `skip` is told what cannot be used, and why; `breathe` the number of files, often.
     """
-    walker = _Walker(skip, breathe)
+    found, seen = Found([], [], set(), set()), set[tuple[int, int]]()
     for root in places:
-        if root.path.is_dir():
-            walker.folder(root)
-    return walker.found
+        walker = _Walker(root, seen, lambda more: breathe(len(found.files) + more))
+        try:
+            there = root.look(walker.walk, walker.breathe)
+        except Unanswered:
+            found.silent.add(root)
+            continue
+        if not there:
+            found.gone.add(root)
+            continue
+        for path, reason in walker.refused:
+            skip(path, reason)
+        found.files.extend(walker.files)
+        found.playlists.extend(walker.playlists)
+        seen = walker.seen
+    return found
 
 
 class _Walker:
-    def __init__(self, skip: Callable[[Path, str], None], breathe: Callable[[int], None]) -> None:
-        self._skip, self._breathe = skip, breathe
-        self._seen: set[tuple[int, int]] = set()
-        self.found = Found([], [])
+    """Looks through one folder."""
 
-    def folder(self, root: Root) -> None:
-        """All of a folder, without recursion: a tree may be deeper than Python's stack."""
-        waiting = [(root.path, Label())]
+    def __init__(
+        self, root: Root, seen: set[tuple[int, int]], breathe: Callable[[int], None]
+    ) -> None:
+        self._root, self._breathe = root, breathe
+        self.seen = seen.copy()
+        self.files: list[SoundFile] = []
+        self.playlists: list[tuple[Root, Path]] = []
+        self.refused: list[tuple[Path, str]] = []
+
+    def breathe(self) -> None:
+        """Tell how many files there are so far."""
+        self._breathe(len(self.files))
+
+    def walk(self, pulse: Pulse) -> bool:
+        """All of the folder, without recursion: a tree may be deeper than Python's stack.
+
+        False where it is not there.
+        """
+        if not os.path.isdir(self._root.path):  # noqa: PTH112 - a drive that fails is not there
+            return False
+        waiting = [(self._root.path, Label())]
         while waiting:
             folder, inherited = waiting.pop()
-            self._breathe(len(self.found.files))
-            try:
-                if not self._first_visit(folder.stat()):
-                    continue
-                entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-            except OSError as error:
-                self._skip(folder, f"cannot be opened: {error.strerror}")
-                continue
-            labels = self._labels(folder, entries, inherited)
-            below = []
-            for path, status in self._ours(entries):
-                if stat.S_ISDIR(status.st_mode):
-                    below.append((path, labels.all))
-                elif path.suffix.lower() in _PLAYLISTS:
-                    self.found.playlists.append(path)
-                elif self._first_visit(status):
-                    label = labels.of(path.name)
-                    found = SoundFile(root, path, status.st_size, status.st_mtime_ns, label)
-                    self.found.files.append(found)
-            waiting += reversed(below)
+            pulse.beat(str(folder))
+            self.breathe()
+            waiting += reversed(self._folder(folder, inherited))
+        return True
+
+    def _folder(self, folder: Path, inherited: Label) -> list[tuple[Path, Label]]:
+        """Take what lies in a folder; the folders within it."""
+        try:
+            if not self._first_visit(folder.stat()):
+                return []
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            self.refused.append((folder, f"cannot be opened: {error.strerror}"))
+            return []
+        labels = self._labels(folder, entries, inherited)
+        below = []
+        for path, status in self._ours(entries):
+            if stat.S_ISDIR(status.st_mode):
+                below.append((path, labels.all))
+            elif path.suffix.lower() in _PLAYLISTS:
+                self.playlists.append((self._root, path))
+            elif self._first_visit(status):
+                label = labels.of(path.name)
+                found = SoundFile(self._root, path, status.st_size, status.st_mtime_ns, label)
+                self.files.append(found)
+        return below
 
     def _labels(
         self, folder: Path, entries: Sequence[os.DirEntry[str]], inherited: Label
@@ -119,7 +168,7 @@ class _Walker:
             return Labels(inherited)
         labels, problems = read_labels(folder, names, inherited)
         for path, ours in groupby(problems, lambda problem: problem.path):
-            self._skip(path, _in_short([problem.reason for problem in ours]))
+            self.refused.append((path, _in_short([problem.reason for problem in ours])))
         return labels
 
     def _ours(self, entries: Sequence[os.DirEntry[str]]) -> Iterator[tuple[Path, os.stat_result]]:
@@ -133,7 +182,7 @@ class _Walker:
                 status = entry.stat()
             except OSError as error:
                 if wanted:
-                    self._skip(path, f"cannot be opened: {error.strerror}")
+                    self.refused.append((path, f"cannot be opened: {error.strerror}"))
                 continue
             if stat.S_ISDIR(status.st_mode):
                 yield path, status
@@ -141,13 +190,13 @@ class _Walker:
                 if stat.S_ISREG(status.st_mode):
                     yield path, status
                 else:
-                    self._skip(path, "not a file")
+                    self.refused.append((path, "not a file"))
 
     def _first_visit(self, status: os.stat_result) -> bool:
         """False for what was seen already, by another way or in a circle of links."""
         place = (status.st_dev, status.st_ino)
-        new = place not in self._seen
-        self._seen.add(place)
+        new = place not in self.seen
+        self.seen.add(place)
         return new
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +20,7 @@ from device.ports import CannotDo
 from device.types import PlayerState
 from tests.music.audio import tone
 from tests.music.capture import amplitude_at, decibels, sharpest_bend
+from tests.music.drives import held_up
 from tests.music.meter import measured
 from tests.music.sources import CHUNK, ArraySource, level, noise, render, sine, track
 
@@ -272,31 +270,6 @@ def test_a_drive_that_lists_nothing_is_not_waited_for(
     deadline = time.monotonic() + 10.0
     while listed(tmp_path) != [bell.name]:
         assert time.monotonic() < deadline
-
-
-@contextmanager
-def held_up(file: Path) -> Iterator[None]:
-    """Whoever opens the file hangs in the system: another process holds a lease on it."""
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(file)], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        yield
-    finally:
-        holder.kill()
-        holder.wait()
-
-
-HOLD = """
-import fcntl, os, signal, sys, time
-signal.signal(signal.SIGIO, signal.SIG_IGN)
-file = os.open(sys.argv[1], os.O_RDWR)
-fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-print("held", flush=True)
-time.sleep(40)
-"""
 
 
 def test_one_that_is_never_read_holds_the_others_up_no_longer_than_it_may(

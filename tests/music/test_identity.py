@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from device.music.clock import CLOCK_SET
 from device.music.identity import FORGET_SECONDS, Present, settle, track_id
 from device.music.library import CHANGING, ScanResult, scan
+from device.music.walk import roots
 from device.system.database import FILE, MIGRATIONS
 from device.system.store import SqliteStore
 from device.types import Affect, LibraryScanned, Track, TrackId
@@ -26,7 +27,7 @@ DAY = 86_400.0
 def look(
     folder: Path, known: ScanResult | None = None, wall: float = NOW, *more: Path
 ) -> ScanResult:
-    result = scan([folder, *more], known.library if known else None, wall=wall)
+    result = scan(roots([folder, *more]), known.library if known else None, wall=wall)
     assert result is not None
     return result
 
@@ -148,7 +149,7 @@ def test_a_file_that_is_being_written_is_left_for_later(music: Path) -> None:
                 file.write(b"x")
         return True
 
-    result = scan([music], None, grows, NOW)
+    result = scan(roots([music]), None, grows, NOW)
     assert result is not None
     assert result.restless
     assert set(ids(result)) == {"a.flac", "c.flac"}
@@ -164,7 +165,7 @@ def test_the_memory_survives_a_restart(music: Path, tmp_path: Path) -> None:
     with SqliteStore(tmp_path / "s", FakeClock()) as store:
         known = store.library()
         assert {t.id: t for t in known.tracks} == {t.id: t for t in first.tracks}
-        second = scan([music], known, _opens_nothing, NOW)
+        second = scan(roots([music]), known, _opens_nothing, NOW)
         assert second is not None
         assert second.skipped == first.skipped
         store.replace_library(second.library)
@@ -200,7 +201,7 @@ def test_a_library_of_an_older_attune_is_read_anew_and_keeps_its_ids(
     db.close()
     with SqliteStore(tmp_path / "s", FakeClock()) as store:
         assert len(store.tracks()) == 3
-        result = scan([music], store.library(), wall=NOW)
+        result = scan(roots([music]), store.library(), wall=NOW)
         assert result is not None
         store.replace_library(result.library)
         assert ids(result)["a.flac"] == "old"

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from device.music.labels import MOOD_TEXT, OWN_TAGS, Label, read_labels
 from device.music.library import ScanResult, scan
 from device.music.playlists import BadPlaylist, read_playlist, write_playlist
+from device.music.walk import roots
 from device.music.words import place_of
 from device.types import Affect, Track, TrackId
 from tests.music.audio import tone
 
 
 def look(folder: Path, known: ScanResult | None = None) -> ScanResult:
-    result = scan([folder], known.library if known else None)
+    result = scan(roots([folder]), known.library if known else None)
     assert result is not None
     return result
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.music import librarian
+from device.music import librarian, walk
 from device.music.librarian import Librarian, share, words
 from device.music.library import Progress, scan
+from device.music.walk import roots
 from device.ports import PartUnavailable
+from device.system.supervise import Supervisor
 from device.types import Health, LibraryScanned, PartChanged
+from tests.fakes import FakeClock
 from tests.music.audio import tone
+from tests.music.drives import Share, held_up
 
 
 class Bench:
@@ -102,7 +110,7 @@ def test_what_a_folder_no_longer_named_held_is_not_missed(tmp_path: Path) -> Non
     tone(tmp_path / "music" / "a.wav", 0.1)
     tone(tmp_path / "music" / "b.wav", 0.1, 500.0)
     tone(tmp_path / "music2" / "c.wav", 0.1, 600.0)
-    both = scan([tmp_path / "music", tmp_path / "music2"])
+    both = scan(roots([tmp_path / "music", tmp_path / "music2"]))
     assert both is not None
     (tmp_path / "music" / "b.wav").unlink()
     context = Bench([])
@@ -120,3 +128,127 @@ def test_how_far_it_is_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert [part.progress for part in parts] == [0.0, 0.0, 0.333, 0.667, None]
     assert parts[2].detail == "scanning 1 of 3"
     assert parts[-1].detail == "3 tracks"
+
+
+# --- shares that fall silent -----------------------------------------------------------------
+
+
+class House:
+    """A librarian in a real supervisor, with music here and on a share."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folders = [folder / "here", folder / "share"]
+        tone(folder / "here" / "a.wav", 0.1)
+        self.far = tone(folder / "share" / "b.flac", 0.1, 500.0)
+        self.share = Share(folder / "share", monkeypatch)
+        self.clock = FakeClock()
+        self.posted: list[object] = []
+        self.supervisor = Supervisor(self.posted.append, self.clock, random.Random(1))
+        self.librarian = Librarian(self.folders, self.posted.append, LibraryScanned())
+
+    def start(self) -> None:
+        self.supervisor.start("library", self.librarian.run)
+
+    def libraries(self) -> list[LibraryScanned]:
+        return [post for post in self.posted if isinstance(post, LibraryScanned)]
+
+    def names(self) -> list[str]:
+        """What may be played."""
+        found = self.libraries()
+        return [Path(track.path).name for track in found[-1].tracks] if found else []
+
+    def said(self) -> str:
+        parts = [post.part for post in self.posted if isinstance(post, PartChanged)]
+        return parts[-1].detail if parts else ""
+
+    def hangs(self) -> bool:
+        return self.supervisor.stalled(self.clock.monotonic()) is not None
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    monkeypatch.setattr(librarian, "GLANCE_SECONDS", 0.05)
+    house = House(tmp_path, monkeypatch)
+    yield house
+    stopped = house.supervisor.stop(2.0)
+    house.share.comes_back()
+    assert stopped == ()
+
+
+def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.02)
+
+
+def test_a_share_that_falls_silent_is_missed_and_taken_up_again(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(walk, "PATIENCE_SECONDS", 2.0)
+    house.start()
+    until(lambda: house.said() == "2 tracks")
+    with caplog.at_level(logging.WARNING):
+        house.share.goes()
+        until(lambda: "missing" in house.said())
+        assert house.names() == ["a.wav"]
+        assert [track.path for track in house.libraries()[-1].missing] == [str(house.far)]
+        assert house.said() == (
+            f"1 tracks, 1 missing, not forgotten; {house.folders[1]} does not answer: is its "
+            "server up, its drive awake? Its tracks are remembered"
+        )
+        house.librarian.scan()
+        time.sleep(1.0)  # many glances
+    assert house.share.asked == 1
+    assert len([line for line in caplog.messages if f"{house.folders[1]}: its" in line]) == 1
+    house.share.comes_back()
+    until(lambda: house.said() == "2 tracks")
+    assert house.libraries()[-1] == house.libraries()[0]
+
+
+def test_the_watchdog_is_fed_while_a_share_is_waited_for(house: House) -> None:
+    house.start()
+    until(lambda: house.said() == "2 tracks")
+    house.share.goes()
+    until(lambda: house.share.asked == 1)
+    for _ in range(3):
+        house.clock.now += 20.0
+        time.sleep(1.2)
+        assert not house.hangs()
+
+
+def test_a_share_that_was_silent_from_the_start_keeps_nothing_else_waiting(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "PATIENCE_SECONDS", 2.0)
+    house.share.goes()
+    house.start()
+    until(lambda: house.names() == ["a.wav"])
+    house.share.comes_back()
+    until(lambda: house.names() == ["a.wav", "b.flac"])
+
+
+def test_a_share_that_is_silent_alone_is_no_bug(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "PATIENCE_SECONDS", 2.0)
+    house.librarian = Librarian(house.folders[1:], house.posted.append, LibraryScanned())
+    house.share.goes()
+    house.start()
+    until(lambda: bool(house.libraries()))
+    until(lambda: "does not answer" in house.said())
+    assert not house.hangs()
+    house.share.comes_back()
+    until(lambda: house.names() == ["b.flac"])
+
+
+def test_a_share_that_shows_its_files_and_gives_none_counts_as_silent(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "PATIENCE_SECONDS", 2.0)
+    tone(house.folders[1] / "a first.flac", 0.1)
+    with held_up(house.far):
+        house.start()
+        until(lambda: house.names() == ["a.wav"])
+        assert "share does not answer" in house.said()
+    until(lambda: house.names() == ["a.wav", "a first.flac", "b.flac"])

@@ -16,12 +16,13 @@ import pytest
 
 from device.music.labels import OWN_TAGS
 from device.music.library import Progress, ScanResult, scan
+from device.music.walk import roots
 from device.types import Track
 from tests.music.audio import FORMATS, tag, tone
 
 
 def look(*folders: Path, known: ScanResult | None = None) -> ScanResult:
-    result = scan(folders, known.library if known else None)
+    result = scan(roots(folders), known.library if known else None)
     assert result is not None
     return result
 
@@ -214,6 +215,12 @@ def test_what_may_not_be_read_is_skipped(nobody: Path) -> None:
     assert "Permission denied" in reasons(result)["secret.wav"]
 
 
+def test_a_folder_that_nobody_may_reach_is_not_there(nobody: Path) -> None:
+    result = look(nobody / "locked" / "music", nobody / "open")
+    assert set(by_name(result)) == {"b.wav"}
+    assert "music is not there" in result.absent[0]
+
+
 def test_ids_are_stable_and_of_the_relative_path(tmp_path: Path) -> None:
     tone(tmp_path / "one" / "x" / "a.wav", 0.1)
     (before,) = look(tmp_path / "one").tracks
@@ -264,16 +271,16 @@ def test_a_mistake_is_said_once_while_it_stays(
     tone(tmp_path / "a.wav", 0.1)
     (tmp_path / "mood.txt").write_text("hapy\n")
     (tmp_path / "happy.xspf").write_text("<x")
-    first = scan([tmp_path])
+    first = scan(roots([tmp_path]))
     assert first is not None
     assert len(first.skipped) == len(caplog.messages) == 2
     caplog.clear()
-    second = scan([tmp_path], first.library)
+    second = scan(roots([tmp_path]), first.library)
     assert second is not None
     assert second.skipped == first.skipped
     assert not caplog.messages
     (tmp_path / "mood.txt").write_text("hppy\n")
-    third = scan([tmp_path], second.library)
+    third = scan(roots([tmp_path]), second.library)
     assert third is not None
     (message,) = caplog.messages
     assert "hppy" in message
@@ -323,7 +330,7 @@ def test_a_scan_can_be_stopped_and_says_that_it_lives(tmp_path: Path) -> None:
         told.append(progress)
         return progress.opened < 3
 
-    assert scan([tmp_path], keep_going=until_three) is None
+    assert scan(roots([tmp_path]), keep_going=until_three) is None
     assert told == [Progress(0), *(Progress(5, opened, 5) for opened in range(4))]
 
 

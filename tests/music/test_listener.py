@@ -24,6 +24,7 @@ from device.system.supervise import Supervisor, WorkerFailed
 from device.types import Board, Health, Listened, PartChanged
 from tests.fakes import FakeClock
 from tests.music.audio import tone
+from tests.music.drives import Share, held_up
 
 COOL = Board(temperature_celsius=50.0, throttled=False, under_voltage=False)
 
@@ -237,6 +238,36 @@ def test_a_process_that_hangs_is_replaced(
     fine, hanging = house.heard
     assert fine.heard is not None
     assert hanging.error == "there is no end to it"
+
+
+def test_a_share_that_falls_silent_keeps_nothing_else_waiting(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "SILENT_SECONDS", 3.0)
+    far = work(tmp_path / "share", "far")
+    share = Share(tmp_path / "share", monkeypatch)
+    share.goes()
+    with held_up(Path(far.path)):
+        house.listener.offer([far, work(tmp_path, "here")], 2)
+        house.start()
+        until(lambda: len(house.heard) == 1)
+    assert house.heard[0].key == "here"
+    assert share.asked == 0
+    share.comes_back()
+
+
+def test_a_process_that_a_dead_drive_holds_fast_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(listening, "ENDING_SECONDS", 0.3)
+    with ListeningProcess(tmp_path) as process, monkeypatch.context() as patch:
+        child = psutil.Process(process.pid)
+        child.suspend()
+        patch.setattr(subprocess.Popen, "kill", lambda _: None)
+        process.restart()
+    assert "does not end" in caplog.text
+    child.kill()
+    child.wait(5.0)
 
 
 def test_switched_off_it_rests(tmp_path: Path) -> None:

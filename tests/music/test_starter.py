@@ -23,6 +23,7 @@ from composer.theory import Scale
 from mutagen.oggvorbis import OggVorbis
 
 from device.music.library import scan
+from device.music.walk import roots
 
 ROOT = Path(__file__).resolve().parents[2]
 STARTER = ROOT / "music" / "starter"
@@ -200,7 +201,7 @@ def test_tags_say_what_the_piece_is(piece: Piece) -> None:
 
 
 def test_the_scan_finds_them_all_where_they_say_they_are() -> None:
-    found = scan((STARTER,), None)
+    found = scan(roots([STARTER]))
     assert found is not None
     places = {
         Path(t.path).stem: (t.affect.valence, t.affect.arousal, t.affect.source)
