@@ -55,7 +55,8 @@ class TooSlow(Unplayable):
 
 
 class Probe(NamedTuple):
-    """What a sound file holds: `audio_hash` names its coded sound, see `_Fingerprint`."""
+    """What a sound file holds: `audio_hash` names its coded sound by how that begins, see
+    `_Fingerprint`, and how many seconds it has."""
 
     tags: Tags
     seconds: float
@@ -96,7 +97,8 @@ def probe(path: Path) -> Probe:
     flat = flatten(getattr(file, "tags", None) or heard.metadata)
     if isinstance(file, MP3):
         flat = _ape_tags(path) | flat
-    return Probe(parse(flat), seconds, heard.audio_hash)
+    # Not all containers tell the length exactly, but all parts of a series begin with its jingle.
+    return Probe(parse(flat), seconds, f"{heard.audio_hash}-{int(seconds + 0.5)}")
 
 
 def _ape_tags(path: Path) -> dict[str, str]:

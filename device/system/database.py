@@ -87,6 +87,17 @@ MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
     ALTER TABLE resume ADD COLUMN quiet_hours TEXT;
     """,
+    # A sound is named with its length, see `device.music.probe`. Where an older name stood for
+    # sounds of several lengths, nobody knows which of them was listened to: all are, anew.
+    """
+    UPDATE listened SET sound = named.sound FROM (
+        SELECT audio_hash AS older, audio_hash || '-' || min(length) AS sound
+        FROM (SELECT audio_hash, CAST(duration_seconds + 0.5 AS INTEGER) AS length FROM tracks)
+        WHERE audio_hash <> '' GROUP BY audio_hash HAVING min(length) = max(length)
+    ) AS named WHERE listened.sound = named.older;
+    UPDATE tracks SET audio_hash =
+        audio_hash || '-' || CAST(duration_seconds + 0.5 AS INTEGER) WHERE audio_hash <> '';
+    """,
 )
 """The script at index n leads from `user_version` n to n + 1. Never change one: append."""
 

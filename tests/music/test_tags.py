@@ -224,6 +224,14 @@ def test_silence_at_the_start_does_not_make_two_tracks_one(tmp_path: Path, kind:
     assert len(hashes) == 2
 
 
+@pytest.mark.parametrize("kind", ["mp3", "aac", "wma", "flac", "ogg"])
+def test_a_jingle_at_the_start_does_not_make_two_tracks_one(tmp_path: Path, kind: str) -> None:
+    short, long = (
+        tone(tmp_path / f"{seconds:.0f}.{kind}", seconds, rate=44_100) for seconds in (9.0, 12.0)
+    )
+    assert probe(short).audio_hash != probe(long).audio_hash
+
+
 def test_no_sound_is_unplayable(tmp_path: Path) -> None:
     path = tmp_path / "a.mp3"
     path.write_text("just words\n" * 500)
