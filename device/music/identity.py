@@ -16,6 +16,12 @@ from device.types import KnownFile, LibraryScanned, Track, TrackId
 
 FORGET_SECONDS = 400 * 86_400.0
 """A file that is gone is remembered so long: a drive that is plugged in each Christmas."""
+ON_TIME_SECONDS = 86_400.0
+"""Scans come oftener: where a file was due to be forgotten for longer than this, the clock jumped,
+maybe years ahead for a while, or Attune was off."""
+GRACE_SECONDS = 30 * 86_400.0
+"""So long it is remembered from then on, by the same clock: longer rather than shorter, for what
+is forgotten takes likes with it."""
 
 
 class Present(NamedTuple):
@@ -144,8 +150,10 @@ def _missing(
         since = file.missing_since
         if since is None or since < CLOCK_SET <= wall:
             file = replace(file, missing_since=wall)
-        elif since >= CLOCK_SET and wall - since > FORGET_SECONDS:
-            continue
+        elif since >= CLOCK_SET and wall > since + FORGET_SECONDS:
+            if wall <= since + FORGET_SECONDS + ON_TIME_SECONDS:
+                continue
+            file = replace(file, missing_since=wall + GRACE_SECONDS - FORGET_SECONDS)
         tracks.append(track)
         absent.append(file)
     return tuple(tracks), tuple(absent)

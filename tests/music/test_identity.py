@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from device.music.clock import CLOCK_SET
-from device.music.identity import FORGET_SECONDS, Present, settle, track_id
+from device.music.identity import FORGET_SECONDS, GRACE_SECONDS, Present, settle, track_id
 from device.music.library import CHANGING, ScanResult, scan
 from device.music.listen import VERSION
 from device.music.listened import still_to_hear
@@ -135,6 +135,37 @@ def test_what_is_gone_for_too_long_is_forgotten(music: Path) -> None:
     still = look(music, gone, NOW + FORGET_SECONDS - 1)
     assert len(still.library.missing) == 1
     assert look(music, still, NOW + FORGET_SECONDS + 1).library.missing == ()
+
+
+def test_a_clock_that_is_years_ahead_for_a_while_forgets_nothing(music: Path) -> None:
+    first = look(music)
+    for name in ("a", "b"):  # one was moved before: its path no longer gives its id
+        (music / f"{name}.flac").rename(music / f"moved {name}.flac")
+    moved = look(music, first)
+    for file in music.glob("moved*"):
+        file.rename(music.parent / file.name)
+    gone = look(music, moved)
+    ahead = look(music, gone, NOW + 13 * 365 * DAY)
+    for hours in (6, 12, 18):
+        ahead = look(music, ahead, NOW + 13 * 365 * DAY + hours * 3600)
+    assert len(ahead.library.missing) == 2
+    right = look(music, ahead, NOW + DAY)
+    again = look(music, right, NOW + 12 * 365 * DAY)
+    assert len(again.library.missing) == 2
+    for file in music.parent.glob("moved*"):
+        file.rename(music / file.name)
+    assert set(ids(look(music, again)).values()) == set(ids(first).values())
+
+
+def test_what_was_due_while_nobody_looked_has_some_days_more(music: Path) -> None:
+    first = look(music)
+    (music / "a.flac").unlink()
+    gone = look(music, first)
+    back = NOW + FORGET_SECONDS + 90 * DAY  # the speaker lay in a drawer
+    found = look(music, gone, back)
+    found = look(music, found, back + GRACE_SECONDS - 1)
+    assert len(found.library.missing) == 1
+    assert look(music, found, back + GRACE_SECONDS + 1).library.missing == ()
 
 
 def test_a_clock_that_was_never_set_forgets_nothing(music: Path) -> None:
