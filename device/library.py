@@ -68,11 +68,8 @@ def summary(library: LibraryScanned, parsed: argparse.Namespace) -> Iterator[str
     if sources:
         counted = ", ".join(f"{source} {count:,}" for source, count in sources.most_common())
         yield f"what they feel like is told by: {counted}"
-    if library.missing:
-        yield (
-            f"missing, but not forgotten: {len(library.missing):,}, such as "
-            f"{clean(library.missing[0].path)}"
-        )
+    if gone := library.gone:
+        yield f"missing, but not forgotten: {len(gone):,}, such as {clean(gone[0].path)}"
     if library.skipped:
         yield f"skipped: {len(library.skipped):,}"
     shown = len(library.skipped) if parsed.all else SKIPPED_SHOWN

@@ -281,7 +281,7 @@ def _library_counts(library: LibraryScanned) -> str:
     reasons = Counter(Path(skipped.path).suffix.lower() for skipped in library.skipped)
     told = {
         "tracks": len(library.tracks),
-        "missing": len(library.missing),
+        "missing": len(library.gone),
         **{f"feel told by {source}": count for source, count in sources.most_common()},
         **{f"skipped {ending or 'without ending'}": n for ending, n in reasons.most_common(10)},
     }

@@ -481,14 +481,20 @@ class KnownFile(Value, frozen=True):
 class LibraryScanned(Value, frozen=True):
     """The library as found in the music folders, with what makes the next scan quick.
 
-    `missing` tracks are not there now (a drive that is unplugged, a deleted file), but not
-    forgotten yet. `files` has one entry for each track, missing or not.
+    `missing` tracks are not there now (a drive that is unplugged, a deleted file) or are left out
+    now, but not forgotten yet. `files` has one entry for each track, missing or not.
     """
 
     tracks: tuple[Track, ...] = ()
     missing: tuple[Track, ...] = ()
     skipped: tuple[SkippedFile, ...] = ()
     files: tuple[KnownFile, ...] = ()
+
+    @property
+    def gone(self) -> tuple[Track, ...]:
+        """Missing tracks whose files were not found either."""
+        found = {skipped.path for skipped in self.skipped}
+        return tuple(track for track in self.missing if track.path not in found)
 
 
 class Board(Value, frozen=True):

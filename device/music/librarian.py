@@ -150,7 +150,7 @@ def _summary(result: ScanResult, places: Sequence[Root]) -> str:
     if result.skipped:
         words.append(f"{len(result.skipped)} skipped (see `attune library`)")
     tops = tuple(f"{root.path}{os.sep}" for root in places)
-    gone = sum(track.path.startswith(tops) for track in result.library.missing)
+    gone = sum(track.path.startswith(tops) for track in result.library.gone)
     if gone:
         words.append(f"{gone} missing, not forgotten")
     return "; ".join([", ".join(words), *result.absent])

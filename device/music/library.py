@@ -12,6 +12,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from msgspec.structs import replace
+
 from device.music.affect import affect_of, is_genre
 from device.music.identity import Present, settle, track_id
 from device.music.labels import Label
@@ -116,12 +118,10 @@ class _Scan:
             return None
         there = [present for root, present in self._there if root not in self._silent]
         there.sort(key=lambda present: present.track.path)
-        library = settle(self._known, there, wall)
         skipped = {skipped.path: skipped for skipped in self._skipped}
+        library = replace(settle(self._known, there, wall), skipped=tuple(skipped.values()))
         return ScanResult(
-            library=LibraryScanned(
-                library.tracks, library.missing, tuple(skipped.values()), library.files
-            ),
+            library=library,
             absent=tuple(_absent(places, found.gone, self._silent, library)),
             restless=self._restless,
         )
@@ -230,9 +230,10 @@ def _absent(
     places: Sequence[Root], gone: set[Root], silent: set[Root], library: LibraryScanned
 ) -> Iterator[str]:
     """Folders that are not there, do not answer, or whose drive is not mounted, and the mend."""
+    lost = library.gone
     for root in places:
         name, below = _printable(root.path), f"{root.path}{os.sep}"
-        missing = sum(track.path.startswith(below) for track in library.missing)
+        missing = sum(track.path.startswith(below) for track in lost)
         if root in gone:
             yield (
                 f"{name} is not there: mount or create it, or change `folders` under [music] in "

@@ -206,7 +206,7 @@ def _readable(text: str) -> str:
 
 def _number(text: str | None, low: float, high: float) -> float | None:
     """The number that a text starts with, if it is within bounds."""
-    match = re.match(r"\s*([+-]?\d{1,9}(?:[.,]\d{1,9})?)", text or "")
+    match = re.match(r"\s*([+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?)", text or "")
     if match is None:
         return None
     number = float(match[1].replace(",", "."))

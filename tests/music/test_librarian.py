@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.music import librarian, walk
+from device.music.labels import OWN_TAGS
 from device.music.librarian import Librarian, share, words
 from device.music.library import Progress, scan
 from device.music.walk import roots
@@ -116,6 +117,19 @@ def test_what_a_folder_no_longer_named_held_is_not_missed(tmp_path: Path) -> Non
     context = Bench([])
     Librarian([tmp_path / "music"], context.posted.append, both.library).run(context)
     assert context.ups == ["1 tracks, 1 missing, not forgotten"]
+
+
+def test_what_is_left_out_is_not_missed(tmp_path: Path) -> None:
+    tone(tmp_path / "music" / "a.wav", 0.1)
+    tone(tmp_path / "music2" / "b.wav", 0.1, 500.0)
+    places = roots([tmp_path / "music", tmp_path / "music2"])
+    both = scan(places)
+    assert both is not None
+    (tmp_path / "music2" / OWN_TAGS).write_text('["*"]\nskip = true\n')
+    context = Bench([])
+    folders = [root.path for root in places]
+    Librarian(folders, context.posted.append, both.library).run(context)
+    assert context.ups == ["1 tracks, 1 skipped (see `attune library`)"]
 
 
 def test_how_far_it_is_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

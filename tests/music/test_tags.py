@@ -107,6 +107,12 @@ def test_a_file_without_tags_says_nothing(tmp_path: Path) -> None:
         ({"albumartist": "Band"}, Tags(artist="Band", album_artist="Band")),
         ({"mood": "Sad; slow/dark"}, Tags(moods=("Sad", "slow", "dark"))),
         ({"valence": "5", "arousal": "nan"}, Tags()),
+        ({"valence": ".7", "arousal": "+,5"}, Tags(valence=0.7, arousal=0.5)),
+        ({"valence": "-9e-1", "arousal": "1.2345678901234567e-05"},
+         Tags(valence=-0.9, arousal=1.2345678901234567e-05)),
+        ({"valence": "1.", "arousal": "1e"}, Tags(valence=1.0, arousal=1.0)),
+        ({"valence": ".", "arousal": "e-1"}, Tags()),
+        ({"replaygain_track_peak": "1e-05"}, Tags(peak_dbfs=pytest.approx(-100.0))),
     ],
 )  # fmt: skip
 def test_values_are_checked(flat: dict[str, str], wanted: Tags) -> None:
