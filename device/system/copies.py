@@ -1,7 +1,8 @@
 """Copies beside the database: what it was before an upgrade, for whoever goes back.
 
-Before a new layout is made, the database is copied to `attune.db.layout-N`. A version of Attune
-that finds a later layout than it knows goes on with its own copy; the later file is kept aside.
+Before layout N is left, the database is copied to `attune.db.layout-N`. A version of Attune that
+finds a later layout N than it knows goes on with its own copy; the later file is kept aside as
+`attune.db.later-N`, and no version goes back to it by itself. No file takes another one's place.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def keep_copy(db: sqlite3.Connection, path: Path, layout: int) -> None:
         with fresh.open("rb") as file:
             os.fsync(file.fileno())
         fresh.chmod(path.stat().st_mode & 0o777)
-        fresh.replace(copy)
+        move_aside(copy, copy)  # an earlier one gets a number
+        fresh.rename(copy)
     except (OSError, sqlite3.OperationalError) as error:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
@@ -39,7 +41,7 @@ def go_back(path: Path, layout: int, later: int) -> bool:
     copy = _copy_of(path, layout)
     if not copy.exists():
         return False
-    aside = move_aside(path, _copy_of(path, later))
+    aside = move_aside(path, path.with_name(f"{path.name}.later-{later}"))
     copy.rename(path)
     log.warning(
         "%s was written by a later version of Attune: it is kept as %s, and what was remembered "
