@@ -396,8 +396,8 @@ class StateSettings(Group, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=36_500,
-            description="plays and moods older than so many days are erased; 0: none before you "
-            "do it (`attune forget`)",
+            description="plays, moods and copies of the database older than so many days are "
+            "erased; 0: none before you do it (`attune forget`)",
         ),
     ] = 400
 

@@ -13,6 +13,8 @@ import os
 import sqlite3
 from pathlib import Path
 
+from device.system.forgetting import CLOCK_SET, DAY_SECONDS
+
 log = logging.getLogger(__name__)
 
 
@@ -70,6 +72,21 @@ def erase_copies(path: Path) -> None:
     for copy in path.parent.glob(f"{path.name}.*"):
         copy.unlink()
         log.info("removed %s", copy)
+
+
+def expire_copies(path: Path, wall: float, keep_days: int) -> None:
+    """Remove the oldest copy, where it was written last more than `keep_days` ago: one a day, so
+    that a clock that is years ahead for a while costs little. Raises `OSError`."""
+    before = wall - keep_days * DAY_SECONDS
+    copies = sorted((copy.stat().st_mtime, copy) for copy in path.parent.glob(f"{path.name}.*"))
+    if before < CLOCK_SET or not copies:
+        return
+    written, oldest = copies[0]
+    if written < CLOCK_SET:  # by a clock that was not set: it counts from now
+        os.utime(oldest, (wall, wall))
+    elif written < before:
+        oldest.unlink()
+        log.info("removed %s, older than %d days", oldest, keep_days)
 
 
 def _copy_of(path: Path, layout: int) -> Path:
