@@ -67,7 +67,7 @@ build_version() { # FOLDER
         return
     fi
     run rm -rf "$1"
-    run mkdir -p "$1"
+    run install -d -m 0755 "$VERSIONS" "$1"
     run cp -R "${SHIPPED[@]}" "$1"
     run find "$1" -name __pycache__ -prune -exec rm -rf {} +
     run chmod -R u=rwX,go=rX "$1"

@@ -1,0 +1,52 @@
+"""setup.sh's install, upgrade and uninstall as root, in a folder that stands for /.
+
+The service itself is tried in tests/service.
+"""
+
+from __future__ import annotations
+
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fake_system import RootMachine, may_be_root
+
+pytestmark = pytest.mark.skipif(not may_be_root(), reason="nobody can be root here")
+
+
+@pytest.fixture
+def machine() -> Iterator[RootMachine]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield RootMachine(Path(folder))
+
+
+def installed(machine: RootMachine) -> Path:
+    return machine.file("opt/attune").readlink()
+
+
+def closed(folder: Path) -> list[Path]:
+    """What others than its owner cannot read, or cannot enter."""
+    need = {path: 0o005 if path.is_dir() else 0o004 for path in (folder, *folder.rglob("*"))}
+    return [path for path, bits in need.items() if path.lstat().st_mode & bits != bits]
+
+
+# --- whom it is for -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077], ids="{:03o}".format)
+def test_whatever_the_umask_the_service_may_run_it(machine: RootMachine, umask: int) -> None:
+    told = machine.as_root("install", umask=umask)
+    assert told.returncode == 0, told.stderr
+    assert closed(machine.file("opt/attune.versions")) == []
+    assert stat.S_IMODE((installed(machine) / ".venv/bin/attune").stat().st_mode) == 0o755
+    assert stat.S_IMODE(machine.file("etc/attune").stat().st_mode) == 0o750
+    assert stat.S_IMODE(machine.file("etc/attune/attune.toml").stat().st_mode) == 0o640
+
+
+def test_a_folder_that_an_earlier_umask_closed_is_opened(machine: RootMachine) -> None:
+    machine.file("opt/attune.versions").mkdir(mode=0o700)
+    assert machine.as_root("install").returncode == 0
+    assert closed(machine.file("opt/attune.versions")) == []
