@@ -7,7 +7,7 @@ readonly SETTINGS=/etc/attune STATE=/var/lib/attune UNIT=/etc/systemd/system/att
 readonly SHIPPED=(device models_tflite music config systemd pyproject.toml README.md LICENSE setup.sh)
 
 check_system() {
-    local architecture
+    local architecture home
     debian_like || die "this is $(os PRETTY_NAME): only Debian and what comes from it (Raspberry Pi OS," \
         "Ubuntu, JetPack) can be installed on; ./setup.sh demo may still work"
     command -v systemctl >/dev/null || die "there is no systemd here, which is to run the service"
@@ -24,6 +24,10 @@ check_system() {
     PATH=/usr/bin:$PATH # the system's Python, for whose version its camera packages are built
     supported "$(version_of python3)" || [[ -z $(version_of python3) ]] ||
         die "Attune needs Python 3.10 to 3.13; this system's is $(version_of python3)"
+    home=$(user_home)
+    [[ -z $home || $home == "$STATE" ]] ||
+        die "attune is somebody's login here, at home in $home, and the service needs that name for itself;" \
+            "as another user: sudo usermod -l NEW attune && sudo groupmod -n NEW attune"
     $DRY_RUN || [[ $EUID -eq 0 ]] || die "this changes the system: sudo ./setup.sh $SUBCOMMAND"
     $DRY_RUN || [[ $(df --output=avail -k /opt | tail -n 1) -gt 1500000 ]] ||
         die "/opt needs 1.5 GB of room; it has $(df --output=avail -h /opt | tail -n 1)"
@@ -46,6 +50,10 @@ install_packages() {
             missing+=("$package")
     done
     [[ ${#missing[@]} -eq 0 ]] || apt_install "${missing[@]}"
+}
+
+user_home() { # of user attune: $STATE where it is the service's, nothing where there is no such user
+    getent passwd attune | cut -d : -f 6 || true
 }
 
 make_user() {
@@ -219,8 +227,10 @@ uninstall() { # [--purge]
         run rm -rf "$SETTINGS" "$STATE" "$UNIT.d" "$RULES" "${ALBUMS%/*}"
         remove_admin
         reload_sshd
-        if getent passwd attune >/dev/null; then
+        if [[ $(user_home) == "$STATE" ]]; then
             run userdel attune || note "user attune stays, for the reason above"
+        elif [[ -n $(user_home) ]]; then
+            note "user attune stays: it is somebody's login, not the service's"
         fi
         # userdel leaves a group that has other members.
         if getent group attune >/dev/null && ! getent passwd attune >/dev/null; then

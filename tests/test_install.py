@@ -50,3 +50,28 @@ def test_a_folder_that_an_earlier_umask_closed_is_opened(machine: RootMachine) -
     machine.file("opt/attune.versions").mkdir(mode=0o700)
     assert machine.as_root("install").returncode == 0
     assert closed(machine.file("opt/attune.versions")) == []
+
+
+def test_a_login_called_attune_is_nobody_to_become(machine: RootMachine) -> None:
+    home = machine.user("attune", "home/attune")
+    told = machine.as_root("install")
+    assert told.returncode == 1
+    assert f"attune is somebody's login here, at home in {home}" in told.stderr
+    assert "usermod -l" in told.stderr
+    assert list(machine.file("opt").iterdir()) == []
+
+
+def test_a_purge_takes_the_services_user_along(machine: RootMachine) -> None:
+    machine.as_root("install")
+    assert "attune" in machine.users()
+    told = machine.as_root("uninstall", "--purge")
+    assert told.returncode == 0, told.stderr
+    assert machine.users() == ["root"]
+
+
+def test_a_purge_leaves_a_login_called_attune(machine: RootMachine) -> None:
+    machine.user("attune", "home/attune")
+    told = machine.as_root("uninstall", "--purge")
+    assert told.returncode == 0, told.stderr
+    assert "attune" in machine.users()
+    assert "user attune stays" in told.stdout
