@@ -120,24 +120,27 @@ start_service() { # FOLDER of before, FOLDER of now
     fi
     run systemctl daemon-reload
     run systemctl enable attune.service
-    # A version that failed again and again leaves its count of restarts, at which stays_up looks.
-    run systemctl reset-failed attune.service 2>/dev/null || true
-    run systemctl restart attune.service && stays_up
+    restart_lastingly
 }
 
-stays_up() { # a bug may show only once it has started
+restart_lastingly() { # a bug may show only once it has started
+    # A version that failed again and again leaves its count of restarts.
+    run systemctl reset-failed attune.service 2>/dev/null || true
+    run systemctl restart attune.service || return
     run sleep 10
     $DRY_RUN || [[ $(systemctl show attune.service --property ActiveState,NRestarts) == \
         $'NRestarts=0\nActiveState=active' ]]
 }
 
-roll_back() { # FOLDER of before, empty when there was none
+roll_back() { # FOLDER of before, empty when there was none; FOLDER of now
     journalctl --unit attune.service --lines 20 --no-pager >&2 || true
-    [[ -n $1 && -d $1 ]] || die "the service does not run: see above, and attune doctor"
+    [[ -d $1 && $1 != "$2" ]] || die "the service does not run: see above, and attune doctor"
     point_to "$1"
     run install -m 0644 "$1/systemd/attune.service" "$UNIT"
     run systemctl daemon-reload
-    run systemctl restart attune.service || true
+    restart_lastingly ||
+        die "the version that was asked for does not run (see above), nor does the one before, to which" \
+            "$LINK points again: journalctl -u attune, and attune doctor"
     die "the version that was asked for does not run (see above); the one before runs again"
 }
 
@@ -160,7 +163,7 @@ install_service() {
     point_to "$version"
     run ln -sfn "$LINK/.venv/bin/attune" "$COMMAND_LINK"
     say "Service"
-    start_service "$before" "$version" || roll_back "$before"
+    start_service "$before" "$version" || roll_back "$before" "$version"
     keep_two "$before" "$version"
     say "Installed. Next:"
     note "sudo attune doctor              checks camera, sound, models, power"
@@ -204,7 +207,7 @@ rollback() {
         die "nothing was switched: that version does not know these settings; mend them as told above," \
             "then once more: sudo ./setup.sh rollback"
     point_to "$before"
-    start_service "$now" "$before" || roll_back "$now"
+    start_service "$now" "$before" || roll_back "$now" "$before"
     run ln -sfn "$now" "$PREVIOUS"
     note "sudo ./setup.sh rollback once more leads to where you were"
     note "where the other version remembers in a form that this one cannot read, what was remembered"

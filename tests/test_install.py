@@ -75,3 +75,44 @@ def test_a_purge_leaves_a_login_called_attune(machine: RootMachine) -> None:
     assert told.returncode == 0, told.stderr
     assert "attune" in machine.users()
     assert "user attune stays" in told.stdout
+
+
+# --- a version that does not run ----------------------------------------------------------
+
+
+def upgrade(machine: RootMachine, *, to: str) -> str:
+    """Another version, which fails; what is told of that."""
+    (machine.tree / "README.md").write_text(to)
+    (machine.tree / "device/fails").touch()
+    told = machine.as_root("upgrade")
+    assert told.returncode == 1
+    return told.stderr
+
+
+def test_the_one_before_runs_again(machine: RootMachine) -> None:
+    machine.as_root("install")
+    before = installed(machine)
+    told = upgrade(machine, to="broken")
+    assert "the one before runs again" in told
+    assert installed(machine) == before
+    assert machine.file("state").read_text() == "active\n"
+
+
+def test_it_is_not_told_to_run_again_where_it_does_not(machine: RootMachine) -> None:
+    machine.as_root("install")
+    before = installed(machine)
+    (before / "device/fails").touch()
+    told = upgrade(machine, to="broken, too")
+    assert "runs again" not in told
+    assert "nor does the one before, to which" in told
+    assert installed(machine) == before
+
+
+def test_the_same_version_is_none_before(machine: RootMachine) -> None:
+    machine.as_root("install")
+    (installed(machine) / "device/fails").touch()
+    machine.file("state").write_text("failed\n")
+    told = machine.as_root("install")
+    assert told.returncode == 1
+    assert "runs again" not in told.stderr
+    assert "the service does not run" in told.stderr
