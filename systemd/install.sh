@@ -169,7 +169,7 @@ install_service() {
     note "sudo attune doctor              checks camera, sound, models, power"
     note "sudo usermod -aG attune ${SUDO_USER:-YOU}    lets you use attune without sudo (log in again)"
     note "sudoedit $SETTINGS/attune.toml   music folders; [mqtt] is off until you name your broker;"
-    note "                                then sudo systemctl reload attune"
+    note "                                then sudo systemctl restart attune"
     note "attune watch                    see what it sees; journalctl -u attune tells the rest"
 }
 

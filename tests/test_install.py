@@ -116,3 +116,8 @@ def test_the_same_version_is_none_before(machine: RootMachine) -> None:
     assert told.returncode == 1
     assert "runs again" not in told.stderr
     assert "the service does not run" in told.stderr
+
+
+def test_what_follows_an_install_applies_what_is_named(machine: RootMachine) -> None:
+    told = machine.as_root("install").stdout
+    assert "then sudo systemctl restart attune" in told
