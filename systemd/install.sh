@@ -227,7 +227,7 @@ uninstall() { # [--purge]
     run rm -rf "$COMMAND_LINK" "$LINK" "$VERSIONS"
     if [[ ${1:-} == --purge ]]; then
         say "Removing settings, memory and user"
-        run rm -rf "$SETTINGS" "$STATE" "$UNIT.d" "$RULES" "${ALBUMS%/*}"
+        run rm -rf "$SETTINGS" "$STATE" "$UNIT.d" "$RULES" "$FORMER" "${ALBUMS%/*}"
         remove_admin
         reload_sshd
         if [[ $(user_home) == "$STATE" ]]; then
