@@ -120,7 +120,7 @@ class VisionSettings(Group, frozen=True, kw_only=True):
     ] = 1
     minimum_score: Annotated[
         Fraction, Meta(description="a face found with less confidence is not believed")
-    ] = 0.65
+    ] = 0.6
     maximum_faces: Annotated[
         int, Meta(ge=1, le=20, description="only the largest so many faces are read")
     ] = 5
