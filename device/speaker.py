@@ -222,6 +222,7 @@ class Speaker:
     def tick(self) -> None:
         """Let time pass: absence, music, memory, the home. Several times a second."""
         now = self._clock.monotonic()
+        self._room.pass_time(now)
         self._mind_absence(now)
         self._mind_sleep(now)
         self._mind_volume(now)

@@ -151,7 +151,7 @@ def mood_row(mood: Mood) -> tuple[str | float | None, ...]:
         mood.confidence,
         mood.people,
         mood.age_years,
-        mood.youngest_years,
+        mood.youngest_years if mood.people else None,
     )
 
 
