@@ -375,7 +375,7 @@ class Speaker:
         self._restock()
         now = self._session.now
         if correction.skip and now is not None and now.id == correction.track:
-            self._session.leave(Ended.SKIPPED)
+            self._session.leave(Ended.DISLIKED)
 
     @property
     def _library(self) -> Part:

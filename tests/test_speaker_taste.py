@@ -32,6 +32,7 @@ from device.system import database
 from device.system.store import SqliteStore
 from device.types import (
     Affect,
+    Correct,
     Dislike,
     Emotion,
     Goal,
@@ -75,13 +76,31 @@ def learned(house: House) -> list[Lesson]:
 
 @pytest.mark.parametrize(
     ("what", "ended"),
-    [(Next(), Ended.SKIPPED), (Dislike(), Ended.DISLIKED), (Previous(), Ended.REPLAYED)],
+    [
+        (Next(), Ended.SKIPPED),
+        (Dislike(), Ended.DISLIKED),
+        (Previous(), Ended.REPLAYED),
+        (None, Ended.DISLIKED),  # never to be played again
+    ],
 )
 def test_each_end_is_noted(house: House, what: object, ended: Ended) -> None:
     house.pass_time(8.0, Emotion.HAPPINESS)
-    house.speaker.command(what)  # type: ignore[arg-type]
+    assert house.player.track is not None
+    command = what or Correct(house.player.track, skip=True)
+    house.speaker.command(command)  # type: ignore[arg-type]
     assert learned(house)[0].ended is ended
     assert learned(house)[0].heard_seconds == pytest.approx(15.0, abs=3.0)
+
+
+def test_what_was_passed_by_unheard_teaches_nothing(house: House) -> None:
+    house.speaker.command(Next())
+    house.speaker.command(Next())
+    house.pass_time(3.0, Emotion.HAPPINESS)
+    house.speaker.command(Next())
+    assert [lesson.ended for lesson in learned(house)[:3]] == 3 * [Ended.SKIPPED]
+    report = taste(house, ShowTaste())
+    assert isinstance(report, TasteReport)
+    assert report.lessons == 2
 
 
 def test_a_track_that_plays_on_is_heard_out(house: House) -> None:
