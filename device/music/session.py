@@ -103,7 +103,7 @@ class Session:
     def resume(self, resume: Resume) -> None:
         """Go on where an earlier run of the daemon stopped."""
         track = self._chooser.get(resume.track) if resume.track else None
-        self.wanted = resume.playing
+        self.wanted, self.held = resume.playing, resume.held
         self.goal_by_hand = resume.goal
         if track is not None:
             choice = Choice(track, 1.0, "going on where the music stopped")

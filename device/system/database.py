@@ -87,6 +87,7 @@ MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
     ALTER TABLE resume ADD COLUMN quiet_hours TEXT;
     """,
+    "ALTER TABLE resume ADD COLUMN held INTEGER NOT NULL DEFAULT 0;",
 )
 """The script at index n leads from `user_version` n to n + 1. Never change one: append."""
 

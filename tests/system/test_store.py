@@ -341,7 +341,7 @@ def test_a_damaged_file_is_set_aside(
 def test_where_it_stopped_is_not_believed_whatever_it_says(
     tmp_path: Path, damage: str, left: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    known = RESUME._replace(privacy=True, sleep_minutes=12, quiet_hours="22:00-07:00")
+    known = RESUME._replace(privacy=True, sleep_minutes=12, quiet_hours="22:00-07:00", held=True)
     with reopened(tmp_path) as store:
         store.save_resume(known)
         store._db.execute(f"UPDATE resume SET {damage}")  # noqa: S608 - from this file
