@@ -22,6 +22,9 @@ LOG_PAGES = 32
 """The log is begun anew after so many: a log that grows lets ext4 write its journal, too, each
 time. Measured with blocks of 4 KiB: 14 kB for each position reach the card instead of 24 kB."""
 
+DECAYED_HEADER = "unsupported file format"
+"""For SQLite no damage, but a file that it cannot use."""
+
 MIGRATIONS = (
     """
     CREATE TABLE resume (
@@ -192,6 +195,11 @@ def _connect(path: Path, *, alone: bool = False) -> sqlite3.Connection:
         db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
         _check(db)
         _migrate(db, path)
+    except sqlite3.OperationalError as error:
+        db.close()
+        if str(error) == DECAYED_HEADER:
+            raise sqlite3.DatabaseError(DECAYED_HEADER) from error
+        raise
     except BaseException:
         db.close()
         raise

@@ -369,6 +369,17 @@ def test_a_file_that_is_not_what_its_version_says_is_set_aside(tmp_path: Path, d
     assert len(list(tmp_path.glob("attune.db.damaged-*"))) == 1
 
 
+def test_a_header_that_decayed_is_damage_and_no_want_of_room(tmp_path: Path) -> None:
+    with reopened(tmp_path) as store:
+        store.save_resume(RESUME)
+    with (tmp_path / "attune.db").open("r+b") as file:
+        file.seek(44)  # the schema format number, https://sqlite.org/fileformat.html
+        file.write(bytes(3) + b"\x63")
+    with reopened(tmp_path) as store:
+        assert store.load_resume() is None
+    assert len(list(tmp_path.glob("attune.db.damaged-*"))) == 1
+
+
 def test_letters_that_decayed_keep_nothing_else_back(store: SqliteStore) -> None:
     store.replace_library(LibraryScanned((a_track(1), a_track(2))))
     store._db.execute(
