@@ -209,9 +209,10 @@ rollback() {
     point_to "$before"
     start_service "$now" "$before" || roll_back "$now" "$before"
     run ln -sfn "$now" "$PREVIOUS"
-    note "sudo ./setup.sh rollback once more leads to where you were"
-    note "where the other version remembers in a form that this one cannot read, what was remembered"
-    note "before the upgrade holds, and the rest is kept in $STATE: journalctl -u attune tells"
+    note "sudo ./setup.sh rollback once more leads to the version of before"
+    note "where that one remembers in a form that this one cannot read, what was remembered before"
+    note "the upgrade holds, for both from now on; the rest is kept in $STATE as attune.db.later-N:"
+    note "journalctl -u attune tells, and README.md how to have it again"
 }
 
 uninstall() { # [--purge]
