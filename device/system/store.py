@@ -383,8 +383,8 @@ class SqliteStore:
 
 
 def _add_older(lessons: Sequence[Lesson], db: sqlite3.Connection) -> bool:
-    """Write plays before all others, the newest of them first."""
-    (row,) = db.execute("SELECT min(coalesce(min(id), 1), 1) FROM plays").fetchone()
+    """Write plays before all others, the newest of them first; 0 stands for no row."""
+    (row,) = db.execute("SELECT min(coalesce(min(id), 0), 0) FROM plays").fetchone()
     play = insertion("plays", f"{PLAY_COLUMNS}, id, {END_COLUMNS}")
     verdict = insertion("feedback", FEEDBACK_COLUMNS)
     for each in lessons:
