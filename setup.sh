@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets Attune up: to try it, to test it, or to install it as a service.
 set -euo pipefail
+umask 022 # the service's user reads what root installs; what is private says so itself
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 usage() {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 
 from device import config
@@ -26,16 +27,34 @@ def add_commands(command: argparse.ArgumentParser, shared: argparse.ArgumentPars
 
 
 def _check(parsed: argparse.Namespace) -> int:
+    from device import installed
+
     path = parsed.file or config_path_of(parsed)
-    config.load(path)
+    environ = installed.environ(path)  # as root alone may read it
+    with _reader_of(path):
+        config.load(path, environ)
     print(f"{path}: good" if path else "no configuration file: the defaults hold")
+    if unread := installed.unread(path):
+        print(f"what {unread} says was not checked: use sudo")
     return 0
 
 
+def _reader_of(path: Path | None) -> contextlib.AbstractContextManager[None]:
+    """As whom to read the file: root may read what the service may not."""
+    from device import installed
+
+    if path == config.SYSTEM_FILE and installed.STATE.exists():
+        return installed.as_owner(installed.STATE)
+    return contextlib.nullcontext()
+
+
 def _show(parsed: argparse.Namespace) -> int:
+    from device import installed
+
     path = config_path_of(parsed)
+    settings = config.load(path, installed.environ(path))
     print(f"# {path or 'no configuration file: the defaults'}")
-    print(shown_toml(config.load(path)), end="")
+    print(shown_toml(settings), end="")
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
@@ -90,22 +89,16 @@ def _folders(parsed: argparse.Namespace) -> list[Path]:
 
 def _forget_in(folder: Path, since: float, what: tuple[Memory, ...]) -> int:
     """Forget in a state folder that no daemon uses; how many plays. Raises `_Failed`."""
+    from device import installed
     from device.system.database import StateError
     from device.system.store import SqliteStore
 
-    owner = folder.stat()
-    if os.geteuid() == 0:  # what is made new there must be the daemon's own
-        os.setegid(owner.st_gid)
-        os.seteuid(owner.st_uid)
     try:
-        with SqliteStore(folder, _Wall()) as store:
+        # What is made new there must be the daemon's own.
+        with installed.as_owner(folder), SqliteStore(folder, _Wall()) as store:
             return store.forget(since, what)
     except (StateError, CannotDo) as error:
         raise _Failed(str(error)) from error
-    finally:
-        if os.getuid() == 0:
-            os.seteuid(0)
-            os.setegid(0)
 
 
 class _Wall:

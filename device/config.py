@@ -154,7 +154,7 @@ class _Reader:
                 self.complain(f"{table}.{name}", _unknown_key(table, name))
 
     def _take(self, key: Key, value: object) -> None:
-        """Keep a value that its type allows and whose file is there."""
+        """Keep a value that its type allows and whose folder, if it must be there, is."""
         try:
             converted = msgspec.convert(value, key.type)
             _refuse_nul(converted)
@@ -164,9 +164,7 @@ class _Reader:
             return
         if key.path:
             converted = absolute(converted, self.folder)
-        if key.path == "file" and converted and not os.path.isfile(converted):  # noqa: PTH113 - never raises
-            self.complain(key.label, f"there is no file {converted}")
-        elif key.path == "folder" and converted and not os.path.isdir(converted):  # noqa: PTH112 - never raises
+        if key.path == "folder" and converted and not os.path.isdir(converted):  # noqa: PTH112 - never raises
             self.complain(key.label, f"there is no folder {converted}")
         else:
             self.values[key.table][key.name] = converted

@@ -26,7 +26,7 @@ class Bounds(NamedTuple):
 
 
 class Key(NamedTuple):
-    """One setting. `type` is its annotated type; `path` is "", "any", "file" or "folder"."""
+    """One setting. `type` is its annotated type; `path` is "", "any" or "folder"."""
 
     table: str
     name: str

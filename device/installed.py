@@ -1,7 +1,9 @@
-"""What others than the service look at of it: where it remembers, and its passwords."""
+"""What others than the service look at of it: where it remembers, its passwords, and what it may
+read."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -48,6 +50,24 @@ def unread(path: Path | None) -> Path | None:
     except OSError:
         return _file(path)
     return None
+
+
+@contextlib.contextmanager
+def as_owner(folder: Path) -> Iterator[None]:
+    """Where root asks: as the user whose folder it is, in no group but that user's own."""
+    if os.geteuid() != 0:
+        yield
+        return
+    owner, groups = folder.stat(), os.getgroups()
+    os.setgroups([])
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
 
 
 def _file(path: Path) -> Path:

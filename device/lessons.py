@@ -25,11 +25,11 @@ Name = Annotated[str, Meta(max_length=300)]
 
 
 class Ended(str, enum.Enum):
-    """How a play ended. Only the first four say anything of taste."""
+    """How a play ended. Only the first five say anything of taste."""
 
     FINISHED = "finished"  # its end was reached
     SKIPPED = "skipped"  # somebody asked for another one
-    DISLIKED = "disliked"
+    DISLIKED = "disliked"  # or never to be played again
     REPLAYED = "replayed"  # somebody started it again
     RETURNED = "returned"  # somebody went back to the track before
     MOOD = "mood"  # the mood moved on, and the music with it

@@ -222,10 +222,10 @@ class Play(NamedTuple):
 
 
 class Resume(NamedTuple):
-    """Where to go on after a restart: `playing` says whether music sounded, `paused_by_hand`
-    that nobody's arrival may start it. `volume`, `goal` and `quiet_hours`: None until changed by
-    hand.
-    `sleep_minutes`: what is left of the sleep timer."""
+    """Where to go on after a restart: `playing` says whether music was wished, `held` that it
+    waited for somebody to come, `paused_by_hand` that nobody's arrival may start it. `volume`,
+    `goal` and `quiet_hours`: None until changed by hand. `sleep_minutes`: what is left of the sleep
+    timer."""
 
     track: TrackId | None
     position_seconds: float
@@ -236,6 +236,7 @@ class Resume(NamedTuple):
     privacy: bool
     sleep_minutes: int | None = None
     quiet_hours: str | None = None
+    held: bool = False
 
 
 class Store(Resource, Protocol):

@@ -36,12 +36,12 @@ from device.config_keys import MASK
 from device.config_text import shown_toml
 from device.doctor import examine, line
 from device.installed import environ, existing, state_folder
-from device.report_log import log_lines, unit_state
+from device.report_log import OPENING, log_lines, unit_state, without_names
 from device.report_mask import Mask, file_names
 from device.settings import Settings
 from device.system.board import read_board
 from device.system.database import FILE
-from device.types import LibraryScanned
+from device.types import LibraryScanned, Status
 from device.watch import Paint, span
 
 STREAM = "-"
@@ -67,7 +67,7 @@ def gather(path: Path | None, client: Client, *, with_music: bool, wall: float) 
     """Everything that helps; takes as long as `attune doctor`. What is broken raises nothing."""
     settings, problems = _configuration(path)
     library = _library(client)
-    parts: dict[str, Callable[[], str]] = {
+    parts: dict[str, Callable[[], object]] = {
         "versions.txt": _versions,
         "board.txt": lambda: _board(settings),
         "doctor.txt": lambda: "\n".join(
@@ -83,14 +83,18 @@ def gather(path: Path | None, client: Client, *, with_music: bool, wall: float) 
     if library is not None:
         parts["library.txt"] = lambda: _library_counts(library)
         if with_music:
-            parts["library.json"] = lambda: _pretty(library)
+            parts["library.json"] = lambda: library
     mask = Mask(settings, None if with_music else filter(None, _names(library, settings)))
     about = ABOUT.format(music=WITH_MUSIC if with_music else WITHOUT_MUSIC)
     files = {"README.txt": about}
     for name, make in parts.items():
-        text = _told(make)
-        if text:
-            files[name] = mask(text)
+        told = _told(make)
+        if isinstance(told, str):
+            told = mask(told)
+        else:
+            told = _pretty(mask.within(msgspec.to_builtins(told)))
+        if told:
+            files[name] = told
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(wall))
     return Report(f"attune-report-{stamp}", files)
 
@@ -142,7 +146,8 @@ def _packed(report: Report, wall: float) -> bytes:
     return gzip.compress(content.getvalue(), mtime=wall)
 
 
-def _told(make: Callable[[], str]) -> str:
+def _told(make: Callable[[], object]) -> object:
+    """A text, or what is to be encoded as JSON."""
     try:
         return make()
     except Exception as error:  # noqa: BLE001 - a report of what is broken must not break on it
@@ -205,15 +210,21 @@ def _board(settings: Settings) -> str:
     )
 
 
-def _status(client: Client, *, with_music: bool) -> str:
+def _status(client: Client, *, with_music: bool) -> Status | dict[str, str]:
     try:
         status = client.status()
     except (NotRunning, Refused) as error:
-        return msgspec.json.format(msgspec.json.encode({"not_told": str(error)})).decode()
-    if status.track is not None and not with_music:
-        hidden = replace(status.track, title=MASK, artist=MASK, path=MASK, because=MASK)
-        status = replace(status, track=hidden)
-    return _pretty(status)
+        return {"not_told": str(error)}
+    return status if with_music else _without_music(status)
+
+
+def _without_music(status: Status) -> Status:
+    track, vitals = status.track, status.vitals
+    if track is not None:
+        track = replace(track, title=MASK, artist=MASK, path=MASK, because=MASK)
+    if OPENING.match(vitals.last_error):
+        vitals = replace(vitals, last_error=without_names(vitals.last_error))
+    return replace(status, track=track, vitals=vitals)
 
 
 def _state(settings: Settings) -> str:

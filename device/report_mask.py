@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from device.config_keys import MASK, keys, redacted
 from device.settings import Settings
@@ -15,7 +16,8 @@ SHORTEST_SECRET = 4
 
 
 class Mask:
-    """Puts `MASK` in the place of secrets, of `names`, and of whatever lies in the music folders.
+    """Puts `MASK` in the place of secrets, of `names`, and of whatever lies in the music folders,
+    to the end of its line: a file's name may hold any other character.
 
     `names` None: names of music may stand.
     """
@@ -43,11 +45,19 @@ class Mask:
             text = text.replace(secret, MASK)
         text = redacted(text)
         for folder in self._folders:
-            text = re.sub(rf'{re.escape(folder)}/[^\n"]+', f"{folder}/{MASK}", text)
+            text = re.sub(rf"{re.escape(folder)}/[^\n]+", f"{folder}/{MASK}", text)
         for name in self._names:
             if name in text:
                 text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", MASK, text)
         return text
+
+    def within(self, value: Any) -> Any:  # noqa: ANN401 - whatever JSON is made of
+        """A value with each text in it fit to be passed on: encoded, it would be another text."""
+        if isinstance(value, dict):
+            return {key: self.within(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.within(each) for each in value]
+        return self(value) if isinstance(value, str) else value
 
 
 def file_names(path: str) -> tuple[str, str, str]:

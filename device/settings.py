@@ -48,9 +48,10 @@ Hours = Annotated[
 SECRET = {"secret": True}
 """Marks a setting that is never shown, and that the environment may override."""
 PATH = {"path": "any"}
-"""Marks a setting that names a path: relative ones count from the configuration file's folder."""
-FILE = {"path": "file"}
-"""A path to a file that must be there."""
+"""Marks a setting that names a path: relative ones count from the configuration file's folder.
+
+What is not there, or may not be read, is told by the part that needs it, and keeps no other down.
+"""
 FOLDER = {"path": "folder"}
 """A path to a folder that must be there."""
 
@@ -119,7 +120,7 @@ class VisionSettings(Group, frozen=True, kw_only=True):
     ] = 1
     minimum_score: Annotated[
         Fraction, Meta(description="a face found with less confidence is not believed")
-    ] = 0.65
+    ] = 0.6
     maximum_faces: Annotated[
         int, Meta(ge=1, le=20, description="only the largest so many faces are read")
     ] = 5
@@ -279,7 +280,7 @@ class SoundSettings(Group, frozen=True, kw_only=True):
         Meta(
             description="folder whose sound files may be announced by name, also over MQTT; "
             "empty: none",
-            extra=FOLDER,
+            extra=PATH,
         ),
     ] = ""
     buffer_samples: Annotated[
@@ -308,13 +309,13 @@ class MqttSettings(Group, frozen=True, kw_only=True):
         str,
         Meta(
             description="PEM of who signed the broker's certificate; empty: the system's",
-            extra=FILE,
+            extra=PATH,
         ),
     ] = ""
     certificate_file: Annotated[
-        str, Meta(description="PEM of our own certificate, if asked", extra=FILE)
+        str, Meta(description="PEM of our own certificate, if asked", extra=PATH)
     ] = ""
-    key_file: Annotated[str, Meta(description="PEM of our own key, if asked", extra=FILE)] = ""
+    key_file: Annotated[str, Meta(description="PEM of our own key, if asked", extra=PATH)] = ""
     base_topic: Annotated[
         TopicPath, Meta(description="first part of Attune's own topics; the id follows")
     ] = "attune"
@@ -362,9 +363,9 @@ class PageSettings(Group, frozen=True, kw_only=True):
         ),
     ] = msgspec.field(default_factory=list)
     certificate_file: Annotated[
-        str, Meta(description="PEM of a certificate, and its chain: https", extra=FILE)
+        str, Meta(description="PEM of a certificate, and its chain: https", extra=PATH)
     ] = ""
-    key_file: Annotated[str, Meta(description="PEM of the certificate's key", extra=FILE)] = ""
+    key_file: Annotated[str, Meta(description="PEM of the certificate's key", extra=PATH)] = ""
 
     @property
     def local(self) -> bool:
@@ -395,8 +396,8 @@ class StateSettings(Group, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=36_500,
-            description="plays and moods older than so many days are erased; 0: none before you "
-            "do it (`attune forget`)",
+            description="plays, moods and copies of the database older than so many days are "
+            "erased; 0: none before you do it (`attune forget`)",
         ),
     ] = 400
 

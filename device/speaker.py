@@ -222,6 +222,7 @@ class Speaker:
     def tick(self) -> None:
         """Let time pass: absence, music, memory, the home. Several times a second."""
         now = self._clock.monotonic()
+        self._room.pass_time(now)
         self._mind_absence(now)
         self._mind_sleep(now)
         self._mind_volume(now)
@@ -374,7 +375,7 @@ class Speaker:
         self._restock()
         now = self._session.now
         if correction.skip and now is not None and now.id == correction.track:
-            self._session.leave(Ended.SKIPPED)
+            self._session.leave(Ended.DISLIKED)
 
     @property
     def _library(self) -> Part:
@@ -395,14 +396,14 @@ class Speaker:
                 self._session.wanted = True
 
     def _mind_absence(self, now: float) -> None:
-        """Hold the music while nobody is there; not when the camera cannot tell, nor against
-        somebody who asked for music from elsewhere."""
-        mood = self._room.mood
+        """Hold the music when nobody is there, until somebody comes or asks for it; not when the
+        camera cannot tell, nor against somebody who asked for music from elsewhere."""
+        mood, patience = self._room.mood, self._settings.mood.absence_seconds
         blind = mood.label is MoodLabel.UNCERTAIN and not mood.people
         if blind or self._insisted:
             self._seen_at = now
-        elif mood.label is MoodLabel.NOBODY:
-            self._session.held = now - self._seen_at >= self._settings.mood.absence_seconds
+        elif mood.label is MoodLabel.NOBODY and now - self._seen_at >= patience:
+            self._session.held = True
 
     def _mind_sleep(self, now: float) -> None:
         """Pause, as by hand, when the sleep timer ends."""
@@ -452,13 +453,14 @@ class Speaker:
         resume = Resume(
             track=now.id if now else None,
             position_seconds=position,
-            playing=self._session.wishes_to_play,
+            playing=self._session.wanted,
             paused_by_hand=self._paused_by_hand,
             volume=self._volume_by_hand,
             goal=self._session.goal_by_hand,
             privacy=self._privacy,
             sleep_minutes=self._sleep and self._sleep.minutes_left(self._clock.monotonic()),
             quiet_hours=self._quiet_by_hand,
+            held=self._session.held,
         )
         return self._store.save_resume(resume)
 

@@ -151,7 +151,11 @@ class Sighting(Value, frozen=True):
 
 
 class Mood(Value, frozen=True):
-    """The mood of the room. `since` is monotonic; ages are None while nobody is seen."""
+    """The mood of the room. `since` is monotonic; ages are None while nobody is seen.
+
+    But for `youngest_years`: who was seen last may still listen, and is at least so old. That is
+    neither shown nor stored.
+    """
 
     label: MoodLabel = MoodLabel.NOBODY
     valence: float = 0.0

@@ -7,7 +7,7 @@ readonly SETTINGS=/etc/attune STATE=/var/lib/attune UNIT=/etc/systemd/system/att
 readonly SHIPPED=(device models_tflite music config systemd pyproject.toml README.md LICENSE setup.sh)
 
 check_system() {
-    local architecture
+    local architecture home
     debian_like || die "this is $(os PRETTY_NAME): only Debian and what comes from it (Raspberry Pi OS," \
         "Ubuntu, JetPack) can be installed on; ./setup.sh demo may still work"
     command -v systemctl >/dev/null || die "there is no systemd here, which is to run the service"
@@ -24,6 +24,10 @@ check_system() {
     PATH=/usr/bin:$PATH # the system's Python, for whose version its camera packages are built
     supported "$(version_of python3)" || [[ -z $(version_of python3) ]] ||
         die "Attune needs Python 3.10 to 3.13; this system's is $(version_of python3)"
+    home=$(user_home)
+    [[ -z $home || $home == "$STATE" ]] ||
+        die "attune is somebody's login here, at home in $home, and the service needs that name for itself;" \
+            "as another user: sudo usermod -l NEW attune && sudo groupmod -n NEW attune"
     $DRY_RUN || [[ $EUID -eq 0 ]] || die "this changes the system: sudo ./setup.sh $SUBCOMMAND"
     $DRY_RUN || [[ $(df --output=avail -k /opt | tail -n 1) -gt 1500000 ]] ||
         die "/opt needs 1.5 GB of room; it has $(df --output=avail -h /opt | tail -n 1)"
@@ -48,6 +52,10 @@ install_packages() {
     [[ ${#missing[@]} -eq 0 ]] || apt_install "${missing[@]}"
 }
 
+user_home() { # of user attune: $STATE where it is the service's, nothing where there is no such user
+    getent passwd attune | cut -d : -f 6 || true
+}
+
 make_user() {
     local group
     getent group attune >/dev/null || run groupadd --system attune
@@ -67,7 +75,7 @@ build_version() { # FOLDER
         return
     fi
     run rm -rf "$1"
-    run mkdir -p "$1"
+    run install -d -m 0755 "$VERSIONS" "$1"
     run cp -R "${SHIPPED[@]}" "$1"
     run find "$1" -name __pycache__ -prune -exec rm -rf {} +
     run chmod -R u=rwX,go=rX "$1"
@@ -112,24 +120,27 @@ start_service() { # FOLDER of before, FOLDER of now
     fi
     run systemctl daemon-reload
     run systemctl enable attune.service
-    # A version that failed again and again leaves its count of restarts, at which stays_up looks.
-    run systemctl reset-failed attune.service 2>/dev/null || true
-    run systemctl restart attune.service && stays_up
+    restart_lastingly
 }
 
-stays_up() { # a bug may show only once it has started
+restart_lastingly() { # a bug may show only once it has started
+    # A version that failed again and again leaves its count of restarts.
+    run systemctl reset-failed attune.service 2>/dev/null || true
+    run systemctl restart attune.service || return
     run sleep 10
     $DRY_RUN || [[ $(systemctl show attune.service --property ActiveState,NRestarts) == \
         $'NRestarts=0\nActiveState=active' ]]
 }
 
-roll_back() { # FOLDER of before, empty when there was none
+roll_back() { # FOLDER of before, empty when there was none; FOLDER of now
     journalctl --unit attune.service --lines 20 --no-pager >&2 || true
-    [[ -n $1 && -d $1 ]] || die "the service does not run: see above, and attune doctor"
+    [[ -d $1 && $1 != "$2" ]] || die "the service does not run: see above, and attune doctor"
     point_to "$1"
     run install -m 0644 "$1/systemd/attune.service" "$UNIT"
     run systemctl daemon-reload
-    run systemctl restart attune.service || true
+    restart_lastingly ||
+        die "the version that was asked for does not run (see above), nor does the one before, to which" \
+            "$LINK points again: journalctl -u attune, and attune doctor"
     die "the version that was asked for does not run (see above); the one before runs again"
 }
 
@@ -152,13 +163,13 @@ install_service() {
     point_to "$version"
     run ln -sfn "$LINK/.venv/bin/attune" "$COMMAND_LINK"
     say "Service"
-    start_service "$before" "$version" || roll_back "$before"
+    start_service "$before" "$version" || roll_back "$before" "$version"
     keep_two "$before" "$version"
     say "Installed. Next:"
     note "sudo attune doctor              checks camera, sound, models, power"
     note "sudo usermod -aG attune ${SUDO_USER:-YOU}    lets you use attune without sudo (log in again)"
     note "sudoedit $SETTINGS/attune.toml   music folders; [mqtt] is off until you name your broker;"
-    note "                                then sudo systemctl reload attune"
+    note "                                then sudo systemctl restart attune"
     note "attune watch                    see what it sees; journalctl -u attune tells the rest"
 }
 
@@ -196,11 +207,12 @@ rollback() {
         die "nothing was switched: that version does not know these settings; mend them as told above," \
             "then once more: sudo ./setup.sh rollback"
     point_to "$before"
-    start_service "$now" "$before" || roll_back "$now"
+    start_service "$now" "$before" || roll_back "$now" "$before"
     run ln -sfn "$now" "$PREVIOUS"
-    note "sudo ./setup.sh rollback once more leads to where you were"
-    note "where the other version remembers in a form that this one cannot read, what was remembered"
-    note "before the upgrade holds, and the rest is kept in $STATE: journalctl -u attune tells"
+    note "sudo ./setup.sh rollback once more leads to the version of before"
+    note "where that one remembers in a form that this one cannot read, what was remembered before"
+    note "the upgrade holds, for both from now on; the rest is kept in $STATE as attune.db.later-N:"
+    note "journalctl -u attune tells, and README.md how to have it again"
 }
 
 uninstall() { # [--purge]
@@ -216,11 +228,13 @@ uninstall() { # [--purge]
     run rm -rf "$COMMAND_LINK" "$LINK" "$VERSIONS"
     if [[ ${1:-} == --purge ]]; then
         say "Removing settings, memory and user"
-        run rm -rf "$SETTINGS" "$STATE" "$UNIT.d" "$RULES" "${ALBUMS%/*}"
+        run rm -rf "$SETTINGS" "$STATE" "$UNIT.d" "$RULES" "$FORMER" "${ALBUMS%/*}"
         remove_admin
         reload_sshd
-        if getent passwd attune >/dev/null; then
+        if [[ $(user_home) == "$STATE" ]]; then
             run userdel attune || note "user attune stays, for the reason above"
+        elif [[ -n $(user_home) ]]; then
+            note "user attune stays: it is somebody's login, not the service's"
         fi
         # userdel leaves a group that has other members.
         if getent group attune >/dev/null && ! getent passwd attune >/dev/null; then

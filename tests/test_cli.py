@@ -18,7 +18,6 @@ import pytest
 
 from device import __version__, cli, watch
 from device.cli import main
-from device.config_text import default_toml
 from device.library import bar, chosen
 from device.types import (
     Affect,
@@ -404,41 +403,6 @@ def test_watch_survives_a_restart_of_the_daemon(
         assert "mood: happiness" in program.stdout.readline()
         program.send_signal(signal.SIGINT)
         program.communicate(timeout=30)
-
-
-# --- config ----------------------------------------------------------------------------------
-
-
-def test_config_check_tells_every_mistake_and_is_78(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
-    path = tmp_path / "a.toml"
-    path.write_text("[music]\nvolum = 3\ngoal = 'lfit'\n")
-    for arguments in (
-        ["config", "check"],
-        ["config", "check", str(path)],
-        ["config", "show"],
-        ["run"],
-        ["--config", str(path), "config", "check"],
-    ):
-        done = attune(environment, *arguments)
-        assert done.returncode == 78
-        assert f'{path}:2: music.volum: unknown key; did you mean "volume"?' in done.stderr
-        assert f"{path}:3: music.goal" in done.stderr
-    path.write_text("[music]\nvolume = 3\n")
-    assert attune(environment, "config", "check").stdout == f"{path}: good\n"
-
-
-def test_config_show_masks_secrets(tmp_path: Path, environment: dict[str, str]) -> None:
-    (tmp_path / "a.toml").write_text('[mqtt]\nusername = "u"\n')
-    done = attune({**environment, "ATTUNE_MQTT_PASSWORD": "geheim"}, "config", "show")
-    assert 'password = "***"' in done.stdout
-    assert "geheim" not in done.stdout
-
-
-def test_config_default_and_schema(environment: dict[str, str]) -> None:
-    assert attune(environment, "config", "default").stdout == default_toml()
-    assert json.loads(attune(environment, "config", "schema").stdout)["$defs"]
 
 
 def test_a_file_of_this_folder_is_said_by_its_whole_path(

@@ -226,12 +226,26 @@ def test_sources_that_are_no_relative_paths_stay(tmp_path: Path, source: str) ->
     assert loaded.camera.source == source
 
 
-def test_files_that_are_not_there_are_told(tmp_path: Path) -> None:
-    text = '[vision]\nmodels = "none"\n[mqtt]\ntls = true\nca_file = "a.pem"\n'
-    assert problems(tmp_path, text) == [
-        (2, "vision.models", f"there is no folder {tmp_path}/none"),
-        (5, "mqtt.ca_file", f"there is no file {tmp_path}/a.pem"),
-    ]
+def test_models_that_are_not_there_are_told(tmp_path: Path) -> None:
+    text = '[vision]\nmodels = "none"\n'
+    assert problems(tmp_path, text) == [(2, "vision.models", f"there is no folder {tmp_path}/none")]
+
+
+def test_files_of_a_part_that_are_not_there_are_that_parts_to_tell(tmp_path: Path) -> None:
+    text = """\
+[sound]
+announcements = "unplugged"
+[mqtt]
+tls = true
+ca_file = "a.pem"
+[page]
+certificate_file = "b.pem"
+key_file = "c.pem"
+"""
+    loaded = load(write(tmp_path, text), {})
+    assert loaded.sound.announcements == str(tmp_path / "unplugged")
+    assert loaded.mqtt.ca_file == str(tmp_path / "a.pem")
+    assert loaded.page.key_file == str(tmp_path / "c.pem")
 
 
 def test_keys_that_contradict_each_other_are_told(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from device.client import Refused
 from device.daemon import Pulse
+from device.demo import free_port
 from device.home.commands import PARSERS
 from device.music.decode import RATE
 from device.types import (
@@ -194,6 +195,23 @@ def test_a_wrong_configuration_ends_it_with_78_and_every_line(tmp_path: Path) ->
     assert daemon.wait_exit() == 78
     for words in ("camra", "camera", "volume", "300", "fade_seconds"):
         assert words in daemon.told()
+
+
+def test_a_part_whose_files_are_not_there_goes_down_alone(tmp_path: Path) -> None:
+    bell, key = tmp_path / "usb" / "bell.flac", str(tmp_path / "key.pem")
+    with running(
+        tmp_path / "d",
+        sound={"announcements": str(bell.parent)},
+        page={"enabled": True, "port": free_port(), "certificate_file": key, "key_file": key},
+        mqtt={"enabled": True, "tls": True, "ca_file": key},
+    ) as daemon:
+        status = daemon.wait_for(lambda s: {s.page.health, s.broker.health} == {Health.DOWN})
+        assert key in status.page.detail
+        assert f"cannot read {key} (No such file or directory)" in status.broker.detail
+        with pytest.raises(Refused, match=r"bell\.flac: No such file"):
+            daemon.client.command(Say(bell.name))
+        tone(bell, 0.5, 1234.0)
+        daemon.client.command(Say(bell.name))
 
 
 def test_a_second_daemon_on_the_same_state_is_refused(daemon: Daemon, tmp_path: Path) -> None:

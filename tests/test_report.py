@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from device import installed, report_log
 from device.client import Client
@@ -25,6 +26,7 @@ from device.report_mask import Mask
 from device.settings import MqttSettings, MusicSettings, Settings, SoundSettings
 from device.types import Play
 from tests.daemon import running
+from tests.local_api import TinySpeaker, serve
 from tests.music.audio import tone
 
 SECRET = "correct-horse-battery"
@@ -177,6 +179,27 @@ def test_the_services_memory_is_looked_at_by_others_too(
     assert state_folder(Settings()) == own
 
 
+@pytest.mark.parametrize(
+    ("said", "masked"),
+    [
+        ('cannot play /m/Say "Süß", AC\\DC.mp3: torn', f"cannot play {MASK}"),
+        ('cannot announce /elsewhere/Say "Süß".mp3: torn', f"cannot announce {MASK}"),
+        ('/m/Say "Süß", AC\\DC.mp3 ends at 3 s', f"/m/{MASK}"),
+        ("camera is down: unplugged", "camera is down: unplugged"),
+    ],
+)
+def test_the_last_error_names_no_music(tmp_path: Path, said: str, masked: str) -> None:
+    config = tmp_path / "attune.toml"
+    config.write_text('[music]\nfolders = ["/m"]\n')
+    speaker = TinySpeaker()
+    vitals = replace(speaker.now.vitals, last_error=said)
+    speaker.now = replace(speaker.now, vitals=vitals)
+    with serve(speaker, tmp_path / "api.sock"):
+        client = Client((tmp_path / "api.sock",))
+        told = gather(config, client, with_music=False, wall=0.0).files["status.json"]
+    assert json.loads(told)["vitals"]["last_error"] == masked
+
+
 # --- masks -----------------------------------------------------------------------------------
 
 SETTINGS = Settings(
@@ -195,7 +218,7 @@ SETTINGS = Settings(
         ("ATTUNE_MQTT_PASSWORD=abc", f"ATTUNE_MQTT_PASSWORD={MASK}"),
         ('password = ""', 'password = ""'),
         ("cannot open /m/A: b/c.mp3: gone\nnext", f"cannot open /m/{MASK}\nnext"),
-        ('{"path": "/srv/my music/x.ogg", "n": 1}', f'{{"path": "/srv/my music/{MASK}", "n": 1}}'),
+        ('no "/srv/my music/Say "Hi".ogg": gone', f'no "/srv/my music/{MASK}'),
         ("/bells/ding.wav", f"/bells/{MASK}"),
         ('folders = ["/m", "/bells"]', 'folders = ["/m", "/bells"]'),
         ("Blue Light, Blue", f"{MASK}, {MASK}"),
@@ -205,6 +228,17 @@ SETTINGS = Settings(
 )
 def test_masks(text: str, masked: str) -> None:
     assert Mask(SETTINGS, ["Blue", "Blue Light", "U2", ""])(text) == masked
+
+
+@pytest.mark.parametrize(
+    "name", ['Say "Hello"', "AC\\DC \\u0041", "Süße Größe", "Café\u2028Noir", "One\nTwo", "***F"]
+)
+def test_texts_are_masked_before_they_are_encoded(name: str) -> None:
+    value = {"said": [f"{name}: torn", 1, None], "path": f"/m/{name.splitlines()[0]}"}
+    assert Mask(SETTINGS, [name]).within(value) == {
+        "said": [f"{MASK}: torn", 1, None],
+        "path": f"/m/{MASK}",
+    }
 
 
 def test_with_music_only_secrets_are_masked() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -12,121 +11,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.fake_system import ROOT, Machine
+
 SCRIPTS = ("setup.sh", "systemd/install.sh", "systemd/ssh.sh", "tests/service/boot.sh", ".ci/run")
-
-FAKE_PYTHON = r"""#!/bin/bash
-case "$*" in
-*version_info*) echo "${FAKE_VERSION-3.11}" ;;
-*CDLL*) [[ ${FAKE_SOUND-yes} == yes ]] ;;
-*"-m venv --clear "*)
-    mkdir -p "$4/bin" && rm -f "$4"/stamp-* && cp "$0" "$4/bin/python"
-    echo "#!$PWD/$4/bin/python" >"$4/bin/pip"
-    printf '#!/bin/bash\necho "attune runs: $*"\n' >"$4/bin/attune" && chmod +x "$4/bin/attune"
-    echo venv >>calls
-    ;;
-*"-m pip "*)
-    echo pip >>calls
-    failures=$(cat failures 2>/dev/null || echo 0)
-    [[ $failures == 0 ]] || { echo $((failures - 1)) >failures; exit 1; }
-    ;;
-esac
-"""
-
-TOOLS = (
-    "bash cat chmod cmp cp cut date df dirname env find getent grep head mkdir mv readlink rm"
-    " setpriv sha256sum sort tail uname xargs"
-)
-
-SYSTEMS = {
-    "bookworm": 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"',
-    "trixie": 'ID=debian\nVERSION_ID="13"',
-    "sid": "ID=debian",
-    "raspbian": 'ID=raspbian\nID_LIKE=debian\nVERSION_ID="12"',
-    "jammy": 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="22.04"',
-    "noble": 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"',
-    "fedora": 'ID=fedora\nVERSION_ID="42"\nPRETTY_NAME="Fedora Linux 42"',
-}
-
-
-class Machine:
-    """A copy of the tree's outside, and a PATH whose programs may be faked or left out."""
-
-    def __init__(self, folder: Path) -> None:
-        self.tree = folder / "attune"
-        self.bin = folder / "bin"
-        self.bin.mkdir()
-        for program in TOOLS.split():
-            found = shutil.which(program, path="/usr/bin:/bin")
-            assert found is not None, program
-            (self.bin / program).symlink_to(found)
-        for name in ("setup.sh", "pyproject.toml", "systemd", ".ci", "config"):
-            self._copy(name)
-        for name in ("device", "models_tflite", "music"):
-            (self.tree / name).mkdir()
-        (self.tree / "README.md").write_text("Attune")
-        (self.tree / "LICENSE").write_text("MIT")
-        self.os_release = folder / "os-release"
-        self.be("bookworm")
-        self.fake("python3", FAKE_PYTHON)
-        self.fake("dpkg", "#!/bin/sh\necho ${FAKE_ARCHITECTURE-amd64}\n")
-        for name in (
-            "apt-get",
-            "systemctl",
-            "mosquitto",
-            "shellcheck",
-            "strace",
-            "sleep",
-            "gcc",
-            "pkg-config",
-        ):
-            self.fake(name, "#!/bin/sh\n")
-
-    def _copy(self, name: str) -> None:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, self.tree / name)
-        else:
-            self.tree.mkdir(exist_ok=True)
-            shutil.copy(ROOT / name, self.tree / name)
-
-    def be(self, system: str) -> None:
-        self.os_release.write_text(SYSTEMS[system] + "\n")
-
-    def leave_out(self, program: str) -> None:
-        (self.bin / program).unlink(missing_ok=True)
-
-    def fake(self, program: str, script: str) -> None:
-        self.leave_out(program)
-        (self.bin / program).write_text(script)
-        (self.bin / program).chmod(0o755)
-
-    def setup(
-        self, *arguments: str, as_nobody: bool = False, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
-        nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-        return subprocess.run(
-            [*(nobody if as_nobody and os.geteuid() == 0 else []), "./setup.sh", *arguments],
-            cwd=self.tree,
-            env={
-                "PATH": str(self.bin),
-                "HOME": str(self.tree),
-                "ATTUNE_OS_RELEASE": str(self.os_release),
-                **environment,
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def files(self) -> set[Path]:
-        return set(self.tree.rglob("*"))
-
-    def calls(self) -> list[str]:
-        path = self.tree / "calls"
-        calls = path.read_text().split() if path.exists() else []
-        path.unlink(missing_ok=True)
-        return calls
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from device.types import (
     SetVolume,
 )
 from tests.fakes import FakeClock
-from tests.house import House, library
+from tests.house import SETTINGS, House, library
 
 
 @pytest.fixture
@@ -265,6 +265,35 @@ def test_an_explicit_track_is_not_for_a_child_that_came_later(house: House) -> N
     assert house.player.track != clean
     house.pass_time(5, Emotion.HAPPINESS, age=6)
     assert house.player.track == clean
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_a_child_that_turns_away_is_protected_while_the_music_plays_on(
+    tmp_path: Path, blind: bool
+) -> None:
+    music = replace(SETTINGS.music, volume=50, child_volume=40)
+    house = House(tmp_path, FakeClock(), replace(SETTINGS, music=music))
+    clean = {"happy-0", "happy-1"}
+    tracks = tuple(replace(t, explicit=t.id not in clean) for t in library(seconds=14.0))
+    house.speaker.handle(LibraryScanned(tracks))
+    house.pass_time(10, Emotion.HAPPINESS, age=8.0)
+    if blind:
+        house.speaker.command(SetPrivacy(on=True))
+        house.speaker.handle(PartChanged("camera", Part(Health.OFF, "privacy")))
+    heard = set()
+    for _ in range(int(10 * SETTINGS.mood.absence_seconds)):
+        house.wait(0.1) if blind else house.pass_time(0.1)
+        heard.add(house.player.track)
+        assert (house.player.state, house.player.volume) == (PlayerState.PLAYING, 40)
+    assert heard == clean
+    shown = house.speaker.status()
+    assert (shown.people, shown.age, shown.age_interval, shown.age_group) == (0, None, None, None)
+    house.wait(3.0) if blind else house.pass_time(3.0)
+    assert house.player.state is (PlayerState.PLAYING if blind else PlayerState.PAUSED)
+    assert house.player.volume > 40
+    sql = "SELECT DISTINCT people, age_years, youngest_years FROM plays ORDER BY id"
+    assert house.store._db.execute(sql).fetchall() == [(1, 8.0, 8.0), (0, None, None)]
+    house.close()
 
 
 def test_nothing_but_explicit_tracks_is_silence_for_a_child(house: House) -> None:

@@ -215,7 +215,7 @@ def test_a_database_of_before_is_opened(tmp_path: Path) -> None:
     with SqliteStore(tmp_path, FakeClock()) as store:
         resume = store.load_resume()
         assert resume is not None
-        assert (resume.volume, resume.quiet_hours) == (33, None)
+        assert (resume.volume, resume.quiet_hours, resume.held) == (33, None, False)
         assert store.corrections() == {}
 
 

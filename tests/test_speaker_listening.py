@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from device.music.heard import USUAL_ONSETS
 from device.music.listen import VERSION
 from device.types import (
     Affect,
@@ -32,7 +33,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 def heard(majorness: float) -> Heard:
-    return Heard(-9.0, 5.0, -0.2, 0.0, 1.0, 110.0, 4.0, 1500.0, "C major", majorness)
+    return Heard(-9.0, 5.0, -0.2, 0.0, 1.0, 110.0, USUAL_ONSETS, 1500.0, "C major", majorness)
 
 
 def test_what_is_not_yet_heard_is_offered_to_the_listener(tmp_path: Path) -> None:

@@ -6,17 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from device.settings import MusicSettings, Settings
 from device.system.database import FILE
 from device.types import (
     Emotion,
     Goal,
+    Health,
     LibraryScanned,
     Like,
     Next,
     NowStarted,
+    Part,
+    PartChanged,
     Pause,
+    Play,
     PlayerState,
     SetGoal,
     SetPrivacy,
@@ -119,6 +124,43 @@ def test_paused_for_absence_it_wakes_up_silent_and_waits(tmp_path: Path) -> None
     again.pass_time(2, Emotion.HAPPINESS)
     assert again.player.track == track
     again.close()
+
+
+@pytest.mark.parametrize("wished", [True, False])
+def test_music_asked_for_comes_back_with_somebody_after_a_restart_too(
+    tmp_path: Path, wished: bool
+) -> None:
+    settings = replace(SETTINGS, music=replace(SETTINGS.music, autoplay=False))
+    house = House(tmp_path, FakeClock(), settings)
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(5, Emotion.HAPPINESS)
+    house.speaker.command(Play())
+    house.pass_time(5, Emotion.HAPPINESS)
+    if not wished:
+        house.speaker.command(Pause())
+    house.pass_time(40)
+    house.close()
+    again = House(tmp_path, FakeClock(5.0), settings)
+    again.wait(5)
+    again.pass_time(5)
+    assert again.player.state is PlayerState.STOPPED
+    again.power_cut()
+    last = House(tmp_path, FakeClock(5.0), settings)
+    last.pass_time(5)
+    assert last.player.state is PlayerState.STOPPED
+    last.pass_time(5, Emotion.HAPPINESS)
+    assert last.player.state is (PlayerState.PLAYING if wished else PlayerState.STOPPED)
+    last.close()
+
+
+def test_a_camera_that_comes_back_to_an_empty_room_starts_no_music(house: House) -> None:
+    house.pass_time(10, Emotion.HAPPINESS)
+    house.pass_time(40)
+    house.speaker.handle(PartChanged("camera", Part(Health.DOWN)))
+    house.wait(5)
+    house.speaker.handle(PartChanged("camera", Part(Health.UP)))
+    house.pass_time(5)
+    assert house.player.state is PlayerState.PAUSED
 
 
 def test_the_track_of_an_earlier_run_stays_while_the_mood_does(tmp_path: Path) -> None:

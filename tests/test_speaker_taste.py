@@ -17,6 +17,7 @@ from device.lessons import (
     ForgetTaste,
     ImportTaste,
     Lesson,
+    Memory,
     ShowTaste,
     TasteAnswer,
     TasteChanged,
@@ -24,12 +25,14 @@ from device.lessons import (
     TasteReport,
     TasteRequest,
 )
+from device.music.taste import reward
 from device.ports import CannotDo
 from device.settings import MoodSettings, MusicSettings, Settings
 from device.system import database
 from device.system.store import SqliteStore
 from device.types import (
     Affect,
+    Correct,
     Dislike,
     Emotion,
     Goal,
@@ -73,13 +76,31 @@ def learned(house: House) -> list[Lesson]:
 
 @pytest.mark.parametrize(
     ("what", "ended"),
-    [(Next(), Ended.SKIPPED), (Dislike(), Ended.DISLIKED), (Previous(), Ended.REPLAYED)],
+    [
+        (Next(), Ended.SKIPPED),
+        (Dislike(), Ended.DISLIKED),
+        (Previous(), Ended.REPLAYED),
+        (None, Ended.DISLIKED),  # never to be played again
+    ],
 )
 def test_each_end_is_noted(house: House, what: object, ended: Ended) -> None:
     house.pass_time(8.0, Emotion.HAPPINESS)
-    house.speaker.command(what)  # type: ignore[arg-type]
+    assert house.player.track is not None
+    command = what or Correct(house.player.track, skip=True)
+    house.speaker.command(command)  # type: ignore[arg-type]
     assert learned(house)[0].ended is ended
     assert learned(house)[0].heard_seconds == pytest.approx(15.0, abs=3.0)
+
+
+def test_what_was_passed_by_unheard_teaches_nothing(house: House) -> None:
+    house.speaker.command(Next())
+    house.speaker.command(Next())
+    house.pass_time(3.0, Emotion.HAPPINESS)
+    house.speaker.command(Next())
+    assert [lesson.ended for lesson in learned(house)[:3]] == 3 * [Ended.SKIPPED]
+    report = taste(house, ShowTaste())
+    assert isinstance(report, TasteReport)
+    assert report.lessons == 2
 
 
 def test_a_track_that_plays_on_is_heard_out(house: House) -> None:
@@ -182,6 +203,46 @@ def test_what_sounds_during_an_import_is_learned_from(house: House, tmp_path: Pa
     taste(other, ImportTaste(tuple(learned(house))))
     other.speaker.command(Next())
     assert [lesson.ended for lesson in learned(other)][-2:] == [Ended.SKIPPED, None]
+
+
+def test_a_like_after_forgetting_is_no_verdict_on_what_is_imported_then(house: House) -> None:
+    house.pass_time(8.0, Emotion.HAPPINESS)
+    house.speaker.command(Next())
+    skipped = learned(house)[0]
+    taste(house, ForgetTaste())
+    house.speaker.command(Like())
+    taste(house, ImportTaste((skipped,)))
+    assert learned(house) == [skipped]
+
+
+@pytest.mark.parametrize("request_", ["import", "forget moods", "forget later plays"])
+def test_a_like_of_what_sounds_counts_once(house: House, request_: str) -> None:
+    house.pass_time(5.0, Emotion.HAPPINESS)
+    house.speaker.command(Next())
+    house.pass_time(5.0, Emotion.HAPPINESS)
+    house.speaker.command(Like())
+    requests: dict[str, TasteRequest] = {
+        "import": ImportTaste(years(learned(house)[0], 3)),
+        "forget moods": ForgetTaste(what=(Memory.MOODS,)),
+        "forget later plays": ForgetTaste(house.clock.wall() + 1.0),
+    }
+    taste(house, requests[request_])
+    house.speaker.command(Next())
+    learner = house.speaker._session._chooser._learner
+    taught = sum(reward(lesson) is not None for lesson in learned(house))
+    assert learner.belief.count == taught
+    assert [lesson.liked for lesson in learned(house)][-2:] == [True, None]
+
+
+def test_a_like_of_what_ends_during_an_import_counts_once(house: House) -> None:
+    house.pass_time(5.0, Emotion.HAPPINESS)
+    house.speaker.command(Like())
+    steps = house.speaker.taste(ImportTaste(years(learned(house)[0], 2500)))
+    for _ in range(5):  # all are written, and the diary is being read
+        next(steps)
+    house.speaker.command(Next())
+    finished(steps)
+    assert house.speaker._session._chooser._learner.belief.count == 2000
 
 
 def test_an_old_database_opens_and_keeps_its_plays(tmp_path: Path) -> None:

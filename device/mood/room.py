@@ -11,6 +11,8 @@ import math
 from collections import deque
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from device.mood.circumplex import place
 from device.mood.held import Held
 from device.settings import MoodSettings
@@ -55,6 +57,13 @@ def blend(faces: Sequence[Face]) -> tuple[dict[Emotion, float], float]:
     }, total
 
 
+def lowest_age(mood: Mood) -> float | None:
+    """The age that the youngest has at least: the low end of the interval, where there is one."""
+    if mood.youngest_years is None or mood.age_years is None or mood.age_interval_years is None:
+        return mood.youngest_years
+    return max(0.0, mood.youngest_years - max(0.0, mood.age_years - mood.age_interval_years[0]))
+
+
 class Room:
     """Follows the mood of a room from sighting to sighting. Pure: time comes with each call."""
 
@@ -90,6 +99,12 @@ class Room:
         self._blind = True
         return self.mood
 
+    def pass_time(self, now: float) -> None:
+        """Who left, or is no more to be seen, counts for as long as the music goes on for them."""
+        mood = self.mood
+        if not mood.people and now - mood.since > self._settings.absence_seconds:
+            self.mood = replace(mood, youngest_years=None)
+
     def _nobody(self, now: float) -> None:
         left = self._present.update(False, now, self._settings.hold_seconds)
         # The first empty look after blindness is believed at once: nothing contradicts it.
@@ -106,13 +121,14 @@ class Room:
 
     def _empty(self, label: MoodLabel, now: float) -> None:
         self._evidence = None
-        self._youngest.clear()
         self._present.set(False, now)
         self._label.set(label, now)
         self._group.set(None, now)
         self._people.set(0, now)
         confidence = 1.0 if label is MoodLabel.NOBODY else 0.0
-        self.mood = Mood(label, confidence=confidence, since=now)
+        # Not even a child that is alone left because it turned away.
+        youngest = lowest_age(self.mood)
+        self.mood = Mood(label, confidence=confidence, since=now, youngest_years=youngest)
 
     def _somebody(self, sighting: Sighting) -> None:
         now = sighting.at

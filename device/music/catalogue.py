@@ -141,6 +141,7 @@ class Catalogue:
         candidates = np.flatnonzero(allowed)
         fit = self._fit(aim, wish.goal)
         fit -= fit[candidates].max()
+        candidates = self._spaced(candidates, fit, wish)
         others = self._era(wish) + self._taste(wish.feedback) - self._staleness(wish, heard)
         if belief is None:
             listed, probabilities = _short_list(candidates, fit + others)
@@ -240,6 +241,14 @@ class Catalogue:
         if left is not None:
             out = np.concatenate([[left], out[out != left]])
         return np.asarray(out[allowed[out]][:half])
+
+    def _spaced(self, candidates: Indices, fit: Floats, wish: Wish) -> Indices:
+        """Without the artist heard last, however well liked, while another's music fits."""
+        last = self._index.get(wish.recent[0][0]) if wish.recent else None
+        if last is None or self._artist[last] < 0:
+            return candidates
+        others = candidates[self._artist[candidates] != self._artist[last]]
+        return others if len(others) and fit[others].max() > -WORST else candidates
 
     def _fit(self, aim: Aim, goal: Goal) -> Floats:
         """Log-density of the aim under what is believed of each track.

@@ -99,6 +99,7 @@ class Chooser:
     def started(self, track: TrackId, wall: float) -> None:
         """A track sounds: one step on the path, and not again soon."""
         self._note(track, wall)
+        self._learner.started(track, wall)
         self._steps += 1
 
     def avoid(self, track: TrackId) -> None:

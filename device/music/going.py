@@ -17,6 +17,7 @@ class Going(NamedTuple):
 
     The mood is None for a choice of an earlier run: the first certain one is taken for it.
     `drawn`: Attune chose it just now, so that how it is taken teaches; `lesson`: what, so far.
+    `row` is None until it sounds, and 0 where there is none (the disk refused, it was forgotten).
     """
 
     choice: Choice
@@ -25,6 +26,10 @@ class Going(NamedTuple):
     row: int | None = None
     lesson: Lesson | None = None
     drawn: bool = False
+
+    def began_before(self, wall: float) -> bool:
+        """Whether it is sure to have begun before that wall time."""
+        return self.lesson is not None and self.lesson.wall < wall
 
 
 def begun(store: Store, going: Going, goal: Goal, wall: float) -> Going:

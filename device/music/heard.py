@@ -61,11 +61,14 @@ VOICES = ("female vocalists", "male vocalists", "female vocalist")
 SINGS, PLAYS = 0.20, 0.20
 """Probability of a singer's tag, and of "instrumental", at which either is as good as certain."""
 
-TEMPO_AROUSAL = 0.25
-"""Arousal for each doubling of tempo around 110 beats a minute. Half of it is lost anyway where
-the tempo found is double or half of the one felt, so the onset rate speaks, too."""
+TEMPO_AROUSAL = 0.12
+"""Arousal for each doubling of tempo around 110 beats a minute. Little, for the tempo found is
+often double or half of the one felt: of the sixteen composed pieces nine are right. The onset rate
+says more."""
 ONSET_AROUSAL = 0.15
-"""Arousal for each doubling of the onset rate around 4 a second."""
+"""Arousal for each doubling of the onset rate around `USUAL_ONSETS`."""
+USUAL_ONSETS = 2.5
+"""A second: of the composed pieces, the calm have 0.2 to 2, the lively 4 to 7."""
 BRIGHTNESS_AROUSAL = 0.2
 """Arousal for each doubling of the spectral centroid around 1,500 Hz."""
 MAJOR_VALENCE = 0.4
@@ -116,7 +119,7 @@ def listened_affect(heard: Heard) -> Affect:
     """Where the sound alone puts a track."""
     valence, arousal = _by_tags(heard.tags)
     valence += MAJOR_VALENCE * (heard.majorness or 0.0)
-    arousal += ONSET_AROUSAL * _octaves(heard.onset_rate, 4.0)
+    arousal += ONSET_AROUSAL * _octaves(heard.onset_rate, USUAL_ONSETS)
     arousal += TEMPO_AROUSAL * _octaves(heard.tempo_bpm, 110.0)
     arousal += BRIGHTNESS_AROUSAL * _octaves(heard.brightness_hertz, 1500.0)
     return Affect(

@@ -27,7 +27,7 @@ from device.music.goals import distance_to_go
 from device.music.report import reason, reporting
 from device.music.taste import LISTENED_SECONDS, REMEMBERED, Belief
 from device.ports import CannotDo, Store
-from device.types import Choice, Goal, Mood
+from device.types import Choice, Goal, Mood, TrackId
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ class Learner:
         self._lessons: deque[Lesson] = deque(maxlen=REMEMBERED)
         self.belief = Belief()
         self._meanwhile: deque[Lesson] = deque(maxlen=REMEMBERED)  # learned since reading began
+        self._sounding: tuple[TrackId, float] | None = None  # what play began last
         for _ in self.read():
             pass
 
@@ -59,16 +60,19 @@ class Learner:
         return [lesson for page in reversed(pages) for lesson in page]
 
     def read(self) -> Steps[None]:
-        """Believe what is remembered, and nothing else."""
+        """Believe what is remembered, and nothing else; what sounds teaches when it ends."""
         self._meanwhile.clear()
-        lessons = yield from self._newest(REMEMBERED)
+        sounding = self._sounding
+        lessons = [
+            lesson
+            for lesson in (yield from self._newest(REMEMBERED))
+            if lesson.ended is not None or (lesson.track, lesson.wall) != sounding
+        ]
         belief = Belief()
         yield from belief.teaching(lessons)
-        later = {(lesson.track, lesson.wall) for lesson in self._meanwhile}
         for lesson in self._meanwhile:
             belief.teach(lesson)
-        known = [lesson for lesson in lessons if (lesson.track, lesson.wall) not in later]
-        self._lessons = deque([*known, *self._meanwhile], maxlen=REMEMBERED)
+        self._lessons = deque([*lessons, *self._meanwhile], maxlen=REMEMBERED)
         self.belief = belief
 
     def answer(self, request: TasteRequest, *, learning: bool) -> Steps[TasteAnswer]:
@@ -107,6 +111,10 @@ class Learner:
         """A choice with what was learned that spoke for it."""
         learned = reason(traits_of(choice.track), list(self._lessons)[-LATELY:], self.belief)
         return replace(choice, because=f"{choice.because}; {learned}") if learned else choice
+
+    def started(self, track: TrackId, wall: float) -> None:
+        """A play began: what it teaches is learned when it ends."""
+        self._sounding = track, max(0.0, wall)
 
     def learn(self, lesson: Lesson) -> None:
         """Take in how a play was taken."""

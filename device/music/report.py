@@ -60,7 +60,7 @@ def reporting(
         learning=learning,
         lessons=len(taught),
         liked=sum(lesson.liked is True for lesson in lessons),
-        disliked=sum(lesson.liked is False for lesson in lessons),
+        disliked=sum(lesson.liked is False or lesson.ended is Ended.DISLIKED for lesson in lessons),
         skipped=sum(lesson.ended is Ended.SKIPPED for lesson in lessons),
         finished=sum(lesson.ended is Ended.FINISHED for lesson in lessons),
         follows_mood=round(float(mean[FIT]), 3),

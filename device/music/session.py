@@ -103,7 +103,7 @@ class Session:
     def resume(self, resume: Resume) -> None:
         """Go on where an earlier run of the daemon stopped."""
         track = self._chooser.get(resume.track) if resume.track else None
-        self.wanted = resume.playing
+        self.wanted, self.held = resume.playing, resume.held
         self.goal_by_hand = resume.goal
         if track is not None:
             choice = Choice(track, 1.0, "going on where the music stopped")
@@ -142,7 +142,7 @@ class Session:
         if going is None:
             return True
         track = going.choice.track.id
-        stored = self._chooser.rate(track, liked=liked, mood=mood, play=going.row)
+        stored = self._chooser.rate(track, liked=liked, mood=mood, play=going.row or None)
         if going.lesson is not None and going is self._going:
             self._going = going._replace(lesson=replace(going.lesson, liked=liked))
         return stored
@@ -155,8 +155,8 @@ class Session:
         next(steps)
         if Memory.TASTE in request.what:
             self._past.clear()
-            going = self._going
-            if going is not None and going.row is not None:
+            going, since = self._going, request.since or 0.0
+            if going is not None and going.row is not None and not going.began_before(since):
                 # It was forgotten, too.
                 self._going = going._replace(row=0, lesson=None, drawn=False)
         return (yield from steps)

@@ -28,6 +28,8 @@ from device.types import Goal
 
 HEARD_OUT = 0.4
 """Reward of a track that was let play to its end: some approval, for many tracks are only let."""
+HEARD_SECONDS = 1.0
+"""What sounded for less was passed by on the way to another one, and nobody heard it."""
 SKIPPED_AT_ONCE = -0.8
 """Of one that was skipped at its first second. Between, it rises with the share that was heard:
 the later a skip, the more it is like hearing out, and at the very end it is the same."""
@@ -37,6 +39,7 @@ REPLAYED = 0.7
 """Of one that was started again: nearly as good as a like."""
 RETURNED = 0.0
 """Somebody went back to the track before: that one was wanted, this one need not be bad."""
+WENT_BACK = {Ended.REPLAYED: REPLAYED, Ended.RETURNED: RETURNED}
 MOVED = 0.3
 """Most that the mood's way toward the goal's end, or away from it, adds or takes: less than
 hearing out, for moods move for other reasons, too."""
@@ -68,15 +71,15 @@ def reward(lesson: Lesson) -> float | None:
 
     A mood that moved on, a child, a power cut, a failure are no verdict.
     """
-    if lesson.liked is not None:
-        return LIKED if lesson.liked else DISLIKED
     ended = lesson.ended
-    if ended is Ended.DISLIKED:
+    if lesson.liked is False or ended is Ended.DISLIKED:
         return DISLIKED
-    if ended is Ended.REPLAYED:
-        return REPLAYED
-    if ended is Ended.RETURNED:
-        return RETURNED
+    if lesson.liked:
+        return LIKED
+    if lesson.heard_seconds is not None and lesson.heard_seconds < HEARD_SECONDS:
+        return None
+    if ended in WENT_BACK:
+        return WENT_BACK[ended]
     if ended is Ended.FINISHED:
         base = HEARD_OUT
     elif ended is Ended.SKIPPED:

@@ -1,7 +1,8 @@
 """Copies beside the database: what it was before an upgrade, for whoever goes back.
 
-Before a new layout is made, the database is copied to `attune.db.layout-N`. A version of Attune
-that finds a later layout than it knows goes on with its own copy; the later file is kept aside.
+Before layout N is left, the database is copied to `attune.db.layout-N`. A version of Attune that
+finds a later layout N than it knows goes on with its own copy; the later file is kept aside as
+`attune.db.later-N`, and no version goes back to it by itself. No file takes another one's place.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import logging
 import os
 import sqlite3
 from pathlib import Path
+
+from device.system.forgetting import CLOCK_SET, DAY_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +28,8 @@ def keep_copy(db: sqlite3.Connection, path: Path, layout: int) -> None:
         with fresh.open("rb") as file:
             os.fsync(file.fileno())
         fresh.chmod(path.stat().st_mode & 0o777)
-        fresh.replace(copy)
+        move_aside(copy, copy)  # an earlier one gets a number
+        fresh.rename(copy)
     except (OSError, sqlite3.OperationalError) as error:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
@@ -39,7 +43,7 @@ def go_back(path: Path, layout: int, later: int) -> bool:
     copy = _copy_of(path, layout)
     if not copy.exists():
         return False
-    aside = move_aside(path, _copy_of(path, later))
+    aside = move_aside(path, path.with_name(f"{path.name}.later-{later}"))
     copy.rename(path)
     log.warning(
         "%s was written by a later version of Attune: it is kept as %s, and what was remembered "
@@ -68,6 +72,21 @@ def erase_copies(path: Path) -> None:
     for copy in path.parent.glob(f"{path.name}.*"):
         copy.unlink()
         log.info("removed %s", copy)
+
+
+def expire_copies(path: Path, wall: float, keep_days: int) -> None:
+    """Remove the oldest copy, where it was written last more than `keep_days` ago: one a day, so
+    that a clock that is years ahead for a while costs little. Raises `OSError`."""
+    before = wall - keep_days * DAY_SECONDS
+    copies = sorted((copy.stat().st_mtime, copy) for copy in path.parent.glob(f"{path.name}.*"))
+    if before < CLOCK_SET or not copies:
+        return
+    written, oldest = copies[0]
+    if written < CLOCK_SET:  # by a clock that was not set: it counts from now
+        os.utime(oldest, (wall, wall))
+    elif written < before:
+        oldest.unlink()
+        log.info("removed %s, older than %d days", oldest, keep_days)
 
 
 def _copy_of(path: Path, layout: int) -> Path:

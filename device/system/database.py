@@ -22,6 +22,9 @@ LOG_PAGES = 32
 """The log is begun anew after so many: a log that grows lets ext4 write its journal, too, each
 time. Measured with blocks of 4 KiB: 14 kB for each position reach the card instead of 24 kB."""
 
+DECAYED_HEADER = "unsupported file format"
+"""For SQLite no damage, but a file that it cannot use."""
+
 MIGRATIONS = (
     """
     CREATE TABLE resume (
@@ -87,6 +90,7 @@ MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
     ALTER TABLE resume ADD COLUMN quiet_hours TEXT;
     """,
+    "ALTER TABLE resume ADD COLUMN held INTEGER NOT NULL DEFAULT 0;",
     # A sound is named with its length, see `device.music.probe`. Where an older name stood for
     # sounds of several lengths, nobody knows which of them was listened to: all are, anew.
     """
@@ -202,6 +206,11 @@ def _connect(path: Path, *, alone: bool = False) -> sqlite3.Connection:
         db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
         _check(db)
         _migrate(db, path)
+    except sqlite3.OperationalError as error:
+        db.close()
+        if str(error) == DECAYED_HEADER:
+            raise sqlite3.DatabaseError(DECAYED_HEADER) from error
+        raise
     except BaseException:
         db.close()
         raise

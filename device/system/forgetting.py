@@ -28,7 +28,7 @@ def erase(db: sqlite3.Connection, since: float, what: Collection[Memory]) -> int
         db.execute(
             "UPDATE resume SET track = NULL, position_seconds = 0, playing = 0,"
             " paused_by_hand = 0, volume = NULL, goal = NULL, sleep_minutes = NULL,"
-            " quiet_hours = NULL"
+            " quiet_hours = NULL, held = 0"
         )
     return plays
 

@@ -45,7 +45,7 @@ _TRACK_FIELDS = (
 TRACK_COLUMNS = ", ".join((*_TRACK_FIELDS, "valence, arousal, deviation, affect_source"))
 RESUME_COLUMNS = (
     "track, position_seconds, playing, paused_by_hand, volume, goal, privacy, sleep_minutes,"
-    " quiet_hours"
+    " quiet_hours, held"
 )
 FILE_COLUMNS = "track, stamp, missing_since"
 SKIP_COLUMNS = "path, reason, stamp"
@@ -106,7 +106,7 @@ def track_of(row: Sequence[Any]) -> Track:
 def resume_of(row: Sequence[Any]) -> Resume:
     """A row of `RESUME_COLUMNS`, without what decayed and cannot be so: a volume of 30000 % would
     be heard."""
-    track, position, playing, paused_by_hand, volume, goal, privacy, sleep, hours = row
+    track, position, playing, paused_by_hand, volume, goal, privacy, sleep, hours, held = row
     return Resume(
         track=None if track is None else TrackId(track),
         position_seconds=_within("position", position, LONGEST_POSITION_SECONDS) or 0.0,
@@ -117,6 +117,7 @@ def resume_of(row: Sequence[Any]) -> Resume:
         privacy=bool(privacy),
         sleep_minutes=_within("sleep timer", sleep, LONGEST_SLEEP_MINUTES),
         quiet_hours=_hours(hours),
+        held=bool(held),
     )
 
 
@@ -151,7 +152,7 @@ def mood_row(mood: Mood) -> tuple[str | float | None, ...]:
         mood.confidence,
         mood.people,
         mood.age_years,
-        mood.youngest_years,
+        mood.youngest_years if mood.people else None,
     )
 
 

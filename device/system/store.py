@@ -19,7 +19,7 @@ import msgspec
 from device.lessons import Ended, Lesson, Memory
 from device.ports import CannotDo, Clock, Play, Resume
 from device.system import switch
-from device.system.copies import erase_copies
+from device.system.copies import erase_copies, expire_copies
 from device.system.database import FILE, lock, open_database
 from device.system.forgetting import erase, expire
 from device.system.rows import (
@@ -345,10 +345,16 @@ class SqliteStore:
         return count
 
     def expire(self, keep_days: int) -> None:
-        """Erase some of the plays and moods that are older; to be called once a day."""
-        count = self._write(lambda db: expire(db, self._clock.wall(), keep_days))
+        """Erase some of the plays and moods that are older, and the oldest copy, if it is; to be
+        called once a day."""
+        wall = self._clock.wall()
+        count = self._write(lambda db: expire(db, wall, keep_days))
         if count:
             log.info("erased %d rows older than %d days", count, keep_days)
+        try:
+            expire_copies(self._folder / FILE, wall, keep_days)
+        except OSError as error:
+            log.warning("an old copy of what is remembered could not be removed: %s", error)
 
     # --- writing ---
 
@@ -377,8 +383,8 @@ class SqliteStore:
 
 
 def _add_older(lessons: Sequence[Lesson], db: sqlite3.Connection) -> bool:
-    """Write plays before all others, the newest of them first."""
-    (row,) = db.execute("SELECT min(coalesce(min(id), 1), 1) FROM plays").fetchone()
+    """Write plays before all others, the newest of them first; 0 stands for no row."""
+    (row,) = db.execute("SELECT min(coalesce(min(id), 0), 0) FROM plays").fetchone()
     play = insertion("plays", f"{PLAY_COLUMNS}, id, {END_COLUMNS}")
     verdict = insertion("feedback", FEEDBACK_COLUMNS)
     for each in lessons:

@@ -427,6 +427,7 @@ def test_bars_of_a_colour_are_drawn_as_one() -> None:
         ({"ended": Ended.SKIPPED}, "skipped"),
         ({"ended": Ended.SKIPPED, "liked": True}, "liked"),
         ({"ended": Ended.FINISHED, "liked": False}, "disliked"),
+        ({"ended": Ended.DISLIKED}, "disliked"),
         ({"ended": Ended.MOOD}, "other"),
     ],
 )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from device.mood.circumplex import COORDINATES, place
 from device.mood.held import Held
 from device.mood.room import ARRIVAL_SECONDS, Room, weighted_median
+from device.music.catalogue import child_may_listen
 from device.settings import MoodSettings
 from device.types import AgeGroup, Emotion, Face, MoodLabel
 from tests.fakes import face, sighting
@@ -199,6 +200,43 @@ def test_a_child_that_turns_its_head_is_still_there() -> None:
     room = Room(SETTINGS, 0.0)
     now = watch(room, 0.0, 5.0, face(age=40.0), face(age=7.0, track=2))
     now = watch(room, now, 10.0, face(age=40.0))
+    assert room.mood.youngest_years == 7.0
+    watch(room, now, SETTINGS.absence_seconds, face(age=40.0))
+    assert room.mood.youngest_years == 40.0
+
+
+@pytest.mark.parametrize("age", [7.0, 17.0])  # 17 may be 11, for all that can be said
+def test_a_child_alone_that_turns_away_is_still_there(age: float) -> None:
+    room = Room(SETTINGS, 0.0)
+    now = watch(room, 0.0, 5.0, face(age=age))
+    for _ in range(int(SETTINGS.absence_seconds / STEP)):
+        now = watch(room, now, STEP)
+        room.pass_time(now)
+        assert child_may_listen(room.mood)
+    mood = room.mood
+    assert (mood.label, mood.people, mood.age_group) == (MoodLabel.NOBODY, 0, None)
+    assert (mood.age_years, mood.age_interval_years, mood.oldest_years) == (None, None, None)
+    now = watch(room, now, SETTINGS.hold_seconds + STEP)
+    room.pass_time(now)
+    assert room.mood.youngest_years is None
+
+
+def test_a_child_counts_on_when_sight_is_lost_but_not_for_ever() -> None:
+    room = Room(SETTINGS, 0.0)
+    now = watch(room, 0.0, 5.0, face(age=7.0))
+    room.lose_sight(now)
+    assert child_may_listen(room.mood)
+    room.pass_time(now + SETTINGS.absence_seconds)
+    assert child_may_listen(room.mood)
+    room.pass_time(now + SETTINGS.absence_seconds + STEP)
+    assert room.mood.youngest_years is None
+
+
+def test_a_child_that_turned_away_counts_on_while_somebody_else_comes() -> None:
+    room = Room(SETTINGS, 0.0)
+    now = watch(room, 0.0, 5.0, face(age=7.0))
+    now = watch(room, now, 5.0)
+    now = watch(room, now, 5.0, face(age=40.0))
     assert room.mood.youngest_years == 7.0
     watch(room, now, SETTINGS.absence_seconds, face(age=40.0))
     assert room.mood.youngest_years == 40.0

@@ -169,7 +169,7 @@ def answer(lesson: Lesson, appeal: float, dice: random.Random) -> Lesson:
     if dice.random() < chance_to_skip(felt):
         if felt < -0.3 and dice.random() < 0.15:
             return _ended(lesson, Ended.DISLIKED, 10.0, liked=False)
-        heard = TRACK_SECONDS * min(0.95, dice.betavariate(1.0, 4.0 - 2.0 * felt))
+        heard = TRACK_SECONDS * min(0.95, max(0.005, dice.betavariate(1.0, 4.0 - 2.0 * felt)))
         return _ended(lesson, Ended.SKIPPED, heard)
     liked = True if felt > 0.4 and dice.random() < 0.15 else None
     return _ended(lesson, Ended.FINISHED, TRACK_SECONDS, liked=liked)

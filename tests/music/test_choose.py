@@ -16,6 +16,7 @@ from device.lessons import Ended, Lesson, Moment, Traits
 from device.mood.circumplex import COORDINATES
 from device.music.catalogue import Catalogue, Wish
 from device.music.clock import CLOCK_SET
+from device.music.features import traits_of
 from device.music.goals import AT_EASE, DESTINATIONS, FOCUS, STEP, Pace, aim_of
 from device.music.taste import Belief
 from device.types import Affect, AgeGroup, Emotion, Goal, Mood, MoodLabel, Track, TrackId
@@ -324,7 +325,22 @@ def test_an_artist_is_not_played_twice_in_a_row_while_others_fit() -> None:
     shelf += [track(f"b{n}", artist="B") for n in range(5)]
     wish = Wish(HAPPY, wall=NOW, recent=[(TrackId("a0"), NOW - 200)])
     artists = Counter(each.artist for each in draws(Catalogue(shelf), wish, 500))
-    assert artists["B"] > 5 * artists["A"]
+    assert artists["A"] == 0
+    shelf[5:] = [track(f"b{n}", -0.7, -0.6, artist="B") for n in range(5)]
+    assert {each.artist for each in draws(Catalogue(shelf), wish, 100)} == {"A"}
+
+
+def test_an_artist_that_is_loved_is_not_played_twice_in_a_row_either() -> None:
+    catalogue, belief = Catalogue([track(f"{n}", artist=f"A{n % 5}") for n in range(50)]), Belief()
+    for loved in catalogue.tracks[::5]:
+        moment = Moment(0.0, traits_of(loved), 60.0, 20.0, AgeGroup.ADULT)
+        belief.teach(
+            Lesson(loved.id, NOW, Goal.MATCH, 0.1, MoodLabel.HAPPINESS, 0.7, 0.4, 1, moment, 60.0,
+                   Ended.FINISHED, liked=True)
+        )  # fmt: skip
+    wish = Wish(HAPPY, wall=NOW, recent=[(TrackId("0"), NOW - 200)], exclude=TrackId("0"))
+    chosen = [catalogue.choose(wish, random.Random(n), belief) for n in range(100)]
+    assert not any(choice is not None and choice.track.artist == "A0" for choice in chosen)
 
 
 def test_the_music_of_ones_youth_is_a_weak_preference() -> None:

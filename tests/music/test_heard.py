@@ -12,6 +12,7 @@ from device.music.affect import UNKNOWN
 from device.music.heard import (
     GENRES,
     MOODS,
+    USUAL_ONSETS,
     VOICES,
     enrich,
     joined,
@@ -105,7 +106,7 @@ def test_each_feature_moves_the_place_its_way(
 def test_whatever_is_heard_stays_in_the_plane() -> None:
     wild = heard(tempo_bpm=220.0, onset_rate=30.0, brightness_hertz=7900.0, majorness=2.0)
     assert listened_affect(wild).arousal <= 1.0
-    nothing = Heard(None, 0.0, None, 0.0, 0.0, None, 4.0, None, None, None)
+    nothing = Heard(None, 0.0, None, 0.0, 0.0, None, USUAL_ONSETS, None, None, None)
     assert (listened_affect(nothing).valence, listened_affect(nothing).arousal) == (0.0, 0.0)
     faint, still = heard(onset_rate=0.01), heard(onset_rate=0.0)
     assert listened_affect(still) == listened_affect(faint)

@@ -99,7 +99,11 @@ lessons = st.builds(
         ({"liked": True}, 1.0),
         ({"liked": False}, -1.0),
         ({"liked": True, "ended": None}, 1.0),  # a power cut loses no like
-        ({"ended": Ended.SKIPPED, "heard_seconds": 0.0}, taste.SKIPPED_AT_ONCE),
+        ({"ended": Ended.SKIPPED, "heard_seconds": 2.0}, taste.SKIPPED_AT_ONCE + 0.012),
+        ({"ended": Ended.SKIPPED, "heard_seconds": 0.9}, None),  # passed by unheard
+        ({"ended": Ended.REPLAYED, "heard_seconds": 0.0}, None),
+        ({"ended": Ended.DISLIKED, "heard_seconds": 0.0}, -1.0),
+        ({"ended": Ended.DISLIKED, "liked": True}, -1.0),  # never again, after all
         ({"ended": Ended.SKIPPED, "heard_seconds": 100.0}, -0.2),
         ({"ended": Ended.SKIPPED, "heard_seconds": 200.0}, taste.HEARD_OUT),
         ({"ended": Ended.REPLAYED}, taste.REPLAYED),

@@ -32,8 +32,8 @@ SCANNED = "while the file is there, and 400 days longer"
 STORED = {
     "resume": (
         (
-            "what played last, and where in it; what was set by hand: volume, goal, quiet hours, "
-            "sleep timer, privacy switch"
+            "what played last, where in it, and whether it waited for somebody to come; what was "
+            "set by hand: volume, goal, quiet hours, sleep timer, privacy switch"
         ),
         "the newest only",
         f"{FORGET} (the switch stays as it is)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -113,6 +114,27 @@ def test_a_key_of_before_loses_its_tunnel_and_stays_one(strict: Machine) -> None
     assert keys.read_text() == f"restrict,pty {key}"
 
 
+@contextlib.contextmanager
+def nonsense(machine: Machine) -> Iterator[None]:
+    """The tree's rules, spoiled for now."""
+    rules = machine.file(TREE / "config/ssh/attune.conf")
+    good = rules.read_text()
+    rules.write_text(good + "Nonsense yes\n")
+    try:
+        yield
+    finally:
+        rules.write_text(good)
+
+
+def test_rules_in_force_outlive_a_file_that_sshd_refuses(strict: Machine) -> None:
+    good = strict.file(RULES).read_text()
+    with nonsense(strict):
+        refused = strict.setup("ssh", check=False)
+    assert refused.returncode == 1
+    assert "nothing was changed" in refused.stderr
+    assert strict.file(RULES).read_text() == good
+
+
 def test_removed_all_is_as_before(strict: Machine) -> None:
     strict.setup("ssh", "--remove")
     assert not strict.file(RULES).exists()
@@ -124,13 +146,8 @@ def test_removed_all_is_as_before(strict: Machine) -> None:
 
 
 def test_a_file_that_sshd_refuses_changes_nothing(server: Machine) -> None:
-    rules = server.file(TREE / "config/ssh/attune.conf")
-    good = rules.read_text()
-    rules.write_text(good + "Nonsense yes\n")
-    try:
+    with nonsense(server):
         refused = server.setup("ssh", check=False)
-    finally:
-        rules.write_text(good)
     assert refused.returncode == 1
     assert "nothing was changed" in refused.stderr
     assert not server.file(RULES).exists()

@@ -160,9 +160,9 @@ def test_an_upgrade_and_a_rollback_lead_out_of_a_version_that_fails(settled: Mac
     assert not settled.status()["version"].startswith("1000.")
 
 
-def test_a_rollback_behind_a_new_layout_keeps_both_memories(settled: Machine) -> None:
-    link, copies = installed(settled), "ls /var/lib/attune | grep -c layout"
-    before = int(settled.run(copies, check=False).stdout)
+def test_rollbacks_across_a_new_layout_keep_both_memories(settled: Machine) -> None:
+    older, asides = installed(settled), "ls /var/lib/attune | grep -c later"
+    before = int(settled.run(asides, check=False).stdout)
     settled.run("attune volume 39")
     rename(settled)
     lay_out_anew(settled)
@@ -171,11 +171,19 @@ def test_a_rollback_behind_a_new_layout_keeps_both_memories(settled: Machine) ->
     settled.run("attune volume 51")
     since = settled.mark()
     settled.setup("rollback")
-    assert installed(settled) == link
+    assert installed(settled) == older
     assert settled.status()["volume"] == 39
     assert "what was remembered before that upgrade is used" in settled.journal(since)
-    assert int(settled.run(copies).stdout) == before + 1  # the later one's, kept aside
-    settled.run("rm /var/lib/attune/attune.db.layout-*; attune volume 37")
+    assert int(settled.run(asides).stdout) == before + 1
+    settled.run("attune volume 40")
+    settled.setup("rollback")
+    assert settled.status()["version"].startswith("1000.")
+    assert settled.status()["volume"] == 40
+    assert int(settled.run(asides).stdout) == before + 1
+    settled.setup("rollback")
+    assert installed(settled) == older
+    assert settled.status()["volume"] == 40
+    settled.run("rm /var/lib/attune/attune.db.later-*; attune volume 37")
 
 
 def test_wrong_settings_stop_an_upgrade_before_anything_changes(settled: Machine) -> None:

@@ -14,8 +14,9 @@ from device.system.store import SqliteStore
 from tests.fakes import FakeClock
 
 LATER = (*MIGRATIONS, "CREATE TABLE later (only INTEGER) STRICT;")
+LATEST = (*LATER, "CREATE TABLE latest (only INTEGER) STRICT;")
 LAYOUT = len(MIGRATIONS)
-COPY, ASIDE = f"{FILE}.layout-{LAYOUT}", f"{FILE}.layout-{LAYOUT + 1}"
+COPY, ASIDE = f"{FILE}.layout-{LAYOUT}", f"{FILE}.later-{LAYOUT + 1}"
 
 
 def resume(volume: int, *, privacy: bool = False) -> Resume:
@@ -92,6 +93,30 @@ def test_back_and_forth_loses_nothing(upgraded: Path, monkeypatch: pytest.Monkey
         f"{ASIDE}-2",
         f"{ASIDE}-3",
     ]
+
+
+def test_what_was_kept_aside_outlasts_a_still_later_layout(
+    upgraded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember(upgraded, 11)  # back in this version
+    monkeypatch.setattr(database, "MIGRATIONS", LATER)
+    remember(upgraded, 12)  # in the later one again
+    monkeypatch.setattr(database, "MIGRATIONS", LATEST)
+    assert remembered(upgraded) == 12
+    monkeypatch.setattr(database, "MIGRATIONS", LATER)
+    (upgraded / ASIDE).replace(upgraded / FILE)
+    assert remembered(upgraded) == 20
+
+
+def test_a_copy_takes_no_other_ones_place(upgraded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    former = (upgraded / COPY).read_bytes()
+    (upgraded / FILE).unlink()
+    remember(upgraded, 30)
+    monkeypatch.setattr(database, "MIGRATIONS", LATER)
+    remember(upgraded, 31)
+    assert (upgraded / f"{COPY}-2").read_bytes() == former
+    monkeypatch.undo()
+    assert remembered(upgraded) == 30, "the newest copy is gone back to"
 
 
 def test_without_a_copy_the_later_file_is_refused_and_left_alone(upgraded: Path) -> None:

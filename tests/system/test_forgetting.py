@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -166,3 +167,62 @@ def test_what_a_clock_that_was_not_set_dated_goes_with_what_came_after(
     note(store, 3000.0, "after")
     store.expire(KEEP)
     assert [track for track, _ in store.last_plays(9)] == ["after", "new"]
+
+
+def copies(folder: Path, **days_old: float) -> None:
+    """Files beside the database, last written so many days before the fake clock's start."""
+    for name, days in days_old.items():
+        path = folder / f"{FILE}.{name.replace('_', '-')}"
+        path.write_text(NEEDLE)
+        written = FakeClock().wall() - days * DAY
+        os.utime(path, (written, written))
+
+
+def left(folder: Path) -> set[str]:
+    return {path.name.removeprefix(f"{FILE}.") for path in folder.glob(f"{FILE}.*")}
+
+
+def test_copies_that_are_old_go_one_a_day(tmp_path: Path, store: SqliteStore) -> None:
+    copies(tmp_path, layout_6=KEEP - 1, later_7=KEEP + 2, damaged_2=KEEP + 1, damaged_1=KEEP + 3)
+    days = []
+    for _ in range(4):
+        store.expire(KEEP)
+        days.append(left(tmp_path))
+    assert days[0] == {"layout-6", "later-7", "damaged-2"}
+    assert days[1] == {"layout-6", "damaged-2"}
+    assert days[2] == days[3] == {"layout-6"}
+    assert (tmp_path / FILE).exists()
+
+
+def test_where_the_clock_was_never_set_no_copy_goes(
+    tmp_path: Path, store: SqliteStore, clock: FakeClock
+) -> None:
+    copies(tmp_path, layout_6=KEEP + 1, later_7=20_000)
+    clock.now = 5000.0 - 1_800_000_000.0
+    store.expire(KEEP)
+    assert left(tmp_path) == {"layout-6", "later-7"}
+
+
+def test_a_copy_of_before_the_clock_was_set_counts_from_now(
+    tmp_path: Path, store: SqliteStore, clock: FakeClock
+) -> None:
+    copies(tmp_path, layout_6=20_000)
+    store.expire(KEEP)
+    clock.now += (KEEP - 1) * DAY
+    store.expire(KEEP)
+    assert left(tmp_path) == {"layout-6"}
+    clock.now += 2 * DAY
+    store.expire(KEEP)
+    assert left(tmp_path) == set()
+
+
+def test_a_copy_that_cannot_be_removed_is_told_and_all_goes_on(
+    tmp_path: Path, store: SqliteStore, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    stuck = tmp_path / f"{FILE}.later-7"
+    stuck.mkdir()
+    os.utime(stuck, (clock.wall() - (KEEP + 1) * DAY,) * 2)
+    note(store, clock.wall() - (KEEP + 1) * DAY)
+    store.expire(KEEP)
+    assert counts(store)["plays"] == 0
+    assert f"could not be removed: [Errno 21] Is a directory: '{stuck}'" in caplog.text

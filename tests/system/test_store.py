@@ -341,7 +341,7 @@ def test_a_damaged_file_is_set_aside(
 def test_where_it_stopped_is_not_believed_whatever_it_says(
     tmp_path: Path, damage: str, left: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    known = RESUME._replace(privacy=True, sleep_minutes=12, quiet_hours="22:00-07:00")
+    known = RESUME._replace(privacy=True, sleep_minutes=12, quiet_hours="22:00-07:00", held=True)
     with reopened(tmp_path) as store:
         store.save_resume(known)
         store._db.execute(f"UPDATE resume SET {damage}")  # noqa: S608 - from this file
@@ -366,6 +366,17 @@ def test_a_file_that_is_not_what_its_version_says_is_set_aside(tmp_path: Path, d
         assert store.load_resume() is None
         store.save_resume(RESUME)
         store.add_mood(60.0, MOOD)
+    assert len(list(tmp_path.glob("attune.db.damaged-*"))) == 1
+
+
+def test_a_header_that_decayed_is_damage_and_no_want_of_room(tmp_path: Path) -> None:
+    with reopened(tmp_path) as store:
+        store.save_resume(RESUME)
+    with (tmp_path / "attune.db").open("r+b") as file:
+        file.seek(44)  # the schema format number, https://sqlite.org/fileformat.html
+        file.write(bytes(3) + b"\x63")
+    with reopened(tmp_path) as store:
+        assert store.load_resume() is None
     assert len(list(tmp_path.glob("attune.db.damaged-*"))) == 1
 
 

@@ -224,8 +224,9 @@ def composed(starter: Guess) -> str:
                 "the correlation comes from that, for within the halves r is "
                 f"{_halves(starter, 0)} in valence and {_halves(starter, 1)} in arousal (low, "
                 "high). **This is a composer's intention and no listener's rating**, and both are "
-                "this project's own: it shows that the chain works, not that it is right about "
-                "people."
+                "this project's own; what counts as an onset, and how much the tempo counts, were "
+                "chosen with them at hand. It shows that the chain works, not that it is right "
+                "about people."
             ),
             _scores([starter]),
             "![What was heard against what was meant](music-starter.png)",

@@ -107,7 +107,9 @@ def taken(play: Played) -> str:
         return "liked" if play.liked else "disliked"
     if play.ended is Ended.FINISHED:
         return "finished"
-    return "skipped" if play.ended in (Ended.SKIPPED, Ended.DISLIKED) else "other"
+    if play.ended is Ended.DISLIKED:
+        return "disliked"
+    return "skipped" if play.ended is Ended.SKIPPED else "other"
 
 
 def outlines(bars: Sequence[Bar]) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,9 @@ ONSET_SECONDS = 0.05
 """An onset is the highest rise within so much before and after it."""
 ONSET_RISE = 0.03
 """Least mean rise of log10-mel bands above the local mean: audible, not a tremor."""
+ONSET_SHARE = 1.5
+"""How many times the local mean it must be, too: noise rises all the time, by a fifth more here
+and there."""
 
 
 class Rhythm:
@@ -72,8 +75,8 @@ class Rhythm:
             return
         around = np.lib.stride_tricks.sliding_window_view(joined, 2 * reach + 1)
         middle = around[:, reach]
-        peak = (middle == around.max(axis=1)) & (middle > around.mean(axis=1) + ONSET_RISE)
-        self._onsets += int(peak.sum())
+        least = ONSET_SHARE * around.mean(axis=1) + ONSET_RISE
+        self._onsets += int(((middle == around.max(axis=1)) & (middle > least)).sum())
 
     @property
     def onset_rate(self) -> float:
@@ -89,9 +92,11 @@ class Rhythm:
         tempi = np.geomspace(*TEMPI, 700)
         periods = 60.0 * FRAME_RATE / tempi
         lags = np.arange(WINDOW)
-        # A beat comes again after two, three and four of its periods, too.
+        # A beat comes again after two, three and four of its periods, too. Did those count as much,
+        # twice the tempo of a slow piece would win: all that the beat's own has, it has as well.
         combs = np.array([np.interp(periods * multiple, lags, mean) for multiple in (1, 2, 3, 4)])
-        strength = np.array([1.0, 0.9, 0.6, 0.8]) @ combs / 3.3
+        weights = 1.0 / np.arange(1, 5)
+        strength = weights @ combs / weights.sum()
         taste = np.exp(-0.5 * (np.log2(tempi / FAVOURITE_BPM) / OCTAVES) ** 2)
         best = int(np.argmax(strength * taste))
         return float(tempi[best]) if strength[best] > CLEAR else None
