@@ -32,6 +32,8 @@ DIAL_SECONDS = 20.0
 """Name lookup, connection and TLS handshake together."""
 ANSWER_SECONDS = 10.0
 GOODBYE_SECONDS = 2.0
+UNSENT_BYTES = 1024
+"""So much may wait in the kernel for the network."""
 LARGEST_PACKET_BYTES = 65_536
 """What a broker that speaks MQTT 5 may send us: commands are short, and what we once told Home
 Assistant of our entities is half of this."""
@@ -218,6 +220,7 @@ class BrokerLink:
                 client.connect(
                     settings.host, settings.port, KEEPALIVE_SECONDS, properties=properties
                 )
+                _hold_little(cast("socket.socket", client.socket()))
             except Exception as error:  # noqa: BLE001 - the owner judges it
                 outcome.put(error)
             else:
@@ -330,6 +333,12 @@ class BrokerLink:
                 f"{self._where} refused the login ({reason}): check [mqtt] username and password"
             )
         return PartUnavailable(f"{self._where} refused the connection ({reason})")
+
+
+def _hold_little(sock: socket.socket) -> None:
+    """Have the kernel take no more than it can send soon: states that a newer one has overtaken
+    would wait there, and whatever follows behind them (LWN, "TCP_NOTSENT_LOWAT", 2013)."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 def _words(error: Exception) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 BLOCK_BYTES = 4096
+HELD_BYTES = 4096
 LOOK_SECONDS = 0.05
 
 
@@ -28,7 +29,7 @@ class Proxy:
         """Who connects is hung up on at once."""
         self.connections = 0
         self._open: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = self._bind(0)
         self.port: int = self._listener.getsockname()[1]
         self._over = False
         self._serve()
@@ -49,7 +50,7 @@ class Proxy:
 
     def listen(self) -> None:
         """Listen again."""
-        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._listener = self._bind(self.port)
         self._serve()
 
     def cut(self) -> None:
@@ -60,6 +61,12 @@ class Proxy:
                 each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
+
+    def _bind(self, port: int) -> socket.socket:
+        listener = socket.create_server(("127.0.0.1", port))
+        # A slow network holds little: what does not go through waits with who sends it.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, HELD_BYTES)
+        return listener
 
     def _serve(self) -> None:
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
