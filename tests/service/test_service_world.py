@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from device.client import Refused
 from device.types import Like
 from tests.service.machine import Machine
 
@@ -49,8 +50,9 @@ def test_a_disk_that_fills_stops_nothing_and_is_written_again(small_disk: Machin
     since, pid = machine.mark(), machine.prop("MainPID")
     machine.run(f"cat /dev/zero >{STATE}/full", check=False)
     machine.run("attune volume 33 && attune next")
-    for _ in range(300):  # what has its room in the file already is still written
-        machine.client.command(Like())
+    with pytest.raises(Refused, match="could not be stored"):
+        for _ in range(300):  # what has its room in the file already is still written
+            machine.client.command(Like())
     machine.wait_told(since, "make room")
     time.sleep(12)  # a save or two, each refused
     assert machine.prop("MainPID") == pid
