@@ -29,6 +29,12 @@ def is_playing(machine: Machine) -> bool:
     return bool(machine.status()["playing"])
 
 
+def like_on(machine: Machine, count: int) -> None:
+    """Until one is refused: what has its room in the file already is still written."""
+    for _ in range(count):
+        machine.client.command(Like())
+
+
 # --- a disk that fills while it plays ---------------------------------------------------------
 
 
@@ -51,8 +57,7 @@ def test_a_disk_that_fills_stops_nothing_and_is_written_again(small_disk: Machin
     machine.run(f"cat /dev/zero >{STATE}/full", check=False)
     machine.run("attune volume 33 && attune next")
     with pytest.raises(Refused, match="could not be stored"):
-        for _ in range(300):  # what has its room in the file already is still written
-            machine.client.command(Like())
+        like_on(machine, 300)
     machine.wait_told(since, "make room")
     time.sleep(12)  # a save or two, each refused
     assert machine.prop("MainPID") == pid
