@@ -69,6 +69,8 @@ LOOK_SECONDS = 1.0
 ANSWER_SECONDS = 2.0
 TASTE_SECONDS = 4.0
 """An export of years may take a second on a small board."""
+SETTLE_SECONDS = 5.0
+"""So long a busy board may take until the API listens; later, it is ready without."""
 STOP_SECONDS = 2.0
 """For the workers; with the fade, and a camera that hangs, the end comes within 5 s."""
 
@@ -151,6 +153,7 @@ class Daemon:
         signal.signal(signal.SIGHUP, self._on_reload)
         with ExitStack() as stack:
             self._open(stack)
+            self._api.settle(SETTLE_SECONDS)  # whoever waited for us to be ready may ask at once
             notify.ready()
             log.info("ready")
             code = self._serve()
@@ -185,7 +188,7 @@ class Daemon:
         start = self._supervisor.start
         keyring = Keyring(config.state_folder(settings))
         app = create_app(self._appliance(), keyring)
-        start("api", ApiServer(app, config.socket_path(settings)).run)
+        self._api = start("api", ApiServer(app, config.socket_path(settings)).run)
         if settings.page.enabled:
             start("page", PageServer(app, settings.page, keyring).run)
         else:

@@ -68,6 +68,7 @@ class Worker:
         self._part = Part()
         self._stop = threading.Event()
         self._wake = threading.Event()
+        self._known = threading.Event()
         # Instant of the last progress; None while idle. One name, so that no lock is needed.
         self._busy_since: float | None = clock.monotonic()
         # A body that hangs must not keep the process from exiting.
@@ -120,6 +121,10 @@ class Worker:
         self._stop.set()
         self._wake.set()
 
+    def settle(self, seconds: float) -> bool:
+        """Wait until it is known how the part is; False when that takes longer."""
+        return self._known.wait(seconds)
+
     def join(self, seconds: float) -> bool:
         """Wait for the thread's end; False when it did not come in time."""
         self._thread.join(max(0.0, seconds))
@@ -159,6 +164,7 @@ class Worker:
 
     def _become(self, part: Part) -> None:
         before, self._part = self._part, part
+        self._known.set()
         if part == before:
             return
         if part.health is not before.health:

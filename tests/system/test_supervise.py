@@ -164,6 +164,21 @@ def test_a_hanging_worker_is_named_until_it_goes_on(stage: Stage) -> None:
     until(lambda: stage.supervisor.stalled(stage.clock.now) is None)
 
 
+def test_how_a_part_is_can_be_waited_for(stage: Stage) -> None:
+    let = threading.Event()
+
+    def late(context: WorkerContext) -> None:
+        let.wait(5)
+        context.up()
+        idle(context)
+
+    worker = stage.supervisor.start("api", late)
+    assert not worker.settle(0.05)
+    let.set()
+    assert worker.settle(5)
+    assert stage.news() == PartChanged("api", Part(Health.UP))
+
+
 def test_a_beat_feeds(stage: Stage) -> None:
     turns: queue.Queue[str] = queue.Queue()
     done = threading.Semaphore(0)
