@@ -20,15 +20,15 @@ VOTES = "8,0,0,0,0,0,0,0,0,0"
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Every test part holds Hopper and Collins, every train part a darker Hopper and noise, every
-    valid part Collins; RAF-DB's lacks no emotion."""
+    """Every test part holds Hopper and Collins, every train part a darker Collins and noise, every
+    valid part Hopper; RAF-DB's lacks no emotion."""
     monkeypatch.setattr(near, "PLACES", Places(MODELS, tmp_path / "cache"))
     root = lay_out(tmp_path / "data", monkeypatch)
     crops = {
         name: cv2.imread(str(root / f"rafdb/DATASET/test/{label}/test_{label}_aligned.jpg"))
         for name, (label, _, _) in PEOPLE.items()
     }
-    darker = (crops["hopper"] * 0.8).astype(np.uint8)
+    darker = (crops["collins"] * 0.8).astype(np.uint8)
     noise = np.random.default_rng(0)
     others = [f"rafdb/DATASET/train/{n}/train_0000{n}_aligned.jpg" for n in range(1, 8)]
     others += ["UTKFace/61_1_0_20170101000000004.jpg.chip.jpg", "fairface/train/other.jpg"]
@@ -36,11 +36,11 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in others:
         picture(root / name, noise.integers(0, 256, (100, 100, 3), np.uint8))
     picture(root / "rafdb/DATASET/train/5/train_00010_aligned.jpg", darker)
-    picture(root / "rafdb/DATASET/train/4/train_00011_aligned.jpg", crops["collins"])
+    picture(root / "rafdb/DATASET/train/4/train_00011_aligned.jpg", crops["hopper"])
     picture(root / "UTKFace/60_1_0_20170101000000002.jpg.chip.jpg", darker)
-    picture(root / "UTKFace/30_0_0_20170101000000003.jpg.chip.jpg", crops["collins"])
+    picture(root / "UTKFace/30_0_0_20170101000000003.jpg.chip.jpg", crops["hopper"])
     picture(root / "fairface/train/new.jpg", darker)
-    for part, face in (("Train", darker), ("Valid", crops["collins"])):
+    for part, face in (("Train", darker), ("Valid", crops["hopper"])):
         small = cv2.resize(cv2.cvtColor(face, cv2.COLOR_BGR2GRAY), (48, 48))
         picture(root / f"ferplus/FER2013{part}/{part}.png", small)
         table = root / f"ferplus/FER2013{part}/label.csv"
