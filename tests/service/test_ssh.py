@@ -47,6 +47,9 @@ def strict(server: Machine) -> Machine:
     )
     told = server.setup("ssh", "--admin-key", "/root/restricted.pub")
     assert "dweller has one" in told.stdout
+    # Reloaded, sshd begins anew, and listens a moment later.
+    enter = f"{SSH}own dweller@127.0.0.1 true"
+    server.wait(lambda: server.run(enter, check=False).returncode == 0, 20, "sshd to listen")
     return server
 
 
