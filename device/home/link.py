@@ -220,7 +220,7 @@ class BrokerLink:
                 client.connect(
                     settings.host, settings.port, KEEPALIVE_SECONDS, properties=properties
                 )
-                _hold_little(cast("socket.socket", client.socket()))
+                _hold_little(cast("socket.socket | None", client.socket()))
             except Exception as error:  # noqa: BLE001 - the owner judges it
                 outcome.put(error)
             else:
@@ -335,10 +335,11 @@ class BrokerLink:
         return PartUnavailable(f"{self._where} refused the connection ({reason})")
 
 
-def _hold_little(sock: socket.socket) -> None:
+def _hold_little(sock: socket.socket | None) -> None:
     """Have the kernel take no more than it can send soon: states that a newer one has overtaken
     would wait there, and whatever follows behind them (LWN, "TCP_NOTSENT_LOWAT", 2013)."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+    if sock is not None:  # None: the broker hung up at once
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 def _words(error: Exception) -> str:
