@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from device.types import LibraryScanned
+from tests.fakes import FakeClock
+from tests.house import House, library
 
 FIGURES = pytest.StashKey[dict[str, str]]()
 
@@ -22,6 +28,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Only `./setup.sh test-page` installs what drives a browser; its tests are slow, and left out of
 # the quick suite wherever they are collected.
 collect_ignore = [] if importlib.util.find_spec("selenium") else ["page"]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """An appliance with a small library; some files have one of their own."""
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    yield house
+    house.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,14 +35,6 @@ from device.types import (
 )
 from tests.fakes import FakeClock
 from tests.house import SETTINGS, House, library
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path, FakeClock())
-    house.speaker.handle(LibraryScanned(library()))
-    yield house
-    house.close()
 
 
 def test_an_empty_room_stays_silent(house: House) -> None:

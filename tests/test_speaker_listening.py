@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from msgspec.structs import replace
 
 from device.music.heard import USUAL_ONSETS
@@ -22,14 +20,6 @@ from device.types import (
 )
 from tests.fakes import FakeClock
 from tests.house import House, library
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path, FakeClock())
-    house.speaker.handle(LibraryScanned(library()))
-    yield house
-    house.close()
 
 
 def heard(majorness: float) -> Heard:

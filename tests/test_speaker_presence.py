@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from device.types import (
     Arrived,
     Departed,
     Emotion,
     Health,
-    LibraryScanned,
     News,
     OverrideMood,
     Part,
     PartChanged,
     Vitals,
 )
-from tests.fakes import FakeClock
-from tests.house import House, library
+from tests.house import House
 
 HAPPY, SAD = Emotion.HAPPINESS, Emotion.SADNESS
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path, FakeClock())
-    house.speaker.handle(LibraryScanned(library()))
-    yield house
-    house.close()
 
 
 def told(house: House) -> list[News]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,14 +29,6 @@ from device.types import (
 )
 from tests.fakes import FakeClock
 from tests.house import SETTINGS, House, library
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path, FakeClock())
-    house.speaker.handle(LibraryScanned(library()))
-    yield house
-    house.close()
 
 
 def test_privacy_outlives_a_database_that_was_damaged(tmp_path: Path) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from device.types import (
     Emotion,
     Health,
-    LibraryScanned,
     Next,
     NowStarted,
     Pause,
@@ -18,16 +14,7 @@ from device.types import (
     PlayerState,
     Say,
 )
-from tests.fakes import FakeClock
 from tests.house import House, library
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path, FakeClock())
-    house.speaker.handle(LibraryScanned(library()))
-    yield house
-    house.close()
 
 
 def test_sound_is_not_called_up_before_it_was_tried(house: House) -> None:
