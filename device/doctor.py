@@ -22,9 +22,9 @@ from device import config, installed
 from device.client import Client, NotRunning, Refused
 from device.config import ConfigError
 from device.home.link import BrokerLink, OtherVersion
+from device.music.endings import is_sound
 from device.music.looks import Looks, Pulse
 from device.music.output import list_outputs
-from device.music.walk import ENDINGS
 from device.ports import CannotDo, PartUnavailable
 from device.settings import MqttSettings, Settings
 from device.system.board import read_board
@@ -261,10 +261,9 @@ def _is_folder(folder: Path, pulse: Pulse) -> bool:
 
 
 def _music_files(folder: Path, pulse: Pulse) -> Iterator[Path]:
-    endings = tuple(ENDINGS.split())
     for file in folder.rglob("*"):
         pulse.beat(str(folder))
-        if file.suffix.lower() in endings:
+        if is_sound(file.name):
             yield file
 
 

@@ -9,7 +9,8 @@
     skip = true
 
 `mood.txt` is plain: a word on a line of its own is the mood of the whole folder and those below,
-`song.mp3: sad` that of one file (its ending may be left out), and `#` begins a comment.
+`song.mp3: sad` that of one file, `song: sad` that of each sound file of this name whatever its
+ending, and `#` begins a comment.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from __future__ import annotations
 import stat
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from device.music.endings import is_sound
 from device.music.words import place_of
 
 if sys.version_info >= (3, 11):
@@ -105,24 +107,24 @@ def read_labels(
 ) -> tuple[Labels, list[Problem]]:
     """The labels of a folder that holds files of these `names`; wrong ones are told."""
     problems: list[Problem] = []
+    sounds = {_plain(name) for name in names if is_sound(name)}
     entries: list[tuple[str, Label]] = []
     # `.attune.toml` is the more exact of the two: what comes later wins.
-    for name in sorted(names, key=lambda name: (name == OWN_TAGS, name)):
+    for name in sorted(names, key=lambda name: (_says_more(name), name)):
         if name.casefold() not in LABEL_FILES:
             continue
         path = folder / name
         try:
             text = _read(path)
-            read = list(_toml(text) if name == OWN_TAGS else _mood_text(text, names))
+            read = list(_toml(text) if _says_more(name) else _mood_text(text, sounds))
         except (OSError, ValueError) as error:
             problems.append(Problem(path, f"not read: {error}"))
             continue
-        here = {_plain(each) for each in names}
         for key, label in read:
             if isinstance(label, str):
                 problems.append(Problem(path, label))
-            elif key != ALL and _plain(key) not in here:
-                problems.append(Problem(path, f"{key!r}: there is no such file here"))
+            elif key != ALL and _plain(key) not in sounds:
+                problems.append(Problem(path, f"{key!r}: there is no such sound file here"))
             else:
                 entries.append((_plain(key), label))
     everything, by_name = inherited, dict[str, Label]()
@@ -132,6 +134,11 @@ def read_labels(
         else:
             by_name[key] = label.over(by_name.get(key, Label()))
     return Labels(everything, by_name), problems
+
+
+def _says_more(name: str) -> bool:
+    """Whether this is `.attune.toml`; some drives write names in another case."""
+    return name.casefold() == OWN_TAGS
 
 
 def _read(path: Path) -> str:
@@ -145,7 +152,7 @@ def _read(path: Path) -> str:
     try:
         return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:
-        if path.name == OWN_TAGS:
+        if _says_more(path.name):
             raise
         return data.decode("cp1252")  # as Windows' editor wrote it
 
@@ -159,21 +166,31 @@ def _toml(text: str) -> Iterable[tuple[str, Label | str]]:
             yield name, f"entry {name!r}: {error}"
 
 
-def _mood_text(text: str, names: Sequence[str]) -> Iterable[tuple[str, Label | str]]:
+def _mood_text(text: str, sounds: Collection[str]) -> Iterable[tuple[str, Label | str]]:
     """Entries of `mood.txt`; a text says what is wrong with a line. Raises `ValueError`."""
     if "\0" in text:
         raise ValueError("it is not text")
-    by_stem = {_plain(Path(name).stem): name for name in names}
+    meant = _meant(sounds)
     for number, raw in enumerate(text.splitlines(), start=1):
         line = raw.strip()
         if not line or line.startswith("#"):
             continue
         name, colon, mood = line.rpartition(":")
-        key = by_stem.get(_plain(name.strip()), name.strip()) if colon else ALL
         try:
-            yield key, Label(mood=mood.strip())
+            label = Label(mood=mood.strip())
         except ValueError as error:
-            yield key, f"line {number}: {error}"
+            yield line, f"line {number}: {error}"
+            continue
+        for key in meant.get(_plain(name.strip()), [name.strip()]) if colon else [ALL]:
+            yield key, label
+
+
+def _meant(sounds: Collection[str]) -> Mapping[str, Sequence[str]]:
+    """Each name that may be written -> the file of this name, or else those that end otherwise."""
+    meant: dict[str, list[str]] = {}
+    for sound in sounds:
+        meant.setdefault(Path(sound).stem, []).append(sound)
+    return meant | {sound: [sound] for sound in sounds}
 
 
 def _plain(name: str) -> str:

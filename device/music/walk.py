@@ -9,17 +9,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from device.music.endings import is_sound
 from device.music.labels import LABEL_FILES, Label, Labels, read_labels
 from device.music.looks import Looks, Pulse, Unanswered
 
 Result = TypeVar("Result")
 
-ENDINGS = (
-    ".mp3 .mp2 .flac .ogg .oga .opus .m4a .m4b .mp4 .aac .wma .asf .wav .wave .aiff .aif .aifc "
-    ".alac .ape .wv .mpc .tta .mka .webm .ac3 .dts .dsf .dff .amr .au .caf .spx .w64 .tak"
-)
-"""Files with these endings are looked into; others (covers, notes) are no music."""
-_ENDINGS = frozenset(ENDINGS.split())
 _PLAYLISTS = frozenset((".m3u", ".m3u8", ".xspf"))
 _NOT_OURS = (".", "@eaDir", "$RECYCLE.BIN", "lost+found")
 """Names that start so are hidden, or belong to a file server or file system."""
@@ -177,7 +172,7 @@ class _Walker:
             if entry.name.startswith(_NOT_OURS):
                 continue
             path = Path(entry.path)
-            wanted = path.suffix.lower() in _ENDINGS or path.suffix.lower() in _PLAYLISTS
+            wanted = is_sound(entry.name) or path.suffix.lower() in _PLAYLISTS
             try:
                 status = entry.stat()
             except OSError as error:

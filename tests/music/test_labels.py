@@ -48,6 +48,33 @@ def test_mood_text_labels_a_folder_files_and_what_lies_below(tmp_path: Path) -> 
     assert {track.affect.source for track in found.values()} == {"user tag"}
 
 
+def test_a_name_without_its_ending_means_each_sound_file_of_that_name(tmp_path: Path) -> None:
+    for name in ("song.flac", "song.mp3", "other.flac", "other.flac.ogg", "a.b.flac"):
+        tone(tmp_path / name, 0.1)
+    for name in ("song.cue", "song.jpg", "song.lrc", "song.txt", "a.b", "cover.jpg"):
+        (tmp_path / name).write_text("no music")
+    text = "song: sad\nother.flac: happy\na.b: calm\ncover: sad\ncover.jpg: sad\n"
+    (tmp_path / MOOD_TEXT).write_text(text)
+    result = look(tmp_path)
+    found = tracks(result)
+    assert place(found["song.flac"]) == place(found["song.mp3"]) == place_of("sad")
+    assert place(found["other.flac"]) == place_of("happy")
+    assert found["other.flac.ogg"].affect.source == "unknown"
+    assert place(found["a.b.flac"]) == place_of("calm")
+    told = [f"{name!r}: there is no such sound file here" for name in ("cover", "cover.jpg")]
+    assert [skipped.reason for skipped in result.skipped] == ["; ".join(told)]
+
+
+@pytest.mark.parametrize("name", [".Attune.toml", ".ATTUNE.TOML"])
+def test_a_drive_that_changes_the_case_of_names_changes_no_label(tmp_path: Path, name: str) -> None:
+    tone(tmp_path / "a.flac", 0.1)
+    (tmp_path / "MOOD.TXT").write_text("a: sad")
+    (tmp_path / name).write_text('["a.flac"]\nmood = "happy"\n')
+    result = look(tmp_path)
+    assert place(result.tracks[0]) == place_of("happy")
+    assert result.skipped == ()
+
+
 def test_attune_toml_says_more_and_wins(tmp_path: Path) -> None:
     for name in ("a.flac", "b.flac", "c.flac"):
         tone(tmp_path / name, 0.1, tags={"GENRE": "Rock", "DATE": "1999"})
@@ -83,12 +110,12 @@ def test_a_label_that_changes_is_seen_and_what_is_skipped_keeps_its_id(tmp_path:
     ("name", "text", "says"),
     [
         (MOOD_TEXT, b"xyzzy", "line 1: mood 'xyzzy' is not a word known here"),
-        (MOOD_TEXT, b"a: happy\nsng.flac: sad", "'sng.flac': there is no such file here"),
+        (MOOD_TEXT, b"a: happy\nsng.flac: sad", "'sng.flac': there is no such sound file here"),
         (MOOD_TEXT, b"happy\0" * 50, "not text"),
         (MOOD_TEXT, b"x" * 1_000_001, "larger than 1 MB"),
         (OWN_TAGS, b'["a.flac"]\nyear = 3', "year must be"),
         (OWN_TAGS, b'["a.flac"]\nskip = 3', "skip"),
-        (OWN_TAGS, b'["other.flac"]\nskip = true', "no such file"),
+        (OWN_TAGS, b'["other.flac"]\nskip = true', "no such sound file"),
     ],
 )
 def test_wrong_labels_are_told(tmp_path: Path, name: str, text: bytes, says: str) -> None:
