@@ -1,9 +1,11 @@
-"""What a restricted key may ask; sshd itself is tried in tests/service/test_ssh.py."""
+"""What a restricted key may ask, and how to come in from elsewhere; sshd itself is tried in
+tests/service/test_ssh.py."""
 
 from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-SCRIPT = Path(__file__).resolve().parents[1] / "config/ssh/attune-admin"
+SSH = Path(__file__).resolve().parents[1] / "config/ssh"
+SCRIPT = SSH / "attune-admin"
 
 
 def load() -> Any:
@@ -97,3 +100,26 @@ def test_whatever_is_asked_only_commands_come_out(asked: str) -> None:
     assert words[0] in (*ADMIN.COMMANDS, "config", "--version", "--help")
     if words != ["report", "-"]:
         assert all(word in ADMIN.OPTIONS for word in words[1:] if word.startswith("-"))
+
+
+# --- from another computer ----------------------------------------------------------------
+
+
+def asked(host: str) -> list[str]:
+    """What ssh does for a host of `client.conf`, a line each."""
+    told = subprocess.run(
+        ["ssh", "-G", "-F", SSH / "client.conf", host], capture_output=True, text=True, check=True
+    )
+    return told.stdout.splitlines()
+
+
+def test_a_shell_may_be_opened_twice() -> None:
+    assert "user pi" in asked("attune")
+    assert not [line for line in asked("attune") if line.startswith("localforward")]
+
+
+def test_the_page_is_forwarded_or_the_reason_told() -> None:
+    page = asked("attune-page")
+    assert {"user pi", "hostname attune.local", "exitonforwardfailure yes"} <= set(page)
+    assert "localforward 8088 [localhost]:8088" in page
+    assert not [line for line in asked("attune-admin") if line.startswith("localforward")]
