@@ -3,6 +3,7 @@ tests/service/test_ssh.py."""
 
 from __future__ import annotations
 
+import argparse
 import importlib.machinery
 import importlib.util
 import subprocess
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from device import cli
 
 SSH = Path(__file__).resolve().parents[1] / "config/ssh"
 SCRIPT = SSH / "attune-admin"
@@ -28,6 +31,37 @@ def load() -> Any:
 
 ADMIN = load()
 
+REFUSED = {
+    "run": "the service does that",
+    "demo": "it would start a second speaker",
+    "bench": "it takes the machine for itself",
+    "look": "it reads files",
+    "say": "it reads files",
+    "correct": "what the owner says of the music is the owner's word",
+    "forget": "memory is the owner's",
+    "password": "who may come in is the owner's to say",
+    "token": "who may come in is the owner's to say",
+}
+"""The commands that a restricted key may not run, and why."""
+
+
+def commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """What may follow."""
+    found = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
+    return dict(found[0].choices) if found else {}
+
+
+def test_each_command_is_allowed_or_refused_for_a_reason() -> None:
+    assert sorted([*ADMIN.COMMANDS, *REFUSED, "config"]) == sorted(commands(cli._parser()))
+    for name in REFUSED:
+        with pytest.raises(ValueError, match="this key may run"):
+            ADMIN.words_of(name)
+
+
+def test_what_may_follow_a_command_is_listed() -> None:
+    every = commands(cli._parser())
+    assert {name for name in ADMIN.COMMANDS if commands(every[name])} <= set(ADMIN.LONE)
+
 
 @pytest.mark.parametrize(
     ("asked", "words"),
@@ -39,6 +73,7 @@ ADMIN = load()
         ("config show", ["config", "show"]),
         ("--version", ["--version"]),
         ("sleep 30", ["sleep", "30"]),
+        ("quiet 22:00-07:00", ["quiet", "22:00-07:00"]),
         ("taste", ["taste"]),
         ("taste --json", ["taste", "--json"]),
         ("library", ["library"]),
