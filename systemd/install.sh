@@ -242,6 +242,11 @@ uninstall() { # [--purge]
         fi
     else
         note "kept: $SETTINGS, $STATE and user attune (--purge removes them)"
+        if [[ -e $RULES ]]; then
+            note "kept: $RULES, and user attune-admin where there is one: as before,"
+            note "keys alone are let in, but a restricted key finds nothing to run;"
+            note "sudo ./setup.sh ssh --remove takes both away"
+        fi
     fi
     note "System packages stay: others may use them"
 }

@@ -314,3 +314,27 @@ def test_what_is_no_single_public_key_is_refused(machine: RootMachine, text: str
 
 def test_a_file_that_is_not_there_is_refused(machine: RootMachine) -> None:
     assert "is no public key" in refused(machine, "--admin-key", "nowhere.pub")
+
+
+# --- Attune goes --------------------------------------------------------------------------
+
+
+def test_what_stays_of_the_rules_is_named_when_attune_goes(machine: RootMachine) -> None:
+    machine.as_root("ssh")
+    told = machine.as_root("uninstall").stdout
+    assert machine.file(RULES).exists()
+    assert f"kept: {machine.file(RULES)}, and user attune-admin" in told
+    assert "sudo ./setup.sh ssh --remove" in told
+    assert machine.as_root("ssh", "--remove").returncode == 0
+    assert not machine.file(RULES).exists()
+    assert "ssh --remove" not in machine.as_root("uninstall").stdout
+
+
+def test_a_purge_takes_rules_keys_and_their_user_along(machine: RootMachine) -> None:
+    machine.as_root("ssh", "--admin-key", str(key_pair(machine).with_suffix(".pub")))
+    assert "attune-admin" in machine.users()
+    told = machine.as_root("uninstall", "--purge")
+    assert told.returncode == 0, told.stderr
+    assert not machine.file("etc/attune").exists()
+    assert list(machine.file(RULES).parent.iterdir()) == []
+    assert machine.users() == ["root", "dweller"]
