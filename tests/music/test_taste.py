@@ -154,6 +154,54 @@ def test_a_diary_read_at_once_teaches_what_its_plays_taught(diary: list[Lesson])
     assert np.allclose(one_by_one.covariance, at_once.covariance, atol=1e-6)
 
 
+SKIPPED_SOON = replace(LESSON, ended=Ended.SKIPPED, heard_seconds=2.0)
+
+
+@pytest.mark.parametrize("skips", [5, 30])
+def test_a_diary_read_at_once_tells_a_turn_where_its_plays_told_one(skips: int) -> None:
+    diary = [LESSON] * 73 + [SKIPPED_SOON] * skips + [LESSON] * 28
+    one_by_one, at_once = Belief(), Belief()
+    for lesson in diary:
+        one_by_one.teach(lesson)
+    at_once.teach_all(diary)
+    assert np.allclose(one_by_one.mean, at_once.mean, atol=1e-6)
+    assert np.allclose(one_by_one.covariance, at_once.covariance, atol=1e-6)
+    for belief in (one_by_one, at_once):  # and both go on alike
+        for _ in range(8):
+            belief.teach(SKIPPED_SOON)
+    assert np.allclose(one_by_one.mean, at_once.mean, atol=1e-6)
+
+
+def plays_until_a_turn(then: Lesson) -> int:
+    """So many plays like that, after a hundred that were heard out, tell that taste has turned."""
+    watch = taste.Watch()
+    lessons = [LESSON] * 100 + [then] * 100
+    turns = [watch.turned(reward(each) or 0.0, taste.weight(each)) for each in lessons]
+    assert not any(turns[:100])
+    return turns.index(True) - 99 if any(turns) else 100
+
+
+def test_a_turn_of_taste_is_told_from_a_whim() -> None:
+    assert 5 < plays_until_a_turn(SKIPPED_SOON) < 10
+    assert 8 < plays_until_a_turn(replace(SKIPPED_SOON, heard_seconds=80.0)) < 25
+    assert plays_until_a_turn(replace(LESSON, liked=True)) == 100
+
+
+def test_a_whim_costs_little_of_what_was_learned_and_a_turn_most() -> None:
+    here = Circumstances(0.8, 0.5, Goal.MATCH, AgeGroup.ADULT, 20.5)
+    jazz = replace(LESSON, moment=replace(LESSON.moment, traits=Traits(genre="jazz")))
+    loved = z_of(jazz.moment.traits, -0.2)
+
+    def after(skips: int) -> float:
+        belief = Belief()
+        belief.teach_all([jazz] * 60 + [SKIPPED_SOON] * skips)
+        _, covariance = belief.in_(here)
+        return float(loved @ covariance @ loved)
+
+    assert after(5) < 1.2 * after(0)
+    assert after(12) > 3 * after(0)
+
+
 def test_what_is_liked_is_expected_to_be_liked_and_doubt_falls() -> None:
     belief = Belief()
     here = Circumstances(0.8, 0.5, Goal.MATCH, AgeGroup.ADULT, 20.5)
