@@ -392,7 +392,7 @@ def share_of_gain(kind: str, seeds: int) -> float:
 
 
 @pytest.mark.parametrize(
-    ("kind", "least"), [("loves genres", 0.6), ("contrary", 0.7), ("loves an era", 0.5)]
+    ("kind", "least"), [("loves genres", 0.8), ("contrary", 0.8), ("loves an era", 0.6)]
 )
 def test_most_of_what_can_be_gained_is_gained(kind: str, least: float) -> None:
     assert share_of_gain(kind, 2) > least
@@ -452,14 +452,13 @@ def toward(goal: Goal, kind: str, seeds: int, plays: int, *, learning: bool) -> 
 @pytest.mark.parametrize("goal", [Goal.LIFT, Goal.CALM, Goal.FOCUS])
 @pytest.mark.parametrize("kind", ["agrees with the priors", "contrary", "hates artists"])
 def test_learning_on_the_way_to_a_goal_is_never_much_worse_than_none(goal: Goal, kind: str) -> None:
-    learning, none = (toward(goal, kind, 6, 120, learning=each)[0] for each in (True, False))
-    plays = np.arange(1, 121)
+    learning, none = (toward(goal, kind, 24, 60, learning=each)[0] for each in (True, False))
+    plays = np.arange(1, 61)
     ratio = (1 + np.cumsum(learning) / plays) / (1 + np.cumsum(none) / plays)
     print(f"\n{goal.value}, {kind}: {none.mean():+.2f} -> {learning.mean():+.2f}")  # noqa: T201
-    # Short of the 3 %: who wants the contrary while working loses 4 % (mean of 24 seeds) around
-    # the 25th play, before learning has understood; from the 60th on it serves better than none.
-    short = (goal, kind) == (Goal.FOCUS, "contrary")
-    assert (ratio[19:] > (0.93 if short else 0.97)).all()
+    # While working 2 to 3 % are lost around the 35th play (means of 60 and of 24 seeds), and so few
+    # seeds as here tell that to within 2 %.
+    assert (ratio[19:] > (0.95 if goal is Goal.FOCUS else 0.97)).all()
     assert ratio[-1] > 0.99
 
 
