@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -22,9 +22,10 @@ from device import config, installed
 from device.client import Client, NotRunning, Refused
 from device.config import ConfigError
 from device.home.link import BrokerLink, OtherVersion
+from device.music.looks import Looks, Pulse
 from device.music.output import list_outputs
 from device.music.walk import ENDINGS
-from device.ports import PartUnavailable
+from device.ports import CannotDo, PartUnavailable
 from device.settings import MqttSettings, Settings
 from device.system.board import read_board
 from device.types import Health, Part, Status
@@ -38,6 +39,8 @@ SCARCE_MIB, VERY_SCARCE_MIB = 500, 50
 HOT_CELSIUS = 80.0
 """Where a Raspberry Pi begins to throttle."""
 COUNTED_FILES = 1000
+ASLEEP_SECONDS = 15.0
+"""A drive that sleeps needs some 10 s to answer; one that is gone never does."""
 
 
 class Verdict(str, enum.Enum):
@@ -93,7 +96,7 @@ def examine(path: Path | None, client: Client) -> Iterator[Check]:
 def _tried(check: Callable[[], Answer]) -> Answer:
     try:
         return check()
-    except (PartUnavailable, ModelError) as error:
+    except (PartUnavailable, ModelError, CannotDo) as error:
         return Verdict.FAIL, str(error), ""
     except PermissionError as error:
         return Verdict.FAIL, f"{error.filename}: {error.strerror}", "use sudo"
@@ -226,29 +229,43 @@ def _models(settings: Settings) -> Answer:
 
 
 def _music(settings: Settings, status: Status | None) -> Answer:
-    missing = [str(folder) for folder in settings.music_folders if not folder.is_dir()]
+    folders = settings.music_folders
+    names = ", ".join(map(str, folders))
+    return Looks(1).take(lambda pulse: _folders(folders, status, pulse), names, ASLEEP_SECONDS)
+
+
+def _folders(folders: Sequence[Path], status: Status | None, pulse: Pulse) -> Answer:
+    """The look itself, which hangs where a drive is asleep or gone."""
+    missing = [str(folder) for folder in folders if not _is_folder(folder, pulse)]
     if missing:
         return (
             Verdict.FAIL,
             f"there is no folder {', '.join(missing)}",
             "mount it, or correct [music] folders",
         )
-    places = ", ".join(str(folder) for folder in settings.music_folders)
+    places = ", ".join(map(str, folders))
     if status is not None:
         count = status.tracks
     else:
-        endings = tuple(ENDINGS.split())
-        files = (
-            file
-            for folder in settings.music_folders
-            for file in folder.rglob("*")
-            if file.suffix.lower() in endings
-        )
+        files = (file for folder in folders for file in _music_files(folder, pulse))
         count = sum(1 for _ in islice(files, COUNTED_FILES))
     if count == 0:
         return Verdict.FAIL, f"no music in {places}", "copy some there, or set [music] folders"
     least = "at least " if status is None and count == COUNTED_FILES else ""
     return _good(f"{least}{count} {'tracks' if status else 'files'} in {places}")
+
+
+def _is_folder(folder: Path, pulse: Pulse) -> bool:
+    pulse.beat(str(folder))
+    return folder.is_dir()
+
+
+def _music_files(folder: Path, pulse: Pulse) -> Iterator[Path]:
+    endings = tuple(ENDINGS.split())
+    for file in folder.rglob("*"):
+        pulse.beat(str(folder))
+        if file.suffix.lower() in endings:
+            yield file
 
 
 # --- the board -------------------------------------------------------------------------------

@@ -9,15 +9,14 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from device import __version__
+from device.holdings import Holdings
 from device.lessons import Ended, ForgetTaste, Memory, TasteAnswer, TasteRequest
 from device.mood.circumplex import COORDINATES
 from device.mood.room import Room
-from device.music.catalogue import Catalogue, child_may_listen
-from device.music.corrections import playable
+from device.music.catalogue import child_may_listen
 from device.music.learner import Steps
-from device.music.listened import Work, sound_key, still_to_hear
+from device.music.listened import Work
 from device.music.session import Session
-from device.music.stock import Stock
 from device.music.volume import Sleep, Volume, VolumeKeeper, cap_of
 from device.ports import Bus, CannotDo, Clock, Player, Resume, Store
 from device.settings import MusicSettings, Settings
@@ -54,7 +53,6 @@ from device.types import (
     SetVolume,
     Sighting,
     Status,
-    Track,
     TrackId,
     Vitals,
 )
@@ -67,12 +65,6 @@ something is written costs an SD card some 16 kB, ext4's journal included. A pow
 to within half of it of where we were, for what is saved is where we shall be by then."""
 DAY_SECONDS, SETTLED_SECONDS = 86_400.0, 600.0
 """What is old is erased so often, and first so long after a start, when the clock is set."""
-HEARD_SECONDS = 30.0
-"""What was listened to counts after so long."""
-HEARD_SECONDS_A_TRACK = 0.03
-"""But later in a large library: laying out 10,000 tracks anew takes 35 ms, several times that on a
-small board, so each five minutes."""
-
 
 REMEMBERED = (SetVolume, SetSleep, SetQuietHours, SetGoal, SetPrivacy)
 """What is set by hand holds until it is set otherwise, also after a restart."""
@@ -124,12 +116,10 @@ class Speaker:
         self._noted_at = now
         self._saved_track: TrackId | None = None
         self._expired_at = now - DAY_SECONDS + SETTLED_SECONDS
-        self._tracks: tuple[Track, ...] = ()
-        self._whole = Stock()
-        self.corrections = store.corrections()
-        self._listened = {known.key: known for known in store.listened()}
-        self._heard_since: float | None = None
         self.dropped_sightings = 0
+        self.holdings = Holdings(
+            store, clock, listen=actions.listen, choose_from=self._session.restock
+        )
         self._wake()
 
     # --- events ---------------------------------------------------------------------------
@@ -145,11 +135,9 @@ class Speaker:
             if event.name == "camera" and event.part.health in (Health.DOWN, Health.OFF):
                 self._follow(lambda: self._room.lose_sight(self._clock.monotonic()))
         elif isinstance(event, LibraryScanned):
-            self._stock(event)
+            self.holdings.scanned(event)
         elif isinstance(event, Listened):
-            self._store.add_listened(event)
-            self._listened[event.key] = event
-            self._heard_since = self._heard_since or self._clock.monotonic()
+            self.holdings.heard(event)
         elif isinstance(event, Board):
             self._board = event
         else:
@@ -227,9 +215,7 @@ class Speaker:
         self._mind_sleep(now)
         self._mind_volume(now)
         self._session.tick(self.mood)
-        patience = max(HEARD_SECONDS, HEARD_SECONDS_A_TRACK * len(self._tracks))
-        if self._heard_since is not None and now - self._heard_since >= patience:
-            self._restock()
+        self.holdings.pass_time(now)
         if now - self._noted_at >= NOTE_SECONDS:
             self._noted_at = now
             self._save()
@@ -299,7 +285,7 @@ class Speaker:
             broker=self._parts["broker"],
             sound=self._session.sound,
             library=self._library,
-            tracks=len(self._tracks),
+            tracks=len(self.holdings.library.tracks),
             board=self._board,
             uptime_seconds=round(now - self._started, 1),
             dropped_sightings=self.dropped_sightings,
@@ -330,8 +316,6 @@ class Speaker:
 
     def _wake(self) -> None:
         """Come back where an earlier run stopped."""
-        self.library = self._store.library()
-        self._stock_catalogue(self.library.tracks)
         resume = self._store.load_resume()
         if resume is not None:
             self._session.resume(resume)
@@ -344,35 +328,9 @@ class Speaker:
         self._mind_volume(self._started)
         self._actions.set_privacy(self._privacy)
 
-    def _stock(self, library: LibraryScanned) -> None:
-        self._store.replace_library(library)
-        self.library = library
-        sounds = {sound_key(track) for track in (*library.tracks, *library.missing)}
-        self._listened = {key: known for key, known in self._listened.items() if key in sounds}
-        self._stock_catalogue(library.tracks)
-
-    def _stock_catalogue(self, tracks: tuple[Track, ...]) -> None:
-        self._tracks = tracks
-        self._restock()
-        keys = {sound_key(track) for track in tracks}
-        self._actions.listen(still_to_hear(tracks, self._listened), len(keys))
-
-    def _restock(self) -> None:
-        """Let count what was listened to, and above all what the user says."""
-        self._heard_since = None
-        tracks = self._whole.lay_out(self._tracks, self._listened, self.corrections)
-        self.library = replace(self.library, tracks=tracks)
-        self._session.restock(Catalogue(playable(tracks, self.corrections)))
-
     def _correct(self, correction: Correct) -> None:
         """Take the user's word on a track; what shall never play ends at once."""
-        if not any(track.id == correction.track for track in self._tracks):
-            raise CannotDo(f"there is no track {correction.track!r}; `attune library` shows them")
-        self._store.correct(correction)
-        others = {id_: one for id_, one in self.corrections.items() if id_ != correction.track}
-        said = {} if correction.says_nothing else {correction.track: correction}
-        self.corrections = others | said
-        self._restock()
+        self.holdings.correct(correction)
         now = self._session.now
         if correction.skip and now is not None and now.id == correction.track:
             self._session.leave(Ended.DISLIKED)

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from device import installed
+from device import doctor, installed
 from device.client import Client
 from device.doctor import Check, Verdict, examine, line
 from device.doctor import _disk as check_disk
@@ -26,6 +26,7 @@ from device.types import Health, Part
 from device.watch import Paint
 from tests.home.broker import Broker, password_file, running
 from tests.local_api import TinySpeaker, serve
+from tests.music.drives import Share
 
 NOBODY = Client((Path("/nonexistent/api.sock"),))
 MODELS = HOME / "models_tflite"
@@ -99,6 +100,19 @@ def test_what_is_missing_is_told_with_the_mend(folder: Path) -> None:
 def test_an_empty_music_folder_is_told(folder: Path) -> None:
     (folder / "music" / "song.ogg").rename(folder / "music" / "song.txt")
     assert checks(folder)["music"].detail.startswith("no music in")
+
+
+def test_a_drive_that_went_away_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "ASLEEP_SECONDS", 0.3)
+    share = Share(folder / "music", monkeypatch)
+    share.goes()
+    try:
+        found = checks(folder)
+    finally:
+        share.comes_back()
+    assert found["music"].verdict is Verdict.FAIL
+    assert f"{folder / 'music'}: its drive did not answer" in found["music"].detail
+    assert "disk" in found
 
 
 def test_a_changed_model_is_told(folder: Path) -> None:

@@ -46,7 +46,7 @@ def house(tmp_path: Path) -> House:
 
 
 def track(house: House, id_: TrackId) -> Track:
-    return next(track for track in house.speaker.library.tracks if track.id == id_)
+    return next(track for track in house.speaker.holdings.library.tracks if track.id == id_)
 
 
 def test_the_users_word_wins_and_stays(house: House, tmp_path: Path) -> None:

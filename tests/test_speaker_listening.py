@@ -65,7 +65,7 @@ def test_in_a_large_library_what_was_heard_counts_later(tmp_path: Path) -> None:
     house.speaker.handle(Listened("happy-0", VERSION, heard(1.0)))
 
     def counts() -> bool:
-        return house.speaker.library.tracks[0].loudness_lufs is not None
+        return house.speaker.holdings.library.tracks[0].loudness_lufs is not None
 
     house.wait(50.0)
     assert not counts()

@@ -9,6 +9,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping, Sequence
+from itertools import repeat
+from operator import itemgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -227,8 +229,10 @@ class Catalogue:
         A play in the future was played before the clock was set back: just now, as it were.
         """
         count = len(wish.recent)
-        places = np.fromiter((self._index.get(track, -1) for track, _ in wish.recent), int, count)
-        walls = np.fromiter((wall for _, wall in wish.recent), float, count)
+        # Without a step of Python's own for each: thousands may have been played lately.
+        tracks, walls_of = map(itemgetter(0), wish.recent), map(itemgetter(1), wish.recent)
+        places = np.fromiter(map(self._index.get, tracks, repeat(-1)), int, count)
+        walls = np.fromiter(walls_of, float, count)
         known = np.sort(np.unique(places, return_index=True)[1])
         known = known[places[known] >= 0]
         return Heard(places[known], np.maximum(0.0, wish.wall - walls[known]) / 3600.0)

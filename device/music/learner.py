@@ -46,7 +46,7 @@ class Learner:
         self._store = store
         self._lessons: deque[Lesson] = deque(maxlen=REMEMBERED)
         self.belief = Belief()
-        self._meanwhile: deque[Lesson] = deque(maxlen=REMEMBERED)  # learned since reading began
+        self._learned = 0  # since the start
         self._sounding: tuple[TrackId, float] | None = None  # what play began last
         for _ in self.read():
             pass
@@ -61,8 +61,7 @@ class Learner:
 
     def read(self) -> Steps[None]:
         """Believe what is remembered, and nothing else; what sounds teaches when it ends."""
-        self._meanwhile.clear()
-        sounding = self._sounding
+        sounding, learned = self._sounding, self._learned
         lessons = [
             lesson
             for lesson in (yield from self._newest(REMEMBERED))
@@ -70,9 +69,11 @@ class Learner:
         ]
         belief = Belief()
         yield from belief.teaching(lessons)
-        for lesson in self._meanwhile:
+        known = list(self._lessons)
+        meanwhile = known[max(0, len(known) - (self._learned - learned)) :]
+        for lesson in meanwhile:
             belief.teach(lesson)
-        self._lessons = deque([*lessons, *self._meanwhile], maxlen=REMEMBERED)
+        self._lessons = deque([*lessons, *meanwhile], maxlen=REMEMBERED)
         self.belief = belief
 
     def answer(self, request: TasteRequest, *, learning: bool) -> Steps[TasteAnswer]:
@@ -119,7 +120,7 @@ class Learner:
     def learn(self, lesson: Lesson) -> None:
         """Take in how a play was taken."""
         self._lessons.append(lesson)
-        self._meanwhile.append(lesson)
+        self._learned += 1
         self.belief.teach(lesson)
 
 

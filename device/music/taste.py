@@ -190,7 +190,9 @@ class Belief:
     def in_(self, circumstances: Circumstances) -> tuple[Floats, Floats]:
         """Mean (Z,) and covariance (Z, Z) of the weights of a track in such circumstances."""
         a = spread(circumstances)
-        return a @ self.mean, a @ self.covariance @ a.T
+        used = np.flatnonzero(a.any(axis=0))  # less than half of the weights
+        a = a[:, used]
+        return a @ self.mean[used], a @ self.covariance[np.ix_(used, used)] @ a.T
 
     def _keep(self, verdict: float, weight: float) -> float:
         """How much is kept of all that was taught before a play that says this."""

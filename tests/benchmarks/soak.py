@@ -40,6 +40,7 @@ from device.music.taste import REMEMBERED
 from device.settings import HOME
 from device.system.store import SqliteStore
 from device.types import (
+    AgeGroup,
     Dislike,
     Emotion,
     Goal,
@@ -57,6 +58,7 @@ from device.types import (
     SetVolume,
     TrackId,
 )
+from tests.benchmarks.household import MIDNIGHT
 from tests.daemon import toml
 from tests.home.broker import Broker, Listener
 from tests.music.audio import tone
@@ -219,20 +221,27 @@ def furnish(folder: Path, port: int, *, real: bool) -> Path:
 
 
 def remember(folder: Path) -> None:
-    """As many plays as are ever held in memory."""
+    """As many plays as are ever held in memory, of which as much is known as of those to come."""
     dice = random.Random(1)
-    with SqliteStore(folder, SystemClock()) as store:
-        store.add_lessons(
-            [
-                Lesson(
-                    TrackId(f"{number % 97:016x}"), float(number), Goal.MATCH, 0.1,
-                    MoodLabel.HAPPINESS, 0.5, 0.5, 1,
-                    Moment(dice.uniform(-1, 0), Traits(artist=f"{number % 37}"), 200.0),
-                    dice.uniform(10, 200), dice.choice(list(Ended)),
-                )
-                for number in range(REMEMBERED)
-            ]
+
+    def moment(number: int) -> Moment:
+        place = Traits(
+            dice.uniform(-1, 1), dice.uniform(-1, 1), dice.uniform(60, 180), dice.uniform(-20, -8),
+            genre=f"genre {number % 11}", artist=f"artist {number % 37}",
         )  # fmt: skip
+        return Moment(dice.uniform(-1, 0), place, 200.0, dice.uniform(0, 23), AgeGroup.ADULT)
+
+    lessons = [
+        Lesson(
+            TrackId(f"{number % 97:016x}"), MIDNIGHT - 180.0 * (REMEMBERED - number),
+            Goal.MATCH, 0.1, MoodLabel.HAPPINESS, dice.uniform(0, 1), dice.uniform(0, 1), 1,
+            moment(number), dice.uniform(10, 200), dice.choice(list(Ended)),
+        )
+        for number in range(REMEMBERED)
+    ]  # fmt: skip
+    with SqliteStore(folder, SystemClock()) as store:
+        added = sum(store.add_lessons(lessons))
+    assert added == REMEMBERED
 
 
 @contextlib.contextmanager

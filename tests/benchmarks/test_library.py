@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from device.holdings import HEARD_SECONDS_A_TRACK
 from device.music.library import scan
 from device.music.listen import VERSION
 from device.music.walk import roots
-from device.speaker import HEARD_SECONDS_A_TRACK
 from device.system.store import SqliteStore
 from device.types import Command, Correct, KnownFile, LibraryScanned, Listened
 from tests.benchmarks.memory import measured

@@ -482,15 +482,19 @@ def test_a_taste_that_drifts_is_followed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("taste_", "plays"),
+    ("taste_", "plays", "count"),
     [
-        ("loves genres", 15),
-        pytest.param("loves genres", 60, marks=pytest.mark.slow),
-        pytest.param("contrary", 15, marks=pytest.mark.slow),
-        pytest.param("hates artists", 40, marks=pytest.mark.slow),
+        ("loves genres", 15, 2500),
+        pytest.param("loves genres", 60, 2500, marks=pytest.mark.slow),
+        # What the other way likes best is chosen here once in 1,300 times: of so rare weights
+        # fewer plays tell neither the mean nor its error.
+        pytest.param("contrary", 15, 20_000, marks=pytest.mark.slow),
+        pytest.param("hates artists", 40, 2500, marks=pytest.mark.slow),
     ],
 )
-def test_the_diary_tells_what_another_way_of_choosing_is_worth(taste_: str, plays: int) -> None:
+def test_the_diary_tells_what_another_way_of_choosing_is_worth(
+    taste_: str, plays: int, count: int
+) -> None:
     """What choosing without learning is worth, from a diary of choosing with it, by inverse
     propensity scoring, plain and self-normalised, against the simulator's truth."""
     catalogue = Catalogue(synthetic_library(60, 4))
@@ -508,8 +512,8 @@ def test_the_diary_tells_what_another_way_of_choosing_is_worth(taste_: str, play
         for name, share in other.items()
         if (track := catalogue.get(name)) is not None
     )
-    weights, rewards = np.zeros(2500), np.zeros(2500)
-    for number in range(2500):
+    weights, rewards = np.zeros(count), np.zeros(count)
+    for number in range(count):
         choice = catalogue.choose(wish, dice, belief)
         assert choice is not None
         appeal = kind(choice.track, wish.mood, 0)
@@ -518,9 +522,9 @@ def test_the_diary_tells_what_another_way_of_choosing_is_worth(taste_: str, play
         weights[number] = other.get(choice.track.id, 0.0) / choice.probability
         rewards[number] = said
     plain = weights * rewards
-    error = plain.std() / 2500**0.5
+    error = plain.std() / count**0.5
     normalised = plain.sum() / weights.sum()
-    error_normalised = (weights * (rewards - normalised)).std() / weights.mean() / 2500**0.5
+    error_normalised = (weights * (rewards - normalised)).std() / weights.mean() / count**0.5
     assert error < 0.35  # few of the diary are what the other way would choose
     assert error_normalised < 0.2
     assert abs(plain.mean() - truth) < 2.5 * error
