@@ -489,7 +489,7 @@ def test_a_taste_that_drifts_is_followed() -> None:
         # What the other way likes best is chosen here once in 1,300 times: of so rare weights
         # fewer plays tell neither the mean nor its error.
         pytest.param("contrary", 15, 20_000, marks=pytest.mark.slow),
-        pytest.param("hates artists", 40, 2500, marks=pytest.mark.slow),
+        pytest.param("hates artists", 40, 20_000, marks=pytest.mark.slow),
     ],
 )
 def test_the_diary_tells_what_another_way_of_choosing_is_worth(
