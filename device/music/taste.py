@@ -66,7 +66,7 @@ KEEP, KEEP_EVERY = 0.98, 10
 so that a taste that drifts is followed."""
 TURN, TURN_SLACK = 6.0, 0.2
 """Taste has turned once plays lost so much reward in all against what is usual here, not counting
-so much of each: five songs skipped in a row are a whim yet."""
+so much of each: five songs skipped at once in a row are a whim yet, seven are none."""
 TURN_KEEPS = 0.1
 """Of what was learned before a turn, so much is kept: years of plays hold out against a few dozen
 no longer, and come back where the turn was none."""
