@@ -31,8 +31,9 @@ ALLOWED: dict[str, set[str]] = {
     "device.music": BASE | {"device.music", "device.inference"},
     "device.home": BASE | {"device.home"},
     "device.system": BASE | {"device.system"},
+    "device.holdings": BASE - {"device.config"} | {"device.music"},
     "device.inbox": {"device.types", "device.lessons"},
-    "device.speaker": BASE - {"device.config"} | {"device.mood", "device.music"},
+    "device.speaker": BASE - {"device.config"} | {"device.holdings", "device.mood", "device.music"},
     # The composition root and the command line know every room, but not each other.
     "device.daemon": BASE
     | {"device." + room for room in ("vision", "mood", "music", "home")}
