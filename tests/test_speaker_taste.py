@@ -287,6 +287,21 @@ def test_albums_stay_together_on_wish(tmp_path: Path) -> None:
             assert after == f"{before[0]}{int(before[1]) + 1}"
 
 
+def test_an_album_is_left_where_the_mood_is_another(tmp_path: Path) -> None:
+    music = replace(QUIET.music, albums_together=True, change_with_mood=False)
+    house = House(tmp_path, FakeClock(), replace(QUIET, music=music))
+    happy, angry, *others = library(per_mood=1)
+    album = [
+        replace(each, album="One", artist="", track_number=number)
+        for number, each in enumerate((happy, angry), start=1)
+    ]
+    house.speaker.handle(LibraryScanned((*album, *others)))
+    house.pass_time(30.0, Emotion.HAPPINESS)
+    assert house.mood_of_track == "happy"
+    house.pass_time(60.0, Emotion.SADNESS)
+    assert house.mood_of_track == "sad"
+
+
 def test_without_learning_nothing_weighs_in_but_it_is_noted(tmp_path: Path) -> None:
     settings = replace(QUIET, music=replace(QUIET.music, learn=False))
     house = House(tmp_path, FakeClock(), settings)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 import time
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from device.lessons import Ended, Lesson, Moment, Traits
 from device.mood.circumplex import COORDINATES
@@ -23,6 +26,7 @@ from device.types import Affect, AgeGroup, Emotion, Goal, Mood, MoodLabel, Track
 
 NOW = 1_780_000_000.0  # May 2026
 HAPPY = Mood(MoodLabel.HAPPINESS, 0.7, 0.4, 0.8, people=1)
+PLEASED = (HAPPY.valence, HAPPY.arousal)
 SAD = Mood(MoodLabel.SADNESS, -0.6, -0.3, 0.8, people=1)
 
 
@@ -328,6 +332,52 @@ def test_an_artist_is_not_played_twice_in_a_row_while_others_fit() -> None:
     assert artists["A"] == 0
     shelf[5:] = [track(f"b{n}", -0.7, -0.6, artist="B") for n in range(5)]
     assert {each.artist for each in draws(Catalogue(shelf), wish, 100)} == {"A"}
+
+
+def test_an_artist_just_heard_gives_way_to_what_fits_almost() -> None:
+    """One whose music fits too little to be drawn otherwise is drawn about as often."""
+    shelf = [track(f"a{n}", *PLEASED, artist="A") for n in range(6)]
+    shelf += [track(f"b{n}", PLEASED[0] - 0.75, PLEASED[1], artist="B") for n in range(5)]
+    wish = Wish(HAPPY, wall=NOW, recent=[(TrackId("a0"), NOW - 200)])
+    artists = Counter(each.artist for each in draws(Catalogue(shelf), wish, 1000))
+    assert artists["B"] / artists["A"] == pytest.approx(math.exp(2.5 - 0.75**2 / 0.205), rel=0.2)
+    assert {each.artist for each in draws(Catalogue(shelf), Wish(HAPPY, wall=NOW))} == {"A"}
+
+
+def test_the_artists_heard_before_the_last_come_seldomer_too() -> None:
+    shelf = [track(f"{artist}{n}", artist=artist) for artist in "abcd" for n in range(5)]
+    recent = [(TrackId(f"{artist}0"), NOW - 200 * age) for age, artist in enumerate("abc", start=1)]
+    wish = Wish(HAPPY, wall=NOW, recent=recent)
+    artists = Counter(each.artist for each in draws(Catalogue(shelf), wish, 3000))
+    # Of the three heard one track rests, and four are left, of five.
+    assert artists["b"] / artists["d"] == pytest.approx(0.8 * math.exp(-1.5), abs=0.03)
+    assert artists["c"] / artists["d"] == pytest.approx(0.8 * math.exp(-0.8), abs=0.04)
+
+
+def test_an_album_goes_on_by_disc_and_number_and_mixes_with_no_other() -> None:
+    def on(name: str, disc: int | None, number: int | None, **other: Any) -> Track:
+        told = {"artist": "A", "album": "Best of"} | other
+        return replace(track(name), disc_number=disc, track_number=number, **told)
+
+    shelf = [
+        on("2-1", 2, 1), on("1-2", 1, 2), on("2-2", 2, 2), on("1-1", None, 1), on("1-4", 1, 4),
+        on("unnumbered", 1, None), on("alone", None, 3, album=None), on("single", 1, 1, album=None),
+        on("of another", 1, 3, artist="B"), on("the next", 1, 3, album="Best of, part two"),
+        on("guests", 1, 3, artist="A and B", album_artist="A"),
+    ]  # fmt: skip
+    catalogue, order = Catalogue(shelf), [TrackId("1-1")]
+    while (following := catalogue.following(order[-1], HAPPY)) is not None:
+        order.append(following.id)
+    assert order == ["1-1", "1-2", "guests", "1-4", "2-1", "2-2"]
+    for name in ("unnumbered", "alone", "single", "of another", "not here"):
+        assert catalogue.following(TrackId(name), HAPPY) is None
+
+
+def test_an_album_does_not_go_on_with_what_a_child_may_not_hear() -> None:
+    album = [replace(track(f"{n}", explicit=n == 2), album="A", track_number=n) for n in (1, 2, 3)]
+    catalogue, child = Catalogue(album), replace(HAPPY, age_years=8.0, youngest_years=8.0)
+    assert catalogue.following(TrackId("1"), HAPPY) == album[1]
+    assert catalogue.following(TrackId("1"), child) is None
 
 
 def test_an_artist_that_is_loved_is_not_played_twice_in_a_row_either() -> None:
