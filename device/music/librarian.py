@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +13,8 @@ from device.music.looks import Unanswered
 from device.music.walk import Root, roots
 from device.ports import PartUnavailable, WorkerContext
 from device.types import Health, LibraryScanned, Part, PartChanged
+
+log = logging.getLogger(__name__)
 
 RESCAN_SECONDS = 6 * 3600.0
 """New files are found after so long even if nobody asks."""
@@ -41,6 +44,7 @@ class Librarian:
         self._context: WorkerContext | None = None
         self._asked = False
         self._health = Health.STARTING
+        self._unused: tuple[str, ...] = ()
 
     def scan(self) -> None:
         """Look again now; callable from any thread."""
@@ -60,12 +64,20 @@ class Librarian:
                 return
             self._known = result.library
             self._post(result.library)
+            self._tell_unused(result.unused)
             if not result.tracks:
                 self._tell(Health.DOWN, message := _no_music(result, self._places))
                 raise PartUnavailable(message)
             context.up(summary := _summary(result, self._places))
             self._tell(Health.UP, summary)  # the supervisor tells only what is new to it
             self._rest(context, seen, RESTLESS_SECONDS if result.restless else RESCAN_SECONDS)
+
+    def _tell_unused(self, unused: tuple[str, ...]) -> None:
+        """Playlists that say nothing, once each."""
+        for playlist in unused:
+            if playlist not in self._unused:
+                log.info("not used: %s", playlist)
+        self._unused = unused
 
     def _rest(self, context: WorkerContext, seen: object, seconds: float) -> None:
         """Until it is time, somebody asks, or a folder comes, goes or changes at its top."""

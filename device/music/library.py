@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -20,7 +20,7 @@ from device.music.labels import Label
 from device.music.looks import Pulse, Unanswered
 from device.music.playlists import BadPlaylist, read_playlist
 from device.music.probe import TooSlow, Unplayable, probe
-from device.music.walk import Root, SoundFile, walk
+from device.music.walk import Found, Root, SoundFile, walk
 from device.music.words import place_of_folder
 from device.types import LibraryScanned, SkippedFile, Track
 
@@ -45,12 +45,14 @@ class ScanResult(NamedTuple):
     mend.
 
     `library` makes the next scan quick: files that did not change are not opened again.
-    `restless`: a file was just being written; look again soon.
+    `restless`: a file was just being written; look again soon. `unused` names playlists that say
+    nothing of any track, and why.
     """
 
     library: LibraryScanned
     absent: tuple[str, ...] = ()
     restless: bool = False
+    unused: tuple[str, ...] = ()
 
     @property
     def tracks(self) -> tuple[Track, ...]:
@@ -96,6 +98,7 @@ class _Scan:
         self._there: list[tuple[Root, Present]] = []
         self._skipped: list[SkippedFile] = []
         self._silent: set[Root] = set()
+        self._unused: list[str] = []
         self._restless = False
         self._progress = Progress(0)
 
@@ -103,7 +106,7 @@ class _Scan:
         try:
             found = walk(places, self._skip, lambda files: self._breathe(Progress(files)))
             self._silent |= found.silent
-            lists = self._playlists(found.playlists)
+            lists = self._playlists(found)
             changed = [
                 (file, stamp, names)
                 for file in found.files
@@ -124,6 +127,7 @@ class _Scan:
             library=library,
             absent=tuple(_absent(places, found.gone, self._silent, library)),
             restless=self._restless,
+            unused=tuple(self._unused),
         )
 
     def _unchanged(self, file: SoundFile, stamp: str) -> bool:
@@ -174,21 +178,26 @@ class _Scan:
             return
         self._there.append((file.root, Present(track, stamp)))
 
-    def _playlists(self, paths: Sequence[tuple[Root, Path]]) -> Mapping[str, Sequence[str]]:
+    def _playlists(self, found: Found) -> Mapping[str, Sequence[str]]:
         """Path of a track -> names of playlists that say something of it: of a mood or genre."""
         names: dict[str, list[str]] = {}
-        for root, path in paths:
+        files = {str(file.path) for file in found.files}
+        for root, path in found.playlists:
             if place_of_folder(path.stem) is None and not is_genre(path.stem):
+                self._unused.append(f"{_printable(path)}: its name is no mood and no genre")
                 continue
             self._breathe(self._progress)
-            for entry in self._look(root, partial(self._entries, path)) or ():
+            entries = self._look(root, partial(self._entries, path, files)) or ()
+            for entry in entries:
                 names.setdefault(entry, []).append(path.stem)
+            if entries and files.isdisjoint(entries):
+                self._unused.append(f"{_printable(path)}: none of the files it names is here")
         return names
 
-    def _entries(self, path: Path, _pulse: Pulse) -> Sequence[str]:
+    def _entries(self, path: Path, files: Container[str], _pulse: Pulse) -> Sequence[str]:
         """What a playlist names, each once."""
         try:
-            return list(dict.fromkeys(read_playlist(path)))
+            return list(dict.fromkeys(read_playlist(path, files)))
         except BadPlaylist as error:
             self._skip(path, str(error))
             return []

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import xml.parsers.expat
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path, PureWindowsPath
 from urllib.parse import quote, unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -27,10 +27,11 @@ class BadPlaylist(Exception):  # noqa: N818 - a state of the file, not a program
     """The playlist is refused; the message says why."""
 
 
-def read_playlist(path: Path) -> list[str]:
+def read_playlist(path: Path, files: Container[str] = frozenset()) -> list[str]:
     """Absolute, normalised paths of the files that a playlist names; the web is left out.
 
-    Raises `BadPlaylist`.
+    An entry may be spelled with percent signs, if it names one of the `files` only so. Raises
+    `BadPlaylist`.
     """
     try:
         status = path.stat()
@@ -45,6 +46,9 @@ def read_playlist(path: Path) -> list[str]:
     found = []
     for entry in entries:
         place = _place(path.parent, entry)
+        if place not in files and "%" in entry:
+            unquoted = _place(path.parent, unquote(entry))
+            place = unquoted if unquoted in files else place
         if place is not None:
             found.append(place)
         if len(found) > MOST_ENTRIES:

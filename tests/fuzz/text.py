@@ -290,7 +290,7 @@ def playlist_attack(folder: Path) -> Iterator[Attack]:
         path = folder / f"happy.{kind}"
         path.write_bytes(data)
         try:
-            entries = read_playlist(path)
+            entries = read_playlist(path, {str(folder / "a b.mp3")})
         except BadPlaylist as error:
             assert str(error)
             return False

@@ -180,6 +180,33 @@ def test_a_playlist_labels_like_a_folder_below_file_tags(tmp_path: Path) -> None
     assert again["c.flac"] is found["c.flac"]
 
 
+def test_a_playlist_may_spell_its_entries_with_percent_signs(tmp_path: Path) -> None:
+    for name in ("c d.flac", "é.flac", "100%25.flac", "e%20f.flac", "e f.flac"):
+        tone(tmp_path / "100% Jazz" / name, 0.1)
+    (tmp_path / "100% Jazz" / "Calm.m3u8").write_text(
+        "c%20d.flac\n%C3%A9.flac\n100%25.flac\ne%20f.flac\nhttp:%2f%2fx\n%00\n%zz.flac\n"
+    )
+    result = look(tmp_path)
+    found = tracks(result)
+    for name in ("c d.flac", "é.flac", "100%25.flac", "e%20f.flac"):
+        assert place(found[name]) == place_of("calm")
+    assert found["e f.flac"].affect.source == "unknown"  # another is named so, letter by letter
+    assert result.unused == ()
+
+
+def test_a_playlist_that_says_nothing_is_told(tmp_path: Path) -> None:
+    tone(tmp_path / "a.flac", 0.1)
+    (tmp_path / "Road trip.m3u8").write_text("a.flac\n")
+    (tmp_path / "Sad.m3u8").write_text("/home/me/a.flac\n")
+    (tmp_path / "Calm.m3u8").write_text("a.flac\n/home/me/a.flac\n")
+    result = look(tmp_path)
+    assert result.unused == (
+        f"{tmp_path}/Road trip.m3u8: its name is no mood and no genre",
+        f"{tmp_path}/Sad.m3u8: none of the files it names is here",
+    )
+    assert result.skipped == ()
+
+
 def test_old_players_wrote_windows_letters(tmp_path: Path) -> None:
     (tmp_path / "x.m3u").write_bytes("fröhlich.mp3\r\n".encode("cp1252"))
     assert read_playlist(tmp_path / "x.m3u") == [str(tmp_path / "fröhlich.mp3")]

@@ -29,7 +29,7 @@ class Bench:
     """A `WorkerContext` whose waits are acted upon by the test."""
 
     def __init__(self, acts: list[object]) -> None:
-        self._acts = acts
+        self.acts = acts
         self.posted: list[LibraryScanned | PartChanged] = []
         self.ups: list[str] = []
         self.stopping = False
@@ -42,10 +42,10 @@ class Bench:
         self.ups.append(detail)
 
     def wait(self, _seconds: float) -> bool:
-        if not self._acts:
+        if not self.acts:
             self.stopping = True
             return True
-        act = self._acts.pop(0)
+        act = self.acts.pop(0)
         if callable(act):
             act()
         return False
@@ -73,6 +73,25 @@ def test_any_progress_can_be_told(opened: int, more: int, seconds: float) -> Non
     progress = Progress(opened + more, opened, opened + more)
     assert words(progress, seconds)
     assert 0.0 <= share(progress) <= 1.0
+
+
+def test_a_playlist_that_says_nothing_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    tone(tmp_path / "a.wav", 0.1)
+    (tmp_path / "Road trip.m3u8").write_text("a.wav\n")
+    bench = Bench([])
+    librarian = Librarian([tmp_path], bench.posted.append, LibraryScanned())
+    another = tmp_path / "Mine.m3u8"
+    bench.acts += [librarian.scan, librarian.scan, lambda: another.write_text("a.wav\n")]
+    librarian.run(bench)
+    assert len(bench.libraries()) == 4
+    told = [record.getMessage() for record in caplog.records if "not used" in record.getMessage()]
+    assert told == [
+        f"not used: {tmp_path}/{name}.m3u8: its name is no mood and no genre"
+        for name in ("Road trip", "Mine")
+    ]
 
 
 def test_it_looks_again_when_asked_or_when_a_folder_changes(tmp_path: Path) -> None:
