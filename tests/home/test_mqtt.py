@@ -72,6 +72,7 @@ class Speaker:
     """A bridge under the real supervisor, what it posts, and how it says it is."""
 
     def __init__(self, settings: MqttSettings, folder: Path | None = None) -> None:
+        self.where = topics(settings)
         self.commands: queue.Queue[Command] = queue.Queue()
         self._parts: queue.Queue[PartChanged | WorkerFailed] = queue.Queue()
         # Without a folder, nothing is remembered, as where the disk is full.
@@ -79,12 +80,24 @@ class Speaker:
             settings, self.commands.put, "1.2.3", folder or Path("/proc/no-such-folder")
         )
         self._supervisor = Supervisor(self._parts.put, SteadyClock(), Hasty(1))
+        self._is_stopped = False
 
     def start(self) -> None:
         self._supervisor.start("broker", self.bridge.run)
 
     def stop(self) -> None:
         assert self._supervisor.stop(5) == ()
+        self._is_stopped = True
+
+    def has_said_all(self, home: Listener) -> None:
+        """Wait until somebody at the broker has heard what it says of all that it heard so far."""
+        if self._is_stopped:
+            home.hear(self.where.availability, lambda m: m.payload == b"offline")
+            return
+        home.say(f"{self.where.commands}/next", "PRESS")
+        assert self.command() == Next()
+        self.bridge.tell(NEWS)
+        home.hear(self.where.event)
 
     def part(self, health: Health) -> Part:
         """Wait until the part is so; its detail."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
         speaker.stop()
 
 
-def kept(broker: Broker, *names: str) -> dict[str, Any]:
-    """What the broker keeps on these topics."""
+def kept(broker: Broker, names: Iterable[str], *speakers: Speaker) -> dict[str, Any]:
+    """What the broker keeps on these topics once these speakers have said what they had to say."""
     with Listener(broker.port) as latecomer:
-        latecomer.drain(0.5)
+        for speaker in speakers:
+            speaker.has_said_all(latecomer)
         # In order: what is cleared meanwhile comes as empty.
         last = {m.topic: m.payload for m in latecomer.heard if m.topic in names}
     return {topic: payload for topic, payload in last.items() if payload}
@@ -94,12 +95,15 @@ def test_entities_of_an_older_version_are_removed_once(broker: Broker, start: St
         old = now | {"cmps": now["cmps"] | GHOSTS}
         home.say(where.discovery, msgspec.json.encode(old), retain=True)
         home.hear(where.discovery)
-        start(settings)
+        speaker = start(settings)
         told = [msgspec.json.decode(home.hear(where.discovery).payload) for _ in range(3)]
         assert told[0] == told[2] == now
         assert told[1]["cmps"]["weather"] == {"p": "sensor"}
-        assert not [m for m in home.drain(0.5) if m.topic == where.discovery]
-    assert msgspec.json.decode(kept(broker, where.discovery)[where.discovery]) == now
+        heard = len(home.heard)
+        speaker.has_said_all(home)
+        assert where.discovery not in {m.topic for m in home.heard[heard:]}
+    found = kept(broker, where, speaker)
+    assert msgspec.json.decode(found[where.discovery]) == now
 
 
 def test_what_is_no_message_of_ours_is_replaced(
@@ -109,12 +113,11 @@ def test_what_is_no_message_of_ours_is_replaced(
     with Listener(broker.port) as home, caplog.at_level(logging.INFO, "device.home"):
         home.say(where.discovery, b"\x00 rubbish", retain=True)
         home.hear(where.discovery)
-        start(settings)
-        home.hear(where.discovery)
-        home.drain(0.5)
+        speaker = start(settings)
+        speaker.has_said_all(home)
     assert any("no message of ours" in message for message in caplog.messages)
-    now = kept(broker, where.discovery)[where.discovery]
-    assert msgspec.json.decode(now) == discovery(settings, "1.2.3")
+    found = kept(broker, where, speaker)
+    assert msgspec.json.decode(found[where.discovery]) == discovery(settings, "1.2.3")
 
 
 # --- topics of an earlier id or prefix ----------------------------------------------------------
@@ -129,14 +132,16 @@ def test_what_was_left_under_another_name_is_cleared(
     before = settings_for(broker.port)
     after = msgspec.structs.replace(before, **change)
     old, new = Kept(*_three(before)), Kept(*_three(after))
-    start(before).stop()
-    assert set(kept(broker, *old)) == set(old)
-    start(after)
-    found = kept(broker, *old, *new)
+    former = start(before)
+    former.stop()
+    assert set(kept(broker, old, former)) == set(old)
+    moved = start(after)
+    found = kept(broker, (*old, *new), moved)
     assert set(found) == set(new)
     assert found[new.availability] == b"online"
-    start(msgspec.structs.replace(after, name="Another name"))  # the same topics: nothing to clear
-    assert set(kept(broker, *new)) == set(new)
+    moved.stop()
+    renamed = start(msgspec.structs.replace(after, name="Another name"))
+    assert set(kept(broker, new, renamed)) == set(new)  # the same topics: nothing to clear
 
 
 def test_topics_that_another_speaker_took_over_stay(broker: Broker, start: Start) -> None:
@@ -148,12 +153,12 @@ def test_topics_that_another_speaker_took_over_stay(broker: Broker, start: Start
     other.part(Health.UP)
     try:
         ours = start(theirs)
-        found = kept(broker, *_three(mine), *_three(theirs))
+        found = kept(broker, (*_three(mine), *_three(theirs)), other, ours)
         assert set(found) == {*_three(mine), *_three(theirs)}
         assert found[topics(mine).availability] == b"online"
         ours.stop()
-        start(theirs)
-        assert set(kept(broker, *_three(mine))) == set(_three(mine))
+        again = start(theirs)
+        assert set(kept(broker, _three(mine), other, again)) == set(_three(mine))
     finally:
         other.stop()
 
