@@ -16,8 +16,8 @@ from device.home.topics import topics
 from device.settings import MqttSettings
 from device.types import Health
 from tests.fakes import a_status
-from tests.home.broker import Broker, Listener, running
-from tests.home.test_mqtt import Speaker, settings_for
+from tests.home.broker import Listener
+from tests.home.test_mqtt import Door, Speaker, settings_for
 
 Start = Callable[[MqttSettings], Speaker]
 
@@ -26,12 +26,6 @@ GHOSTS = {
     "weather": {"p": "sensor", "unique_id": "attune_weather", "name": "Weather"},
     "mood": {"p": "binary_sensor", "unique_id": "attune_mood", "name": "Mood"},
 }
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with running(tmp_path_factory.mktemp("broker"), "allow_anonymous true") as broker:
-        yield broker
 
 
 @pytest.fixture
@@ -50,9 +44,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
         speaker.stop()
 
 
-def kept(broker: Broker, names: Iterable[str], *speakers: Speaker) -> dict[str, Any]:
+def kept(shared: Door, names: Iterable[str], *speakers: Speaker) -> dict[str, Any]:
     """What the broker keeps on these topics once these speakers have said what they had to say."""
-    with Listener(broker.port) as latecomer:
+    with Listener(shared.port) as latecomer:
         for speaker in speakers:
             speaker.has_said_all(latecomer)
         # In order: what is cleared meanwhile comes as empty.
@@ -88,10 +82,10 @@ def test_farewell_refuses_what_is_no_discovery_message(published: bytes) -> None
         farewell(published, NOW)
 
 
-def test_entities_of_an_older_version_are_removed_once(broker: Broker, start: Start) -> None:
-    where = topics(settings := settings_for(broker.port))
+def test_entities_of_an_older_version_are_removed_once(shared: Door, start: Start) -> None:
+    where = topics(settings := settings_for(shared.port))
     now = discovery(settings, "1.2.3")
-    with Listener(broker.port) as home:
+    with Listener(shared.port) as home:
         old = now | {"cmps": now["cmps"] | GHOSTS}
         home.say(where.discovery, msgspec.json.encode(old), retain=True)
         home.hear(where.discovery)
@@ -102,21 +96,21 @@ def test_entities_of_an_older_version_are_removed_once(broker: Broker, start: St
         heard = len(home.heard)
         speaker.has_said_all(home)
         assert where.discovery not in {m.topic for m in home.heard[heard:]}
-    found = kept(broker, where, speaker)
+    found = kept(shared, where, speaker)
     assert msgspec.json.decode(found[where.discovery]) == now
 
 
 def test_what_is_no_message_of_ours_is_replaced(
-    broker: Broker, start: Start, caplog: pytest.LogCaptureFixture
+    shared: Door, start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    where = topics(settings := settings_for(broker.port))
-    with Listener(broker.port) as home, caplog.at_level(logging.INFO, "device.home"):
+    where = topics(settings := settings_for(shared.port))
+    with Listener(shared.port) as home, caplog.at_level(logging.INFO, "device.home"):
         home.say(where.discovery, b"\x00 rubbish", retain=True)
         home.hear(where.discovery)
         speaker = start(settings)
         speaker.has_said_all(home)
     assert any("no message of ours" in message for message in caplog.messages)
-    found = kept(broker, where, speaker)
+    found = kept(shared, where, speaker)
     assert msgspec.json.decode(found[where.discovery]) == discovery(settings, "1.2.3")
 
 
@@ -127,25 +121,25 @@ def test_what_is_no_message_of_ours_is_replaced(
     "change", [{"id": "attune-elsewhere"}, {"base_topic": "house"}, {"discovery_prefix": "hub"}]
 )
 def test_what_was_left_under_another_name_is_cleared(
-    broker: Broker, start: Start, change: dict[str, str]
+    shared: Door, start: Start, change: dict[str, str]
 ) -> None:
-    before = settings_for(broker.port)
+    before = settings_for(shared.port)
     after = msgspec.structs.replace(before, **change)
     old, new = Kept(*_three(before)), Kept(*_three(after))
     former = start(before)
     former.stop()
-    assert set(kept(broker, old, former)) == set(old)
+    assert set(kept(shared, old, former)) == set(old)
     moved = start(after)
-    found = kept(broker, (*old, *new), moved)
+    found = kept(shared, (*old, *new), moved)
     assert set(found) == set(new)
     assert found[new.availability] == b"online"
     moved.stop()
     renamed = start(msgspec.structs.replace(after, name="Another name"))
-    assert set(kept(broker, new, renamed)) == set(new)  # the same topics: nothing to clear
+    assert set(kept(shared, new, renamed)) == set(new)  # the same topics: nothing to clear
 
 
-def test_topics_that_another_speaker_took_over_stay(broker: Broker, start: Start) -> None:
-    mine, theirs = settings_for(broker.port), settings_for(broker.port)
+def test_topics_that_another_speaker_took_over_stay(shared: Door, start: Start) -> None:
+    mine, theirs = settings_for(shared.port), settings_for(shared.port)
     start(mine).stop()
     other = Speaker(mine)  # took the name that we gave up
     other.bridge.show(a_status())
@@ -153,12 +147,12 @@ def test_topics_that_another_speaker_took_over_stay(broker: Broker, start: Start
     other.part(Health.UP)
     try:
         ours = start(theirs)
-        found = kept(broker, (*_three(mine), *_three(theirs)), other, ours)
+        found = kept(shared, (*_three(mine), *_three(theirs)), other, ours)
         assert set(found) == {*_three(mine), *_three(theirs)}
         assert found[topics(mine).availability] == b"online"
         ours.stop()
         again = start(theirs)
-        assert set(kept(broker, _three(mine), other, again)) == set(_three(mine))
+        assert set(kept(shared, _three(mine), other, again)) == set(_three(mine))
     finally:
         other.stop()
 
