@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import sys
 import time
@@ -17,8 +18,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from device.types import Health, Play
 from tests.daemon import Daemon, toml
 from tests.home import broker as mosquitto
+from tests.home.cable import MQTT_3_1_1, Cable
 from tests.home_assistant.conftest import SECRET, USER, World
-from tests.home_assistant.hub import UNAVAILABLE, Hub
+from tests.home_assistant.hub import ROOT, UNAVAILABLE, Hub, seen_by
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -122,6 +124,29 @@ def test_a_cut_network(world: World, hub: Hub) -> None:
         world.cable.plug()
     hub.wait(VOLUME, "60", seconds=150)
     world.measured("network back until states are shown", time.monotonic() - begun)
+
+
+def test_a_camera_that_is_gone_takes_what_it_tells_with_it(world: World, hub: Hub) -> None:
+    """And nothing else: the speaker is there, tells that its camera is down, and obeys."""
+    portraits, away = world.folder / "portraits", world.folder / "away"
+    shutil.copytree(ROOT / "config/portraits", portraits)
+    speaker = world.speaker("attune-den", "Den")
+    speaker.tables["camera"]["source"] = f"slideshow:{portraits}"
+    speaker.write_config(toml(speaker.tables))
+    with other_daemon(speaker):
+        hub.wait("sensor.attune_den_camera", "up")
+        hub.wait("binary_sensor.attune_den_presence", "on")
+        portraits.rename(away)
+        hub.wait("sensor.attune_den_camera", "down")
+        for entity in seen_by("attune_den"):
+            hub.wait(entity, UNAVAILABLE)
+        assert hub.state("sensor.attune_den_broker") == "up"
+        hub.call("number.set_value", "number.attune_den_volume", value=23)
+        hub.wait("number.attune_den_volume", "23")
+        away.rename(portraits)
+        hub.wait("sensor.attune_den_camera", "up", seconds=90)
+        hub.wait("binary_sensor.attune_den_presence", "on")
+    forget(world, "attune-den")
 
 
 def test_a_wrong_password_is_said_and_mended(world: World, hub: Hub) -> None:
@@ -236,6 +261,19 @@ def test_renaming_survives(world: World, hub: Hub) -> None:
         hub.until(lambda: found(hub, "attune_pantry_volume") != "missing.none", "the pantry")
         hub.until(lambda: found(hub, "attune_kitchen_volume") == "missing.none", "no kitchen")
     forget(world, "attune_pantry")
+
+
+def test_a_speaker_that_may_speak_mqtt_3_alone(world: World, hub: Hub) -> None:
+    volume = "number.attune_elder_volume"
+    with contextlib.closing(Cable(world.broker.port, newest=MQTT_3_1_1)) as old:
+        speaker = world.speaker("attune-elder", "Elder", port=old.port)
+        with other_daemon(speaker):
+            hub.wait(volume, "60")
+            hub.call("number.set_value", volume, value=17)
+            speaker.wait_for(lambda s: s.volume == 17)
+            hub.wait(volume, "17")
+        hub.wait(volume, UNAVAILABLE)  # its will
+    forget(world, "attune-elder")
 
 
 def test_a_broker_that_speaks_mqtt_3_alone(world: World, tmp_path: Path) -> None:
