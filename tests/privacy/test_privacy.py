@@ -32,6 +32,9 @@ def test_cut_off_but_for_the_broker_all_works_and_no_picture_leaves() -> None:
     assert report["interfaces"] == ["lo"]
     assert report["moods_at_the_broker"] == ["happiness"]
     assert report["tracks_at_the_broker"]
+    done = report["done"]
+    assert (done["page_code"], done["announced"], done["left"]) == (200, True, 0)
+    assert done["forgotten"] >= done["learned"] > 0
     assert 0 < report["other_bytes"] < report["needed_bytes"]
     assert report["sound_bytes"] > 100_000
     assert report["database_bytes"] > 0
