@@ -10,7 +10,8 @@ import urllib.request
 
 from device.client import NotRunning, Refused
 
-PAGES = ("", "history", "history?days=7", "library?q=happy", "settings", "assets/page.js")
+PAGES = ("history", "history?days=7", "", "library?q=happy", "settings", "assets/page.js")
+"""The history first: SQLite keeps the file of one who read it open for the next one, for good."""
 EVENT = b"event: status\n"
 TIMEOUT_SECONDS = 10.0
 
