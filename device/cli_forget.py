@@ -78,11 +78,9 @@ def _folders(parsed: argparse.Namespace) -> list[Path]:
     from device import installed
     from device.system.database import FILE
 
-    settings = config.load(config_path_of(parsed))
-    own = config.state_folder(settings)
-    places = [own] if settings.state.folder else [own, installed.STATE]
+    places = installed.state_folders(config.load(config_path_of(parsed)))
     try:
-        return [folder for folder in dict.fromkeys(places) if (folder / FILE).exists()]
+        return [folder for folder in places if (folder / FILE).exists()]
     except PermissionError as error:
         raise _Failed(f"{error.filename} may not be read: use sudo") from error
 
