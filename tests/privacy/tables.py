@@ -9,6 +9,7 @@ import sqlite3
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
@@ -19,6 +20,7 @@ from device.home.topics import topics
 from device.lessons import TasteChanged
 from device.settings import HOME, MqttSettings, StateSettings
 from device.system.database import MIGRATIONS
+from device.types import News
 from tests import regions
 from tests.fakes import a_status
 from tests.local_api import client_of
@@ -61,16 +63,29 @@ STORED = {
         "remove the file",
     ),
     "corrections": (
-        "your own word on a track, given on the page",
+        "your own word on a track, given on the page or by `attune correct`",
         "until you take it back",
-        "the page",
+        "the page, `attune correct … --undo`",
     ),
 }
 """What each table holds of people or their music, how long, and how to erase it."""
 
+
+def happened() -> str:
+    """Each kind of event, and what is told of it."""
+    kinds = []
+    for kind in get_args(News):
+        fields = ", ".join(f"`{name}`" for name in kind.__struct_fields__)
+        kinds.append(f"`{kind.__struct_config__.tag}`" + (f" ({fields})" if fields else ""))
+    return ", ".join(kinds)
+
+
 SENT = {
-    "state": ("retained", "the status, below; in it, the newest warning of the log"),
-    "event": ("not retained", "mood, age group or track changed: the new one"),
+    "state": (
+        "retained",
+        "the status, below; in it, the newest warning of the log, which may name a file",
+    ),
+    "event": ("not retained", f"what happened: {happened()}"),
     "availability": ("retained", "online or offline"),
     "commands": ("received", "what Home Assistant asks"),
     "discovery": ("retained", "which entities there are; nothing of people"),
