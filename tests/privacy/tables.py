@@ -7,9 +7,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 
@@ -146,20 +147,30 @@ def served() -> str:
 
 def proof() -> str:
     """What `python -m tests.privacy` measured."""
-    kept = json.loads(RESULTS.read_text(encoding="utf-8"))
-    kb = {name: f"{kept[name] / 1000:,.0f} kB" for name in kept if name.endswith("_bytes")}
-    rows = (
-        ("pictures looked at, again and again", f"{kept['pictures']}, with {kept['faces']} faces"),
-        ("system calls that wrote something", f"{kept['writes']:,}"),
-        ("of a picture found in them", "nothing"),
-        ("bytes to the sound card", kb["sound_bytes"]),
-        ("bytes to the database and its log", kb["database_bytes"]),
-        ("text and numbers in the database then", kb["stored_bytes"]),
-        ("bytes to all else: log, broker, API, other processes", kb["other_bytes"]),
-        ("one of the pictures, as a JPEG of low quality", kb["needed_bytes"]),
-        ("moods that the broker got", ", ".join(kept["moods_at_the_broker"])),
-    )  # fmt: skip
-    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+    runs = json.loads(RESULTS.read_text(encoding="utf-8"))
+    rows: dict[str, Callable[[dict[str, Any]], str]] = {
+        "pictures looked at, again and again": (
+            lambda run: f"{run['pictures']}, with {run['faces']} faces"
+        ),
+        "system calls that wrote something": lambda run: f"{run['writes']:,}",
+        "of a picture found in them": lambda _: "nothing",
+        "bytes to the sound card": lambda run: _kb(run["sound_bytes"]),
+        "bytes to the database and its log": lambda run: _kb(run["database_bytes"]),
+        "text and numbers in the database then": lambda run: _kb(run["stored_bytes"]),
+        "bytes of the page, to its browser": lambda run: _kb(run["page_bytes"]),
+        "bytes to all else: log, broker, API, other processes": (
+            lambda run: _kb(run["other_bytes"])
+        ),
+        "one of the pictures, as a JPEG of low quality": lambda run: _kb(run["needed_bytes"]),
+        "moods that the broker got": lambda run: ", ".join(run["moods_at_the_broker"]),
+    }
+    head = f"| | {' | '.join(f'{camera} camera' for camera in runs)} |\n|---|{'---|' * len(runs)}"
+    cells = {name: " | ".join(map(tell, runs.values())) for name, tell in rows.items()}
+    return "\n".join([head, *(f"| {name} | {told} |" for name, told in cells.items())])
+
+
+def _kb(size: int) -> str:
+    return f"{size / 1000:,.0f} kB"
 
 
 def tables() -> dict[str, str]:
