@@ -46,15 +46,17 @@ def environ(path: Path | None) -> dict[str, str]:
 
 
 def unread(path: Path | None) -> Path | None:
-    """The file of a service with this configuration, where one is there that may not be read."""
+    """The file of a service with this configuration, where it says what may not be read."""
     if path is None:
         return None
+    file = _file(path)
     try:
-        _file(path).read_bytes()
+        if file.stat().st_size > 0:  # as installed it is empty
+            file.read_bytes()
     except FileNotFoundError:
         return None
     except OSError:
-        return _file(path)
+        return file
     return None
 
 

@@ -58,6 +58,7 @@ from device.types import (
     SetVolume,
     TrackId,
 )
+from tests.benchmarks.household import MIDNIGHT
 from tests.daemon import toml
 from tests.home.broker import Broker, Listener
 from tests.music.audio import tone
@@ -230,17 +231,17 @@ def remember(folder: Path) -> None:
         )  # fmt: skip
         return Moment(dice.uniform(-1, 0), place, 200.0, dice.uniform(0, 23), AgeGroup.ADULT)
 
+    lessons = [
+        Lesson(
+            TrackId(f"{number % 97:016x}"), MIDNIGHT - 180.0 * (REMEMBERED - number),
+            Goal.MATCH, 0.1, MoodLabel.HAPPINESS, dice.uniform(0, 1), dice.uniform(0, 1), 1,
+            moment(number), dice.uniform(10, 200), dice.choice(list(Ended)),
+        )
+        for number in range(REMEMBERED)
+    ]  # fmt: skip
     with SqliteStore(folder, SystemClock()) as store:
-        store.add_lessons(
-            [
-                Lesson(
-                    TrackId(f"{number % 97:016x}"), float(number), Goal.MATCH, 0.1,
-                    MoodLabel.HAPPINESS, dice.uniform(0, 1), dice.uniform(0, 1), 1,
-                    moment(number), dice.uniform(10, 200), dice.choice(list(Ended)),
-                )
-                for number in range(REMEMBERED)
-            ]
-        )  # fmt: skip
+        added = sum(store.add_lessons(lessons))
+    assert added == REMEMBERED
 
 
 @contextlib.contextmanager

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.benchmarks.soak import Sample, held, judged
+from device.daemon import SystemClock
+from device.music.taste import REMEMBERED
+from device.system.store import SqliteStore
+from tests.benchmarks.soak import Sample, held, judged, remember
 
 WELL = {"exit_code": 0, "tracebacks": 0, "database": "ok"}
 
@@ -40,3 +45,9 @@ def test_a_leak_is_seen_and_nothing_else(samples: list[Sample], well: bool) -> N
 @pytest.mark.parametrize("wrong", [{"exit_code": 1}, {"tracebacks": 2}, {"database": "torn"}])
 def test_a_life_that_went_wrong_did_not_hold(wrong: dict[str, object]) -> None:
     assert not held({**judged(life(0.0)), **WELL, **wrong})
+
+
+def test_what_is_remembered_is_at_its_bound_from_the_start(tmp_path: Path) -> None:
+    remember(tmp_path)
+    with SqliteStore(tmp_path, SystemClock()) as store:
+        assert sum(map(len, store.lessons(2 * REMEMBERED))) == REMEMBERED
