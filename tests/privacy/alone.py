@@ -1,8 +1,8 @@
 """The whole thing where there is no network but its own broker: `python -m tests.privacy.alone`.
 
 Runs in a network namespace of its own (see `command`), which holds nothing but a loopback; there
-it starts mosquitto and the daemon, traced, lets it look at pictures, uses it in all other ways, and
-prints what came of it.
+it starts mosquitto and the daemon, traced, lets it look at pictures, of a folder or of a network
+camera, uses it, and prints what came of it.
 """
 
 from __future__ import annotations
@@ -18,47 +18,45 @@ import struct
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import pytest
-from paho.mqtt.client import MQTTMessage
 
-from device.lessons import ForgetTaste, Memory, ShowTaste, TasteChanged, TasteReport
-from device.types import MoodLabel, Play, Say
+from device.lessons import ForgetTaste, ShowTaste, TasteChanged, TasteReport
+from device.settings import PageSettings
+from device.types import MoodLabel, Next, Play, Say
 from tests.daemon import make_music
 from tests.home import broker as mosquitto
 from tests.music.audio import tone
-from tests.music.capture import amplitude_at, read_raw, windows
+from tests.music.capture import Sound, amplitude_at, read_raw, windows
 from tests.privacy import trace
 from tests.privacy.needles import Needles
-from tests.privacy.watched import HEIGHT, WIDTH, TracedDaemon, judge, look_on, make_pictures
+from tests.privacy.sensor import as_seen, as_sent, sensor
+from tests.privacy.watched import (
+    HEIGHT,
+    SECONDS_A_PICTURE,
+    WIDTH,
+    TracedDaemon,
+    judge,
+    look_on,
+    make_pictures,
+)
 
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1  # linux/sockios.h, linux/if.h
-BELL, BELL_HERTZ, LOUD = "bell.flac", 1234.0, 0.02
-PAGE_PORT = 8088
-"""Free: nobody else is in this network."""
+PAGES = ("/", "/history", "/library", "/settings", "/api/v1/events")
+BELL_HERTZ, BELL_SECONDS = 1234.0, 3.0
 NOBODY_THERE = ("192.0.2.1", 9)  # RFC 5737: an address for documentation
 
-Result = TypeVar("Result")
 
-
-class Looked(NamedTuple):
-    """A daemon that looked at pictures, and what the broker got from it meanwhile."""
-
-    daemon: TracedDaemon
-    heard: list[MQTTMessage]
-
-
-def command(seconds: float, pictures: int) -> list[str]:
+def command(camera: str, seconds: float, pictures: int) -> list[str]:
     """The command that runs this without a network, as root or as anybody."""
     unshare = shutil.which("unshare")
     if unshare is None:
         pytest.fail("unshare is not installed: apt-get install util-linux")
     root = [] if os.geteuid() == 0 else ["--map-root-user"]
-    own = [sys.executable, "-m", "tests.privacy.alone", f"{seconds:g}", f"{pictures}"]
+    own = [sys.executable, "-m", "tests.privacy.alone", camera, f"{seconds:g}", f"{pictures}"]
     return [unshare, "--net", *root, *own]
 
 
@@ -77,110 +75,107 @@ def cut_off() -> list[str]:
     return [name for _, name in socket.if_nameindex()]
 
 
-def look(folder: Path, broker: int, pictures: Path, number: int, seconds: float) -> Looked:
-    """A daemon looks at pictures for so long; what left it, and what the broker got."""
-    daemon = a_daemon(folder / "looking", broker, pictures)
-    with mosquitto.Listener(broker) as home, contextlib.ExitStack() as stack:
-        stack.callback(daemon.kill)
-        daemon.started()
-        daemon.client.command(Play())
-        look_on(daemon, number, seconds)
-        heard = home.drain(0.1)
-        daemon.stop()
-        heard += home.drain(1.0)
-    return Looked(daemon, heard)
+@contextlib.contextmanager
+def folder_camera(folder: Path, most: int) -> Iterator[tuple[str, Needles]]:
+    """A folder of pictures as camera, and how to find them again."""
+    yield str(folder), Needles(make_pictures(folder, most), WIDTH, HEIGHT)
 
 
-def use(folder: Path, broker: int, pictures: Path) -> tuple[TracedDaemon, dict[str, Any]]:
-    """Another one is used in all other ways that people have; what came of each."""
-    tone(folder / "say" / BELL, 0.8, BELL_HERTZ)
-    daemon = a_daemon(
-        folder / "used",
-        broker,
-        pictures,
-        sound={"announcements": str(folder / "say")},
-        page={"enabled": True, "port": PAGE_PORT},
-    )
-    with contextlib.ExitStack() as stack:
-        stack.callback(daemon.kill)
-        daemon.started()
-        daemon.client.command(Play())
-        learned = until(lambda: daemon.client.taste(ShowTaste(), TasteReport).lessons)
-        with urllib.request.urlopen(f"http://127.0.0.1:{PAGE_PORT}/", timeout=10) as page:
-            code = page.status
-        daemon.client.command(Say(BELL))
-        announced = until(lambda: was_announced(daemon.raw))
-        forgotten = daemon.client.taste(ForgetTaste(what=tuple(Memory)), TasteChanged).count
-        left = daemon.client.taste(ShowTaste(), TasteReport).lessons
-        daemon.stop()
-    return daemon, {
-        "page_code": code,
-        "announced": announced,
-        "learned": learned,
-        "forgotten": forgotten,
-        "left": left,
-    }
+@contextlib.contextmanager
+def network_camera(folder: Path, most: int) -> Iterator[tuple[str, Needles]]:
+    """The same sent by a network camera."""
+    sent = [as_sent(picture, WIDTH, HEIGHT) for picture in make_pictures(folder, most)]
+    seen = [as_seen(jpeg, folder / f"seen-{number}.png") for number, jpeg in enumerate(sent)]
+    with sensor(sent, SECONDS_A_PICTURE) as camera:
+        yield camera.url, Needles(seen, WIDTH, HEIGHT, sent)
 
 
-def a_daemon(folder: Path, broker: int, pictures: Path, **tables: dict[str, Any]) -> TracedDaemon:
-    """One that sees the pictures, plays, and tells the broker."""
-    return TracedDaemon(
-        folder,
-        camera={"source": str(pictures), "width": WIDTH, "height": HEIGHT},
-        music={"folders": [str(make_music(folder / "music", 8.0))]},
-        mqtt={"enabled": True, "host": "127.0.0.1", "port": broker},
-        **tables,
-    )
+CAMERAS = {"folder": folder_camera, "network": network_camera}
 
 
-def until(ask: Callable[[], Result], seconds: float = 40.0) -> Result:
-    """The first answer that is not nothing, or the last; seldom asked: it is traced."""
-    end = time.monotonic() + seconds
-    while not (answer := ask()) and time.monotonic() < end:
-        time.sleep(1.0)
-    return answer
-
-
-def was_announced(raw: Path) -> bool:
-    """Whether the bell's tone is in what sounded."""
-    parts = windows(read_raw(raw), 0.2)
-    return any(amplitude_at(part, BELL_HERTZ) > LOUD for part in parts)
-
-
-def run(folder: Path, seconds: float, most: int) -> dict[str, Any]:
-    """Look at pictures for so long, be used, and tell what left, and what the broker got."""
+def run(folder: Path, kind: str, seconds: float, most: int) -> dict[str, Any]:
+    """Look at pictures for so long, do what else there is to do, and tell what left, and what the
+    broker got."""
     interfaces = cut_off()
-    pictures = make_pictures(folder / "pictures", most)
-    with mosquitto.running(folder, "allow_anonymous true") as broker:
-        looking, heard = look(folder, broker.port, pictures[0].parent, len(pictures), seconds)
-        used, done = use(folder, broker.port, pictures[0].parent)
-    needles = Needles(pictures, WIDTH, HEIGHT)
-    verdict, other = (
-        judge(
-            trace.read(daemon.folder / "trace"),
-            needles,
-            sound=daemon.raw,
-            state=daemon.folder / "state",
+    music = make_music(folder / "music", 8.0)
+    bell = tone(folder / "say" / "bell.flac", 0.8, BELL_HERTZ)
+    with (
+        CAMERAS[kind](folder / "pictures", most) as (source, needles),
+        mosquitto.running(folder, "allow_anonymous true") as broker,
+    ):
+        daemon = TracedDaemon(
+            folder / "d",
+            camera={"source": source, "width": WIDTH, "height": HEIGHT},
+            music={"folders": [str(music)]},
+            sound={"announcements": str(bell.parent)},
+            page={"enabled": True},  # nobody else is in this network
+            mqtt={"enabled": True, "host": "127.0.0.1", "port": broker.port},
         )
-        for daemon in (looking, used)
+        with mosquitto.Listener(broker.port) as home, contextlib.ExitStack() as stack:
+            stack.callback(daemon.kill)
+            daemon.start()
+            daemon.wait_told("page is up")  # each question after it would add to what is told
+            daemon.wait_told("library is up")
+            daemon.client.command(Play())
+            look_on(daemon, most, seconds)
+            used = use(daemon, bell)
+            heard = home.drain(0.1)
+            daemon.stop()
+            heard += home.drain(1.0)
+    seen = trace.read(daemon.folder / "trace")
+    verdict = judge(
+        seen,
+        needles,
+        sound=daemon.raw,
+        state=daemon.folder / "state",
+        page_bytes=used["page_bytes"],
     )
     states = [json.loads(m.payload) for m in heard if m.topic.endswith("/state") and m.payload]
     moods = {state["mood"]["label"] for state in states}
     return {
         **verdict._asdict(),
-        "leaks": (*verdict.leaks, *other.leaks),
+        **used,
+        "announced": loudest(read_raw(daemon.raw), BELL_HERTZ),
         "interfaces": interfaces,
         "moods_at_the_broker": sorted(moods - {MoodLabel.NOBODY.value, MoodLabel.UNCERTAIN.value}),
         "ages_at_the_broker": sorted({round(state["age"]) for state in states if state["age"]}),
         "tracks_at_the_broker": sorted({s["title"] for s in states if s["title"]}),
         "messages_at_the_broker": len(heard),
-        "done": done,
-        "told": "".join(d.told() for d in (looking, used) if "Traceback" in d.told()),
+        "told": daemon.told() if "Traceback" in daemon.told() else "",
     }
+
+
+def use(daemon: TracedDaemon, bell: Path) -> dict[str, int]:
+    """Announce something, look at the page, tell what was learned, and forget the last of it."""
+    began = time.time()
+    daemon.client.command(Next())
+    daemon.client.command(Say(bell.name))
+    page_bytes = sum(fetched(path) for path in PAGES)
+    time.sleep(BELL_SECONDS)
+    learned = daemon.client.taste(ShowTaste(), TasteReport).lessons
+    forgotten = daemon.client.taste(ForgetTaste(since=began), TasteChanged).count
+    return {"page_bytes": page_bytes, "learned": learned, "forgotten": forgotten}
+
+
+def fetched(path: str) -> int:
+    """How many bytes came for a page, of the events until the first. Raises where it is none."""
+    asked = f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{PageSettings().port}\r\n\r\n"
+    answer = bytearray()
+    with socket.create_connection(("127.0.0.1", PageSettings().port), timeout=20.0) as connection:
+        connection.sendall(asked.encode())
+        while b"event: status" not in answer and (chunk := connection.recv(65_536)):
+            answer += chunk
+    assert answer.split(None, 2)[1] == b"200", (path, bytes(answer[:300]))
+    return len(answer)
+
+
+def loudest(sound: Sound, hertz: float) -> float:
+    """The greatest amplitude of a sine in any quarter of a second."""
+    return max(amplitude_at(window, hertz) for window in windows(sound, 0.25))
 
 
 if __name__ == "__main__":
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="attune-privacy-") as place:
-        report = run(Path(place), float(sys.argv[1]), int(sys.argv[2]))
+        report = run(Path(place), sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))
     print(json.dumps({**report, "seconds": round(time.monotonic() - began)}))
