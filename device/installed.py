@@ -25,6 +25,12 @@ def state_folder(settings: Settings) -> Path:
     return STATE if theirs else own
 
 
+def state_folders(settings: Settings) -> list[Path]:
+    """Where daemons may remember: one run by hand, and the service."""
+    own = config.state_folder(settings)
+    return [own] if settings.state.folder else list(dict.fromkeys((own, STATE)))
+
+
 def existing(folder: Path) -> Path:
     """A folder, or the nearest above it that is there, as far as one may look."""
     return next(each for each in (folder, *folder.parents) if os.path.exists(each))  # noqa: PTH110 - never raises

@@ -4,7 +4,8 @@
 readonly LINK=/opt/attune VERSIONS=/opt/attune.versions COMMAND_LINK=/usr/local/bin/attune
 readonly PREVIOUS=$VERSIONS/previous
 readonly SETTINGS=/etc/attune STATE=/var/lib/attune UNIT=/etc/systemd/system/attune.service
-readonly SHIPPED=(device models_tflite music config systemd pyproject.toml README.md LICENSE setup.sh)
+readonly SHIPPED=(device models_tflite music config systemd pyproject.toml README.md PRIVACY.md LICENSE
+    setup.sh)
 
 check_system() {
     local architecture home

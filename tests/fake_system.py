@@ -60,6 +60,7 @@ class Machine:
         for name in ("device", "models_tflite", "music"):
             (self.tree / name).mkdir()
         (self.tree / "README.md").write_text("Attune")
+        (self.tree / "PRIVACY.md").write_text("No picture is ever stored")
         (self.tree / "LICENSE").write_text("MIT")
         self.os_release = folder / "os-release"
         self.be("bookworm")
