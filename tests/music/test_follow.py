@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.music.decode import RATE
+from device.music.decode import RATE, decode
 from device.music.follow import JOINED, Passage, joins, longest_lead_seconds, passage
-from device.music.gain import loudness_gain
+from device.music.gain import MAXIMUM_BOOST_DB, loudness_gain
+from device.music.heard import enrich
+from device.music.listen import VERSION
+from device.music.listen.analyse import listen
 from device.music.mixer import Mixer
-from device.types import PlayerState, TrackEnded, TrackId, TrackStarted
+from device.settings import HOME
+from device.types import Listened, PlayerState, TrackEnded, TrackId, TrackStarted
 from tests.music.capture import amplitude_at, decibels, rms, windows
 from tests.music.meter import measured
-from tests.music.sources import CHUNK, ArraySource, level, noise, render, sine, track
+from tests.music.sources import CHUNK, ArraySource, level, limited, noise, render, sine, track
 
+STARTER = HOME / "music" / "starter"
 ALBUM: dict[str, Any] = {"album": "Live", "album_artist": "Band", "disc_number": 1}
 
 
@@ -232,6 +239,39 @@ def test_consecutive_tracks_are_equally_loud() -> None:
     before, after = (measured(part).lufs for part in (sound[: 17 * RATE], sound[-17 * RATE :]))
     assert before == pytest.approx(after, abs=1.5)
     assert before == pytest.approx(-18.0, abs=0.5)
+
+
+def test_pieces_that_were_listened_to_are_equally_loud_but_for_one_too_quiet_to_raise(
+    tmp_path: Path,
+) -> None:
+    """Four of the starter library's, without tags, mastered as loud or quiet as others' music."""
+    masters = {
+        "redline-stairwell": 9.0,
+        "bright-harbour": 0.0,
+        "november-window": -5.0,
+        "lamplight-tea": -14.0,
+    }
+    pieces, tracks = [], []
+    for number, (name, decibel) in enumerate(masters.items()):
+        piece = np.concatenate(list(decode(str(STARTER / f"{name}.ogg"))))
+        mastered = limited(piece[: 30 * RATE] * np.float32(10 ** (decibel / 20)))
+        soundfile.write(path := tmp_path / f"{number}.flac", mastered, RATE)
+        heard = Listened("", VERSION, listen(str(path), 30.0))
+        pieces.append(mastered)
+        tracks.append(enrich(track(name, None, 30.0), {"": heard}, ""))
+    assert [measured(piece).lufs for piece in pieces] == pytest.approx(
+        [-10.5, -18, -23, -32], abs=1.5
+    )
+    mixer, sounds = Mixer(0.0, 100), []
+    mixer.play(tracks[0], ArraySource(pieces[0]), 0.0)
+    for piece, following in zip(pieces[1:], tracks[1:], strict=True):
+        mixer.queue(following, ArraySource(piece), JOINED)
+        sounds.append(render(mixer, 30.2))  # into the one that follows
+    sounds.append(render(mixer, 30.0))
+    whole = limited(np.concatenate(sounds))
+    levels = [measured(part).lufs for part in np.split(whole[: 120 * RATE], 4)]
+    assert levels[:3] == pytest.approx([-18.0] * 3, abs=0.75)  # so within 1.5 of each other
+    assert levels[3] == pytest.approx(measured(pieces[3]).lufs + MAXIMUM_BOOST_DB, abs=0.3)
 
 
 @pytest.mark.parametrize(
