@@ -496,7 +496,8 @@ def test_the_diary_tells_what_another_way_of_choosing_is_worth(
     taste_: str, plays: int, count: int
 ) -> None:
     """What choosing without learning is worth, from a diary of choosing with it, by inverse
-    propensity scoring, plain and self-normalised, against the simulator's truth."""
+    propensity scoring, plain and self-normalised, against the simulator's truth. In one mood, and
+    with a belief that stands still: in a real diary both move."""
     catalogue = Catalogue(synthetic_library(60, 4))
     belief, dice, person = Belief(), random.Random(2), random.Random(3)
     wish, kind = Wish(moods(1, [AgeGroup.ADULT], 1)[0], wall=START), KINDS[taste_]
