@@ -8,7 +8,7 @@ from pathlib import Path
 
 from conversion.convert import ConversionError, convert
 from conversion.detector import convert_detector
-from conversion.music import convert_music
+from conversion.music import compare_music, convert_music
 from device.vision.runtime import ModelError
 from training.crops import Places
 from training.data import DataError
@@ -33,6 +33,11 @@ def main() -> int:
     )
     parser.add_argument(
         "--music", type=Path, default=Path("music/starter"), help="sound to compare on (music)"
+    )
+    parser.add_argument(
+        "--compare",
+        action="store_true",
+        help="convert nothing: compare the file in --models with the original (music)",
     )
     parser.add_argument(
         "--model", type=Path, help="default: runs/TASK/TASK.keras, for face runs/face/best.pt"
@@ -68,7 +73,8 @@ def main() -> int:
 
 def _music(options: argparse.Namespace) -> int:
     try:
-        sidecar = convert_music(options.data, options.music, options.models)
+        convert = compare_music if options.compare else convert_music
+        sidecar = convert(options.data, options.music, options.models)
     except (ConversionError, ModelError) as error:
         print(f"conversion: {error}", file=sys.stderr)
         return 1

@@ -74,12 +74,24 @@ def tagger(models: Path) -> str:
         [tag, source, f"{affect.valence:+.2f}", f"{affect.arousal:+.2f}"]
         for tag, source, affect in [*moods, *heard]
     ]
+    compared = [
+        (
+            "*parity* is on moments of the pieces whose other moments gave the ranges of int8: "
+            "pieces that this project synthesised (`python -m conversion music`; "
+            f"{sidecar.data['ranges and parity']})."
+        )
+    ]
+    if "recordings" in sidecar.data:
+        compared.append(
+            "*on recordings* is on music that it never saw: that of the games which `./setup.sh "
+            f"music` installs (`--compare`; {sidecar.data['recordings']})."
+        )
     return "\n\n".join(
         [
             "## The tagger",
             (
-                "The int8 network against the original graph on the same patches of three seconds "
-                "(`python -m conversion music`), from [music.json](music.json):"
+                "The int8 network against the original graph on the same patches of three seconds, "
+                "from [music.json](music.json). " + " ".join(compared)
             ),
             "\n".join(plain),
             table(["", *(name.replace("_", " ") for name in figures)], rows),
