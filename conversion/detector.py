@@ -235,14 +235,14 @@ LICENCE = (
     "their terms before selling a product with these weights"
 )
 DATA = {
-    "name": "3,700 unlabelled photos with people, up to 448 pixels wide or high",
+    "name": "unlabelled photos with people, at hand for research; they have no publisher",
     "labels": "faces and five points by YuNet (Wu, Peng and Yu, 2023; MIT), looked at in four "
     "sizes, as they are and mirrored; only those it is sure of (0.7) count, the doubtful are left "
     "out, what scores below 0.4 is none; places judged by eye (training/splits/photos_judged.csv) "
     "are what they were judged to be",
-    "train": "all photos that training/splits/photos.csv does not list",
-    "valid": "as listed there: a tenth by content, copies of one motif together",
-    "test": "as listed there, likewise",
+    "train": "as training/splits/photos.csv lists them; what it does not list, by content",
+    "valid": "likewise: a tenth, copies of one motif together",
+    "test": "likewise",
     "terms": "research",
 }
 INTENDED_USE = (
