@@ -115,6 +115,11 @@ class _Run:
         self.network = build(plan).to(self.device, memory_format=torch.channels_last)
         self.average = deepcopy(self.network).eval()
         self.steps = len(self.learned.targets) // plan.batch
+        if not self.steps:
+            raise DataError(
+                f"{len(self.learned.targets)} faces to learn from are less than a batch of "
+                f"{plan.batch}: give more faces, or a smaller --batch"
+            )
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
         free = [p for p in self.network.parameters() if p.ndim <= 1]
         self.optimizer = torch.optim.AdamW(

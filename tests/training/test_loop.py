@@ -64,6 +64,11 @@ def test_a_run_learns_logs_and_writes_keras(plan: Experiment, tmp_path: Path) ->
     assert float(log[-1]["loss"]) < float(log[0]["loss"])
 
 
+def test_fewer_faces_than_a_batch_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="15 faces to learn from are less than a batch of 16"):
+        loop.train(TINY, parts(TINY, 15), tmp_path)
+
+
 def test_a_run_says_who_taught_it_and_what_it_took(tmp_path: Path) -> None:
     teachers = {"emotion-teacher": {"task": "emotion", "weight": 1.0}}
     loop.train(TINY, parts(TINY), tmp_path, taught_by=teachers)
