@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -16,7 +15,7 @@ import msgspec
 import numpy as np
 from tqdm import tqdm
 
-from conversion.convert import ConversionError
+from conversion.convert import ConversionError, install, put
 from device.vision.detect import MIN_SCORE, STRIDES, GridDetector
 from device.vision.runtime import InputSpec, Model, Sidecar, available_runtimes
 from training.detector.evaluate import LOWEST_SCORE, as_faces, evaluate
@@ -69,20 +68,17 @@ def convert_detector(weights: Path, source: Source, models: Path) -> Sidecar:
         converted = pool.submit(_quantized, weights, plan, calibration, images).result()
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder)
-        (draft / "face.tflite").write_bytes(converted.content)
         sidecar = describe(plan, converted, {"train": len(train), "valid": len(held_out)})
         if start is not None:
             sidecar.data["start"] = f"the weights of the run {start}, on the same photos"
-        _write(draft, sidecar)
+        put(draft, converted.content, sidecar)
         truth = load_labels(held_out, source.teacher, source.cache)[::PARITY_EVERY]
         parity = check_parity(draft, images, truth, converted.found)
         test = evaluate(draft, source)
-        check_floors(test)
-        metrics = {**sidecar.metrics, "parity": parity, "test": test}
-        sidecar = msgspec.structs.replace(sidecar, metrics=metrics)
-        _write(draft, sidecar)
-        for suffix in (".tflite", ".json"):
-            shutil.copy(draft / f"face{suffix}", models)
+    check_floors(test)
+    metrics = {**sidecar.metrics, "parity": parity, "test": test}
+    sidecar = msgspec.structs.replace(sidecar, metrics=metrics)
+    install(converted.content, sidecar, models)
     return sidecar
 
 
@@ -223,11 +219,6 @@ def _pictures(plan: DetectorPlan) -> int:
     """Training pictures made from the photos."""
     turns = [count for _, count in plan.batches]
     return plan.epochs * sum(turns[step % len(turns)] for step in range(plan.steps))
-
-
-def _write(folder: Path, sidecar: Sidecar) -> None:
-    text = msgspec.json.format(msgspec.json.encode(sidecar), indent=2)
-    (folder / "face.json").write_bytes(text + b"\n")
 
 
 LICENCE = (

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conversion.convert import ConversionError
+from conversion.convert import ConversionError, put
 from conversion.detector import (
     FLOORS,
     SHAPE,
     Converted,
     _quantized,
     _view,
-    _write,
     check_floors,
     check_parity,
     describe,
@@ -75,8 +74,7 @@ def test_the_file_says_on_every_runtime_and_at_any_sides_what_training_did(tmp_p
         pool.submit(_save, weights, pictures).result()
         made = pool.submit(_quantized, weights, TINY, pictures, []).result()
         expected = [pool.submit(_say, weights, view).result() for view in (wide, pictures[1])]
-    (tmp_path / "face.tflite").write_bytes(made.content)
-    _write(tmp_path, describe(TINY, made, COUNTS))
+    put(tmp_path, made.content, describe(TINY, made, COUNTS))
     for runtime in available_runtimes():
         model = Model(tmp_path, "face", runtime=runtime)
         for view, said in zip((wide, pictures[1]), expected, strict=True):
