@@ -131,14 +131,14 @@ class _Run:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, plan.peak_rate, plan.epochs * self.steps, cycle_momentum=False
         )
-        self.epoch, self.best, self.best_epoch = 0, float("-inf"), -1
+        self.epoch, self.best, self.best_epoch = 0, float("-inf"), 0
         self.seconds = 0.0
 
     def train(self) -> None:
         """All epochs that are left."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._describe()
-        while self.epoch < self.plan.epochs and self.epoch - self.best_epoch <= self.plan.patience:
+        while self.epoch < self.plan.epochs and self.epoch - self.best_epoch < self.plan.patience:
             begun = time.monotonic()
             loss = self._train_epoch()
             reached = validate(self.plan, self.average, self.held_out)

@@ -231,6 +231,20 @@ def test_what_a_finished_run_took_stays(tmp_path: Path, monkeypatch: pytest.Monk
     assert json.loads((tmp_path / "experiment.json").read_text())["took"] == took
 
 
+@pytest.mark.parametrize("patience", [1, 3])
+def test_a_run_stops_where_validation_no_longer_rises(tmp_path: Path, patience: int) -> None:
+    plan = dataclasses.replace(TINY, epochs=12, patience=patience)
+    misled = parts(plan)
+    wrong = misled.valid._replace(labels=(misled.valid.labels + 3) % 7)
+    loop.train(plan, misled._replace(valid=wrong), tmp_path)
+    reached = [float(row["validation"]) for row in rows(tmp_path)]
+    best = max(n for n, each in enumerate(reached) if each == max(reached))
+    assert len(reached) == best + 1 + patience < plan.epochs
+    # Asked again, it has still come to its end.
+    loop.train(plan, misled._replace(valid=wrong), tmp_path)
+    assert len(rows(tmp_path)) == len(reached)
+
+
 def test_augmented_pictures_stay_pictures() -> None:
     plan = EXPERIMENTS["emotion-small"]
     images = torch.from_numpy(

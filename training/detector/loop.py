@@ -125,7 +125,7 @@ class _Run:
             pct_start=0.1,
             cycle_momentum=False,
         )
-        self.epoch, self.best = 0, float("-inf")
+        self.epoch, self.best, self.best_epoch = 0, float("-inf"), 0
         self.seconds = 0.0
         self.took: dict[str, Any] = {}
         self.start: str | None = None
@@ -138,7 +138,7 @@ class _Run:
         made = batches(
             self.plan, *self.learned, self.epoch * self.plan.steps, gpu=self.device.type == "cuda"
         )
-        while self.epoch < self.plan.epochs:
+        while self.epoch < self.plan.epochs and self.epoch - self.best_epoch < self.plan.patience:
             begun = time.monotonic()
             costs = self._train_epoch(made)
             found = [look(self.average, image, self.plan) for image in self.valid.images]
@@ -146,7 +146,7 @@ class _Run:
             score = average_precision(match(found, self.valid.faces, longer))
             self.epoch += 1
             if score >= self.best:
-                self.best = score
+                self.best, self.best_epoch = score, self.epoch
                 save(self.folder / "best.pt", {"network": self.average.state_dict()})
             self._log(costs, score)
             self.seconds += time.monotonic() - begun
@@ -206,7 +206,8 @@ class _Run:
             name: getattr(self, name).state_dict()
             for name in ("network", "average", "optimizer", "schedule")
         }
-        state |= {"epoch": self.epoch, "best": self.best, "plan": dataclasses.asdict(self.plan)}
+        state |= {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch}
+        state |= {"plan": dataclasses.asdict(self.plan)}
         state |= {"seconds": self.seconds, "took": self.took, "source": self.source}
         save(self.folder / "last.pt", state)
 
@@ -232,7 +233,8 @@ class _Run:
         )
         for name in ("network", "average", "optimizer", "schedule"):
             getattr(self, name).load_state_dict(state[name])
-        self.epoch, self.best, self.seconds = (state[n] for n in ("epoch", "best", "seconds"))
+        self.epoch, self.best, self.best_epoch = (state[k] for k in ("epoch", "best", "best_epoch"))
+        self.seconds = state["seconds"]
         self.took = state.get("took") or took(self.seconds, {})
         tqdm.write(f"going on after epoch {self.epoch}")
 
