@@ -9,21 +9,22 @@ from pathlib import Path
 
 from device import config
 from device.cli_common import FAILED, WRONG_USE, client_of, config_path_of, fail
-from device.cli_taste import YES, day
+from device.cli_taste import DAY, YES, day
 from device.client import NotRunning
 from device.lessons import ForgetTaste, Memory, TasteChanged
 from device.ports import CannotDo
+from device.settings import HOME
 
 WORDS = {
     Memory.TASTE: "plays, likes and dislikes",
     Memory.MOODS: "moods",
     Memory.BY_HAND: "what was set by hand, and where to go on",
 }
-EPILOG = """\
+EPILOG = f"""\
 It is overwritten in the database, at once. Your music, its labels and the library's index stay, and
 so does the privacy switch. Old lines of the log tell what played: `sudo journalctl --rotate
---vacuum-time=1s` erases those of all services. What Home Assistant recorded, it keeps: see
-PRIVACY.md.
+--vacuum-time=1s` erases those of all services. What Home Assistant recorded, it keeps
+({HOME / "PRIVACY.md"} tells more).
 """
 
 
@@ -33,7 +34,7 @@ def add_commands(forget: argparse.ArgumentParser) -> None:
     forget.epilog = EPILOG
     when = forget.add_mutually_exclusive_group(required=True)
     when.add_argument("--all", action="store_true", help="of all time")
-    when.add_argument("--since", type=day, metavar="DAY", help="from a day on, as 2026-05-31")
+    when.add_argument("--since", type=day, metavar="DAY", help=DAY)
     for memory, words in WORDS.items():
         forget.add_argument(
             f"--{memory.value.replace('_', '-')}",
@@ -78,11 +79,9 @@ def _folders(parsed: argparse.Namespace) -> list[Path]:
     from device import installed
     from device.system.database import FILE
 
-    settings = config.load(config_path_of(parsed))
-    own = config.state_folder(settings)
-    places = [own] if settings.state.folder else [own, installed.STATE]
+    places = installed.state_folders(config.load(config_path_of(parsed)))
     try:
-        return [folder for folder in dict.fromkeys(places) if (folder / FILE).exists()]
+        return [folder for folder in places if (folder / FILE).exists()]
     except PermissionError as error:
         raise _Failed(f"{error.filename} may not be read: use sudo") from error
 

@@ -14,6 +14,8 @@ from device.cli_common import FAILED, WRONG_USE, Handler, client_of, fail
 
 LARGEST_IMPORT_BYTES = 24 * 1024 * 1024  # as it is indented; it is sent without
 YES = ("y", "yes")
+DAY = "from a day on: today, yesterday, or as 2026-05-31"
+DAYS_AGO = {"today": 0, "yesterday": 1}
 
 
 def add_commands(taste: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
@@ -30,7 +32,7 @@ def add_commands(taste: argparse.ArgumentParser, shared: argparse.ArgumentParser
 
     forget = add("forget", "erase plays, likes and moods, and what was learned of them", _forget)
     which = forget.add_mutually_exclusive_group(required=True)
-    which.add_argument("--since", type=day, metavar="DAY", help="from a day on, as 2026-05-31")
+    which.add_argument("--since", type=day, metavar="DAY", help=DAY)
     which.add_argument("--all", action="store_true", help="everything")
     forget.add_argument("--yes", action="store_true", help="do not ask")
     add("export", "write all that taste was learned from, as JSON", _export).add_argument(
@@ -42,11 +44,16 @@ def add_commands(taste: argparse.ArgumentParser, shared: argparse.ArgumentParser
 
 
 def day(text: str) -> float:
-    """A day as a wall time."""
+    """The wall time at which a day began here."""
+    ago = DAYS_AGO.get(text.lower())
+    if ago is not None:
+        text = (dt.datetime.now().astimezone().date() - dt.timedelta(days=ago)).isoformat()
     try:
         return max(0.0, dt.datetime.fromisoformat(text).timestamp())
     except (ValueError, OverflowError, OSError):
-        raise argparse.ArgumentTypeError(f"{text!r} is no day; write it as 2026-05-31") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no day; write it as 2026-05-31, or today, or yesterday"
+        ) from None
 
 
 def _tell(parsed: argparse.Namespace) -> int:

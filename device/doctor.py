@@ -1,7 +1,8 @@
 """`attune doctor`: what works, what does not, and how to mend it.
 
 While the daemon runs it has the camera, the sound card and the broker's login, so it is asked;
-otherwise each part is tried on the spot.
+otherwise each part is tried on the spot. The camera never is while the privacy switch is on, nor
+where a daemon runs that does not tell.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from paho.mqtt.enums import MQTTProtocolVersion
@@ -27,6 +29,7 @@ from device.music.output import list_outputs
 from device.music.walk import ENDINGS
 from device.ports import CannotDo, PartUnavailable
 from device.settings import MqttSettings, Settings
+from device.system import switch
 from device.system.board import read_board
 from device.types import Health, Part, Status
 from device.vision.reader import ModelReader
@@ -60,6 +63,13 @@ class Check(msgspec.Struct, frozen=True):
     mend: str = ""
 
 
+class _Daemon(NamedTuple):
+    """A daemon that was asked: one that runs may still tell nothing."""
+
+    running: bool
+    status: Status | None
+
+
 Answer = tuple[Verdict, str, str]
 
 COLOURS = {Verdict.OK: GREEN, Verdict.WARN: YELLOW, Verdict.FAIL: RED}
@@ -71,15 +81,16 @@ def line(check: Check, paint: Paint) -> str:
     return f"{head}  {check.detail}" + (f"\n{'':16}{check.mend}" if check.mend else "")
 
 
-def examine(path: Path | None, client: Client) -> Iterator[Check]:
-    """Every check, one after the other; some take seconds."""
+def examine(path: Path | None, client: Client, *, look: bool = True) -> Iterator[Check]:
+    """Every check, one after the other; some take seconds. Without `look` no camera is opened."""
     settings, answer = _configuration(path)
     yield Check("config", *answer)
-    status, answer = _daemon(client)
+    daemon, answer = _daemon(client)
+    status = daemon.status
     yield Check("daemon", *answer)
     checks: dict[str, Callable[[], Answer]] = {
-        "camera": lambda: _part(status.camera) if status else _camera(settings),
-        "sound": lambda: _part(status.sound) if status else _sound(settings),
+        "camera": lambda: _camera(settings, daemon, look=look),
+        "sound": lambda: _sound(settings, daemon),
         "broker": lambda: _part(status.broker) if status else _broker(settings, path),
         "models": lambda: _models(settings),
         "music": lambda: _music(settings, status),
@@ -116,14 +127,15 @@ def _configuration(path: Path | None) -> tuple[Settings, Answer]:
     return settings, _good(str(path) if path else "no file: the defaults hold")
 
 
-def _daemon(client: Client) -> tuple[Status | None, Answer]:
+def _daemon(client: Client) -> tuple[_Daemon, Answer]:
     try:
         status = client.status()
     except NotRunning as error:
-        return None, (Verdict.WARN, str(error), "each part is tried without it")
+        answer = Verdict.WARN, str(error), "each part is tried without it"
+        return _Daemon(running=False, status=None), answer
     except Refused as error:
-        return None, (Verdict.FAIL, str(error), "")
-    return status, _good(f"running for {span(status.uptime_seconds)}")
+        return _Daemon(running=True, status=None), (Verdict.FAIL, str(error), "")
+    return _Daemon(running=True, status=status), _good(f"running for {span(status.uptime_seconds)}")
 
 
 def _part(part: Part) -> Answer:
@@ -131,6 +143,10 @@ def _part(part: Part) -> Answer:
     verdicts = {Health.DOWN: Verdict.FAIL, Health.STARTING: Verdict.WARN}
     words = f"{part.health.value}, {part.detail}" if part.detail else part.health.value
     return verdicts.get(part.health, Verdict.OK), words, ""
+
+
+def _not_told() -> Answer:
+    return Verdict.WARN, "not tried: the daemon has it, and does not tell", ""
 
 
 # --- parts, tried without the daemon ---------------------------------------------------------
@@ -159,7 +175,29 @@ class _Alone:
         return False
 
 
-def _camera(settings: Settings) -> Answer:
+def _camera(settings: Settings, daemon: _Daemon, *, look: bool) -> Answer:
+    if daemon.status is not None:
+        return _part(daemon.status.camera)
+    if daemon.running:
+        return _not_told()
+    if not look:
+        return Verdict.WARN, "not tried: a report opens no camera", "`attune doctor` tries it"
+    return _private(settings) or _one_picture(settings)
+
+
+def _private(settings: Settings) -> Answer | None:
+    """That the privacy switch keeps the camera closed; None where it does not."""
+    for folder in installed.state_folders(settings):
+        if not switch.is_on(folder):
+            continue
+        if os.access(folder, os.X_OK, effective_ids=True):
+            return _good("off, privacy")
+        told = f"not tried: whether the privacy switch is on is not to be seen in {folder}"
+        return Verdict.WARN, told, "use sudo"
+    return None
+
+
+def _one_picture(settings: Settings) -> Answer:
     began = time.monotonic()
     with open_camera(settings.camera, _SystemClock()) as camera:
         frame = camera.read(settings.camera.timeout_seconds)
@@ -171,7 +209,11 @@ def _camera(settings: Settings) -> Answer:
     return _good(f"{settings.camera.source}: {took}" + (f"; found {names}" if names else ""))
 
 
-def _sound(settings: Settings) -> Answer:
+def _sound(settings: Settings, daemon: _Daemon) -> Answer:
+    if daemon.status is not None:
+        return _part(daemon.status.sound)
+    if daemon.running:
+        return _not_told()
     cards = list_outputs()
     wanted = settings.sound.device
     if wanted and wanted not in cards:

@@ -25,6 +25,12 @@ def state_folder(settings: Settings) -> Path:
     return STATE if theirs else own
 
 
+def state_folders(settings: Settings) -> list[Path]:
+    """Where daemons may remember: one run by hand, and the service."""
+    own = config.state_folder(settings)
+    return [own] if settings.state.folder else list(dict.fromkeys((own, STATE)))
+
+
 def existing(folder: Path) -> Path:
     """A folder, or the nearest above it that is there, as far as one may look."""
     return next(each for each in (folder, *folder.parents) if os.path.exists(each))  # noqa: PTH110 - never raises
@@ -40,15 +46,17 @@ def environ(path: Path | None) -> dict[str, str]:
 
 
 def unread(path: Path | None) -> Path | None:
-    """The file of a service with this configuration, where one is there that may not be read."""
+    """The file of a service with this configuration, where it says what may not be read."""
     if path is None:
         return None
+    file = _file(path)
     try:
-        _file(path).read_bytes()
+        if file.stat().st_size > 0:  # as installed it is empty
+            file.read_bytes()
     except FileNotFoundError:
         return None
     except OSError:
-        return _file(path)
+        return file
     return None
 
 

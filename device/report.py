@@ -50,7 +50,8 @@ ABOUT = """\
 A report for whoever looks for a fault in Attune, made by `attune report`.
 Look through it before you pass it on: nobody got it yet but you.
 
-No picture is in it: Attune stores none. Passwords and tokens are masked. {music}
+No picture is in it: Attune stores none, and no camera was opened for it. Passwords and tokens are
+masked. {music}
 """
 WITHOUT_MUSIC = f"Names of music and their files are masked as {MASK} (`--with-music` leaves them)."
 WITH_MUSIC = "Names of music are in it, as you asked for."
@@ -71,7 +72,7 @@ def gather(path: Path | None, client: Client, *, with_music: bool, wall: float) 
         "versions.txt": _versions,
         "board.txt": lambda: _board(settings),
         "doctor.txt": lambda: "\n".join(
-            line(check, Paint(on=False)) for check in examine(path, client)
+            line(check, Paint(on=False)) for check in examine(path, client, look=False)
         ),
         "status.json": lambda: _status(client, with_music=with_music),
         "service.txt": unit_state,

@@ -4,7 +4,8 @@
 readonly LINK=/opt/attune VERSIONS=/opt/attune.versions COMMAND_LINK=/usr/local/bin/attune
 readonly PREVIOUS=$VERSIONS/previous
 readonly SETTINGS=/etc/attune STATE=/var/lib/attune UNIT=/etc/systemd/system/attune.service
-readonly SHIPPED=(device models_tflite music config systemd pyproject.toml README.md LICENSE setup.sh)
+readonly SHIPPED=(device models_tflite music config systemd pyproject.toml README.md PRIVACY.md LICENSE
+    setup.sh)
 
 check_system() {
     local architecture home
@@ -93,9 +94,12 @@ point_to() { # FOLDER
 }
 
 lay_settings() {
-    local file=$SETTINGS/attune.toml
+    local file=$SETTINGS/attune.toml secrets=$SETTINGS/environment
     run install -d -m 0750 -o root -g attune "$SETTINGS"
     run install -d -m 0750 -o attune -g attune "$STATE"
+    # sudoedit keeps the mode of a file that is there, and gives a new one to all who may enter.
+    if [[ ! -e $secrets ]]; then run install -m 0600 /dev/null "$secrets"; fi
+    run chmod 0600 "$secrets"
     if [[ ! -e $file ]]; then
         run install -m 0640 -o root -g attune config/attune.toml "$file"
     elif cmp -s config/attune.toml "$file"; then
@@ -242,6 +246,11 @@ uninstall() { # [--purge]
         fi
     else
         note "kept: $SETTINGS, $STATE and user attune (--purge removes them)"
+        if [[ -e $RULES ]]; then
+            note "kept: $RULES, and user attune-admin where there is one: as before,"
+            note "keys alone are let in, but a restricted key finds nothing to run;"
+            note "sudo ./setup.sh ssh --remove takes both away"
+        fi
     fi
     note "System packages stay: others may use them"
 }

@@ -29,7 +29,7 @@ esac
 """
 
 TOOLS = (
-    "bash cat chmod cmp cp cut date df dirname env find getent grep head mkdir mv readlink rm"
+    "bash cat chmod cmp cp cut date df dirname env find getent grep head mkdir mv readlink rm sed"
     " setpriv sha256sum sort tail uname xargs"
 )
 
@@ -60,6 +60,7 @@ class Machine:
         for name in ("device", "models_tflite", "music"):
             (self.tree / name).mkdir()
         (self.tree / "README.md").write_text("Attune")
+        (self.tree / "PRIVACY.md").write_text("No picture is ever stored")
         (self.tree / "LICENSE").write_text("MIT")
         self.os_release = folder / "os-release"
         self.be("bookworm")
@@ -130,7 +131,7 @@ class Machine:
 # --- with root, in a folder that stands for / ------------------------------------------------
 
 ABSOLUTE = re.compile(r"(?<![\w./$}!])/(opt|etc|usr|var/lib|run/systemd)\b")
-INSTALLING_TOOLS = "awk install ln ls mktemp sed ssh-keygen touch"
+INSTALLING_TOOLS = "awk install ln ls realpath ssh-keygen touch"
 
 FAKE_ACCOUNTS = {
     "getent": 'if [[ $# == 1 ]]; then cat "$ROOT/etc/$1"; else grep "^$2:" "$ROOT/etc/$1"; fi',
@@ -143,6 +144,7 @@ done
 echo "$1:x:990:990::$home:$shell" >>"$ROOT/etc/passwd\"""",
     "usermod": "",
     "userdel": 'sed -i "/^$1:/d" "$ROOT/etc/passwd"',
+    "id": 'echo "$2 users"',
     # Owners are left out: whom the accounts above name, the system that tests does not know.
     "install": """words=()
 while [[ $# -gt 0 ]]; do
@@ -163,18 +165,35 @@ restart)
 esac
 """
 
-# Reads as sshd does: the first value of a keyword counts, and a block is for whom it names.
+# Reads as sshd does: the first value of a keyword counts, but for whom a block names, the block's.
 FAKE_SSHD = """cd "$ROOT/etc/ssh"
 settings() {
     if grep -q ^Include sshd_config; then cat sshd_config.d/*.conf 2>/dev/null; fi
     cat sshd_config
+    echo Match all
+    echo "StrictModes yes"
+    echo "AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2"
+    echo "AuthenticationMethods any"
+    echo "ForceCommand none"
+    echo "PermitUserRC yes"
 }
 case $1 in
 -t) ! settings | grep -n Nonsense >&2 ;;
 -T) settings | awk -v "who=$3" '
     /^ *#/ || NF == 0 || $1 == "Include" { next }
-    $1 == "Match" { skip = $2 == "User" && index(who, "user=" $3 ",") == 0; next }
-    !skip && !seen[tolower($1)]++ { $1 = tolower($1); print }' ;;
+    $1 == "Match" {
+        block = $2 != "all"
+        skip = block && index("," who ",", "," tolower(substr($2, 1, 4)) "=" $3 ",") == 0
+        next
+    }
+    skip { next }
+    { $1 = tolower($1) }
+    $1 ~ /^(allow|deny)(users|groups)$/ { for (i = 2; i <= NF; i++) print $1, $i; next }
+    block && !($1 in special) { special[$1] = $0 }
+    !block && !($1 in general) { general[$1] = $0 }
+    END {
+        for (keyword in general) print keyword in special ? special[keyword] : general[keyword]
+    }' ;;
 esac
 """
 
@@ -192,6 +211,7 @@ class RootMachine(Machine):
         (self.root / "usr/sbin").symlink_to(self.bin)
         self.file("etc/passwd").write_text("root:x:0:0::/root:/bin/bash\n")
         self.file("etc/group").write_text("root:x:0:\n")
+        self.file("etc/shells").write_text("/bin/sh\n/bin/bash\n")
         self.file("etc/ssh/sshd_config").write_text("Include /etc/ssh/sshd_config.d/*.conf\n")
         self.file("state").write_text("inactive\n")
         for name in ("setup.sh", "systemd/install.sh", "systemd/ssh.sh", "config/ssh/attune.conf"):
@@ -207,7 +227,7 @@ class RootMachine(Machine):
         self.play("sshd", FAKE_SSHD)
         self.play("df", "echo Avail; echo 9999999")
         self.play("dpkg-query", "echo installed")
-        self.play("hostname", "echo speaker")
+        self.play("hostname", "[[ $1 == -I ]] && echo 192.168.0.7 fd00::7 || echo speaker")
         for program in ("journalctl", "pkill"):
             self.play(program, "")
 
@@ -218,12 +238,12 @@ class RootMachine(Machine):
     def file(self, name: str) -> Path:
         return self.root / name
 
-    def user(self, name: str, home: str) -> Path:
+    def user(self, name: str, home: str, uid: int = 1000, shell: str = "/bin/bash") -> Path:
         """Give somebody a login; returns the home."""
         path = self.file(home.lstrip("/"))
         path.mkdir(parents=True)
         with self.file("etc/passwd").open("a") as passwd:
-            passwd.write(f"{name}:x:1000:1000::{path}:/bin/bash\n")
+            passwd.write(f"{name}:x:{uid}:{uid}::{path}:{shell}\n")
         return path
 
     def users(self) -> list[str]:

@@ -74,6 +74,27 @@ def test_passwords_beside_the_file_are_checked_with_it(
     assert told == [f"{file}: good", f"what {passwords} says was not checked: use sudo"]
 
 
+@pytest.mark.parametrize(
+    ("text", "lines"), [("", 1), ("ATTUNE_MQTT_PASSWORD=geheim\n", 2)], ids=["empty", "filled"]
+)
+def test_sudo_is_asked_for_where_there_is_something_to_read(
+    system_file: Path, capsys: pytest.CaptureFixture[str], text: str, lines: int
+) -> None:
+    passwords = system_file.with_name("environment")
+    passwords.write_text(text)
+    passwords.chmod(0)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    try:
+        assert main(["config", "check"]) == 0
+    finally:
+        if root:
+            os.seteuid(0)
+    told = [f"{system_file}: good", f"what {passwords} says was not checked: use sudo"]
+    assert capsys.readouterr().out.splitlines() == told[:lines]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for another user")
 def test_as_root_it_is_checked_as_the_service_reads_it(
     system_file: Path, capsys: pytest.CaptureFixture[str]

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,9 +21,14 @@ from device.client import Client
 from device.doctor import Check, Verdict, examine, line
 from device.doctor import _disk as check_disk
 from device.doctor import _music as check_music
+from device.doctor import _private as check_private
 from device.doctor import _tried as tried
-from device.settings import HOME, MusicSettings, Settings, StateSettings
+from device.ports import Camera, Clock
+from device.settings import HOME, CameraSettings, MusicSettings, Settings, StateSettings
+from device.system import switch
+from device.system.database import FILE
 from device.types import Health, Part
+from device.vision import sources
 from device.watch import Paint
 from tests.home.broker import Broker, password_file, running
 from tests.local_api import TinySpeaker, serve
@@ -191,6 +197,19 @@ def test_a_listener_that_is_no_broker_is_told(folder: Path) -> None:
 
 
 @pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The sources of all cameras that are opened; each still is."""
+    opened: list[str] = []
+
+    def open_camera(settings: CameraSettings, clock: Clock) -> Camera:
+        opened.append(settings.source)
+        return sources.open_camera(settings, clock)
+
+    monkeypatch.setattr(doctor, "open_camera", open_camera)
+    return opened
+
+
+@pytest.fixture
 def locked() -> Iterator[Path]:
     """A folder that only its owner may look into, and the rights of somebody else."""
     top = Path(tempfile.mkdtemp())
@@ -241,6 +260,57 @@ def test_a_running_daemon_is_asked_instead(folder: Path) -> None:
     )
     assert found["broker"].verdict is Verdict.FAIL
     assert found["music"].detail.startswith("16 tracks in")
+
+
+def answer_as_another_version(listener: socket.socket) -> None:
+    with listener.accept()[0] as asker:
+        asker.recv(4096)
+        asker.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+
+def test_a_daemon_that_does_not_tell_keeps_camera_and_sound_card(
+    folder: Path, looks: list[str]
+) -> None:
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(folder / "api.sock"))
+        other.listen()
+        threading.Thread(target=answer_as_another_version, args=(other,), daemon=True).start()
+        found = checks(folder, client=Client((folder / "api.sock",)))
+    assert found["daemon"].verdict is Verdict.FAIL
+    assert "another version" in found["daemon"].detail
+    for part in ("camera", "sound"):
+        assert found[part].verdict is Verdict.WARN
+        assert found[part].detail == "not tried: the daemon has it, and does not tell"
+    assert not looks
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_the_privacy_switch_keeps_the_camera_closed(
+    folder: Path, looks: list[str], monkeypatch: pytest.MonkeyPatch, *, explicit: bool
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "mine"))
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    (folder / "mine" / "attune").mkdir(parents=True)
+    (folder / "mine" / "attune" / FILE).touch()  # by hand it ran once, too
+    monkeypatch.setattr(installed, "STATE", folder / "service")
+    (folder / "service").mkdir()
+    switch.keep(folder if explicit else folder / "service", on=True)
+    if explicit:
+        found = checks(folder)
+    else:
+        path = folder / "attune.toml"
+        path.write_text('camera.source = "pictures"\n')
+        found = {check.name: check for check in examine(path, NOBODY)}
+    assert found["camera"] == Check("camera", Verdict.OK, "off, privacy")
+    assert not looks
+
+
+def test_where_the_privacy_switch_is_not_to_be_seen_the_camera_stays_closed(locked: Path) -> None:
+    assert check_private(Settings(state=StateSettings(folder=str(locked.parent)))) == (
+        Verdict.WARN,
+        f"not tried: whether the privacy switch is on is not to be seen in {locked.parent}",
+        "use sudo",
+    )
 
 
 def test_as_a_program_it_is_1_when_something_fails(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from device import cli_forget
+from device.cli_taste import day
+from device.settings import HOME
 from device.types import Emotion, Goal, OverrideMood, Pause, Play, SetGoal, SetPrivacy, SetVolume
 from tests.daemon import Daemon, make_music, running
 
@@ -99,6 +103,24 @@ def test_nothing_to_forget_and_a_wrong_day_are_told(daemon: Daemon) -> None:
     assert "nothing to forget" in attune(daemon, "forget", "--all", "--yes").stdout
     assert attune(daemon, "forget", "--since", "soon", "--yes").returncode == 2
     assert attune(daemon, "forget").returncode == 2
+
+
+def midnight(ago: int) -> float:
+    year, month, day_of_month, *_ = time.localtime()
+    return time.mktime((year, month, day_of_month - ago, 0, 0, 0, 0, 0, -1))
+
+
+def test_a_day_may_be_named() -> None:
+    assert day("today") == day("TODAY") == midnight(0)
+    assert day("Yesterday") == midnight(1)
+
+
+def test_the_help_says_where_privacy_is_told() -> None:
+    assert (HOME / "PRIVACY.md").is_file()
+    assert str(HOME / "PRIVACY.md") in cli_forget.EPILOG
+    install = (HOME / "systemd" / "install.sh").read_text(encoding="utf-8")
+    (shipped,) = re.findall(r"SHIPPED=\(([^)]*)\)", install)
+    assert "PRIVACY.md" in shipped.split()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for another user")

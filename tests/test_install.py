@@ -46,6 +46,18 @@ def test_whatever_the_umask_the_service_may_run_it(machine: RootMachine, umask: 
     assert stat.S_IMODE(machine.file("etc/attune/attune.toml").stat().st_mode) == 0o640
 
 
+def test_the_file_for_secrets_lies_there_for_root_alone(machine: RootMachine) -> None:
+    secrets = machine.file("etc/attune/environment")
+    machine.as_root("install")
+    assert secrets.read_text() == ""
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
+    secrets.write_text("ATTUNE_MQTT_PASSWORD=correct-horse\n")
+    secrets.chmod(0o644)  # as an editor of before has left it
+    assert machine.as_root("upgrade").returncode == 0
+    assert secrets.read_text() == "ATTUNE_MQTT_PASSWORD=correct-horse\n"
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
+
+
 def test_a_folder_that_an_earlier_umask_closed_is_opened(machine: RootMachine) -> None:
     machine.file("opt/attune.versions").mkdir(mode=0o700)
     assert machine.as_root("install").returncode == 0

@@ -23,7 +23,7 @@ from device.installed import state_folder
 from device.report import Report, gather, main, write
 from device.report_log import Entry, shown, without_names
 from device.report_mask import Mask
-from device.settings import MqttSettings, MusicSettings, Settings, SoundSettings
+from device.settings import HOME, MqttSettings, MusicSettings, Settings, SoundSettings
 from device.types import Play
 from tests.daemon import running
 from tests.local_api import TinySpeaker, serve
@@ -116,8 +116,8 @@ def test_a_running_daemon_is_told_of_without_secrets_and_music(tmp_path: Path) -
 
 def test_without_a_daemon_it_tells_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "attune.toml").write_text(
-        f'camera.source = "/dev/video99"\nmqtt.password = "{SECRET}"\nmusic.volum = 3\n'
-        f'state.folder = "{tmp_path}"\n'
+        f'camera.source = "{HOME / "config/portraits"}"\nmqtt.password = "{SECRET}"\n'
+        f'music.volum = 3\nstate.folder = "{tmp_path}"\n'
     )
     told = attune("--config", "attune.toml", "report", cwd=tmp_path)
     assert told.returncode == 0, told.stderr
@@ -126,7 +126,7 @@ def test_without_a_daemon_it_tells_what_is_there(tmp_path: Path) -> None:
     assert set(files) >= FILES - {"state.txt"}
     assert 'did you mean "volume"?' in files["config-problems.txt"]
     assert "not running" in files["status.json"]
-    assert "fail  camera" in files["doctor.txt"]
+    assert "warn  camera    not tried: a report opens no camera" in files["doctor.txt"]
     assert "cannot be told: " in files["state.txt"]  # there is no database yet
     assert SECRET not in "".join(files.values())
 

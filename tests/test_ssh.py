@@ -1,9 +1,12 @@
-"""What a restricted key may ask; sshd itself is tried in tests/service/test_ssh.py."""
+"""What a restricted key may ask, and how to come in from elsewhere; sshd itself is tried in
+tests/service/test_ssh.py."""
 
 from __future__ import annotations
 
+import argparse
 import importlib.machinery
 import importlib.util
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-SCRIPT = Path(__file__).resolve().parents[1] / "config/ssh/attune-admin"
+from device import cli
+
+SSH = Path(__file__).resolve().parents[1] / "config/ssh"
+SCRIPT = SSH / "attune-admin"
 
 
 def load() -> Any:
@@ -25,6 +31,37 @@ def load() -> Any:
 
 ADMIN = load()
 
+REFUSED = {
+    "run": "the service does that",
+    "demo": "it would start a second speaker",
+    "bench": "it takes the machine for itself",
+    "look": "it reads files",
+    "say": "it reads files",
+    "correct": "what the owner says of the music is the owner's word",
+    "forget": "memory is the owner's",
+    "password": "who may come in is the owner's to say",
+    "token": "who may come in is the owner's to say",
+}
+"""The commands that a restricted key may not run, and why."""
+
+
+def commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """What may follow."""
+    found = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
+    return dict(found[0].choices) if found else {}
+
+
+def test_each_command_is_allowed_or_refused_for_a_reason() -> None:
+    assert sorted([*ADMIN.COMMANDS, *REFUSED, "config"]) == sorted(commands(cli._parser()))
+    for name in REFUSED:
+        with pytest.raises(ValueError, match="this key may run"):
+            ADMIN.words_of(name)
+
+
+def test_what_may_follow_a_command_is_listed() -> None:
+    every = commands(cli._parser())
+    assert {name for name in ADMIN.COMMANDS if commands(every[name])} <= set(ADMIN.LONE)
+
 
 @pytest.mark.parametrize(
     ("asked", "words"),
@@ -36,6 +73,7 @@ ADMIN = load()
         ("config show", ["config", "show"]),
         ("--version", ["--version"]),
         ("sleep 30", ["sleep", "30"]),
+        ("quiet 22:00-07:00", ["quiet", "22:00-07:00"]),
         ("taste", ["taste"]),
         ("taste --json", ["taste", "--json"]),
         ("library", ["library"]),
@@ -97,3 +135,26 @@ def test_whatever_is_asked_only_commands_come_out(asked: str) -> None:
     assert words[0] in (*ADMIN.COMMANDS, "config", "--version", "--help")
     if words != ["report", "-"]:
         assert all(word in ADMIN.OPTIONS for word in words[1:] if word.startswith("-"))
+
+
+# --- from another computer ----------------------------------------------------------------
+
+
+def asked(host: str) -> list[str]:
+    """What ssh does for a host of `client.conf`, a line each."""
+    told = subprocess.run(
+        ["ssh", "-G", "-F", SSH / "client.conf", host], capture_output=True, text=True, check=True
+    )
+    return told.stdout.splitlines()
+
+
+def test_a_shell_may_be_opened_twice() -> None:
+    assert "user pi" in asked("attune")
+    assert not [line for line in asked("attune") if line.startswith("localforward")]
+
+
+def test_the_page_is_forwarded_or_the_reason_told() -> None:
+    page = asked("attune-page")
+    assert {"user pi", "hostname attune.local", "exitonforwardfailure yes"} <= set(page)
+    assert "localforward 8088 [localhost]:8088" in page
+    assert not [line for line in asked("attune-admin") if line.startswith("localforward")]

@@ -5,14 +5,17 @@ A real sshd heeds them in tests/service/test_ssh.py.
 
 from __future__ import annotations
 
+import os
+import shlex
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.fake_system import RootMachine, may_be_root
+from tests.fake_system import ROOT, RootMachine, may_be_root
 
 pytestmark = pytest.mark.skipif(not may_be_root(), reason="nobody can be root here")
 
@@ -27,8 +30,22 @@ def machine() -> Iterator[RootMachine]:
         machine = RootMachine(Path(folder))
         machine.file("opt/attune").symlink_to(machine.tree)
         machine.file("etc/attune").mkdir()
+        machine.file("etc/attune/attune.toml").touch()
+        command(machine)
         authorize(machine.user("dweller", "home/dweller"), PLAIN)
         yield machine
+
+
+def command(machine: RootMachine) -> None:
+    """The real `attune`, which reads the settings of that machine."""
+    command = machine.file("usr/local/bin/attune")
+    settings = shlex.quote(str(machine.file("etc/attune/attune.toml")))
+    code = "import sys; from device.cli import main; sys.exit(main())"
+    command.write_text(
+        f"#!/bin/bash\ncd {shlex.quote(str(ROOT))}\n"
+        f'exec {shlex.quote(sys.executable)} -c "{code}" "$@" --config {settings}\n'
+    )
+    command.chmod(0o755)
 
 
 def authorize(home: Path, *lines: str) -> None:
@@ -100,11 +117,77 @@ def test_rules_that_sshd_does_not_read_are_gone_again(machine: RootMachine, conf
     assert "must begin with 'Include" in refused(machine)
 
 
-def test_rules_that_an_earlier_file_overrules_are_gone_again(machine: RootMachine) -> None:
-    earlier = machine.file(RULES).with_name("05-mine.conf")
-    earlier.parent.mkdir()
-    earlier.write_text("PasswordAuthentication yes\n")
-    assert "sshd does not heed" in refused(machine)
+def earlier(machine: RootMachine, line: str) -> None:
+    """A rule of somebody's own, which sshd reads before ours."""
+    file = machine.file(RULES).with_name("01-own.conf")
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"{line}\n")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "user"),
+    [
+        ("PasswordAuthentication", "yes", "attune-admin"),
+        ("KbdInteractiveAuthentication", "yes", "attune-admin"),
+        ("PermitRootLogin", "yes", "attune-admin"),
+        ("PermitOpen", "any", "attune-admin"),
+        ("AllowAgentForwarding", "yes", "attune-admin"),
+        ("AllowTcpForwarding", "yes", "root"),
+    ],
+)
+def test_rules_that_an_earlier_file_overrules_are_gone_again(
+    machine: RootMachine, keyword: str, value: str, user: str
+) -> None:
+    earlier(machine, f"{keyword} {value}")
+    told = refused(machine)
+    assert f"sshd does not heed {keyword.lower()} of" in told
+    assert f" for {user}, nothing was changed" in told
+
+
+def block(machine: RootMachine, whom: str, line: str) -> None:
+    """Rules for some alone, which win over all others."""
+    with machine.file("etc/ssh/sshd_config").open("a") as config:
+        config.write(f"Match {whom}\n    {line}\n")
+
+
+@pytest.mark.parametrize("user", ["attune-admin", "dweller", "guest", "root"])
+def test_rules_that_a_block_overrules_for_anybody_are_gone_again(
+    machine: RootMachine, user: str
+) -> None:
+    machine.user("guest", "home/guest", uid=1001)
+    block(machine, f"User {user}", "PasswordAuthentication yes")
+    told = refused(machine)
+    assert "sshd does not heed passwordauthentication of" in told
+    assert f" for {user}, nothing was changed" in told
+
+
+def test_rules_that_a_block_overrules_for_the_home_network_are_gone_again(
+    machine: RootMachine,
+) -> None:
+    block(machine, "Address 192.168.0.7", "PasswordAuthentication yes")
+    assert "sshd does not heed passwordauthentication of" in refused(machine)
+
+
+# --- the tunnel ---------------------------------------------------------------------------
+
+
+def test_the_tunnel_leads_to_the_port_that_the_page_has(machine: RootMachine) -> None:
+    machine.file("etc/attune/attune.toml").write_text("[page]\nport = 9000\n")
+    told = machine.as_root("ssh")
+    assert told.returncode == 0, told.stderr
+    rules = machine.file(RULES).read_text()
+    assert "PermitOpen localhost:9000 127.0.0.1:9000 [::1]:9000\n" in rules
+    assert "8088" not in rules
+
+
+def test_settings_that_cannot_be_read_leave_the_rules_alone(machine: RootMachine) -> None:
+    machine.file("etc/attune/attune.toml").write_text("[page]\nprt = 9000\n")
+    told = refused(machine)
+    assert "attune.toml:2" in told
+    assert "nothing was changed" in told
+
+
+# --- who is a way in ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -120,6 +203,74 @@ def test_rules_that_an_earlier_file_overrules_are_gone_again(machine: RootMachin
 def test_a_key_without_a_shell_is_no_way_in(machine: RootMachine, line: str) -> None:
     authorize(machine.file("home/dweller"), line)
     assert "ssh-copy-id" in refused(machine)
+
+
+@pytest.mark.parametrize("name", ["", ".ssh", ".ssh/authorized_keys"], ids=["~", ".ssh", "keys"])
+def test_a_key_that_others_may_write_is_no_way_in(machine: RootMachine, name: str) -> None:
+    path = machine.file("home/dweller") / name
+    path.chmod(path.stat().st_mode | 0o020)
+    assert "may write" in refused(machine)
+    earlier(machine, "StrictModes no")
+    assert machine.as_root("ssh").returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_key_that_is_somebody_elses_is_no_way_in(machine: RootMachine) -> None:
+    os.chown(machine.file("home/dweller"), 1234, 1234)
+    assert "may write" in refused(machine)
+    os.chown(machine.file("home/dweller"), 1000, 1000)
+    assert machine.as_root("ssh").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("uid", "shell"),
+    [(998, "/bin/bash"), (1001, "/usr/bin/git-shell"), (65534, "/usr/sbin/nologin")],
+    ids=["service", "git", "nobody"],
+)
+def test_who_is_nobody_with_a_shell_is_no_way_in(
+    machine: RootMachine, uid: int, shell: str
+) -> None:
+    authorize(machine.user("git", "home/git", uid, shell), PLAIN)
+    authorize(machine.file("home/dweller"), "")
+    assert "ssh-copy-id" in refused(machine)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "AllowUsers pi admin",
+        "DenyUsers dwell*",
+        "DenyUsers dweller@192.168.0.0/16",
+        "AllowGroups sudo ssh",
+        "DenyGroups users",
+        "AuthorizedKeysFile /etc/ssh/keys/%u",
+        "AuthorizedKeysFile none",
+        "AuthenticationMethods publickey,keyboard-interactive",
+        "ForceCommand internal-sftp",
+    ],
+)
+def test_whom_sshd_keeps_out_is_no_way_in(machine: RootMachine, line: str) -> None:
+    block(machine, "User dweller", line)
+    assert "ssh-copy-id" in refused(machine)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "AllowUsers pi dwell*",
+        "AllowUsers dweller@192.168.0.0/16",
+        "DenyUsers pi",
+        "AllowGroups sudo users",
+        "DenyGroups sudo",
+        "AuthorizedKeysFile .keys .ssh/authorized_keys",
+        "AuthorizedKeysFile %h/.ssh/authorized_keys",
+        "AuthenticationMethods password publickey",
+    ],
+)
+def test_whom_sshd_lets_in_is_a_way_in(machine: RootMachine, line: str) -> None:
+    earlier(machine, line)
+    told = machine.as_root("ssh")
+    assert "dweller has one" in told.stdout, told.stderr
 
 
 # --- the restricted key -------------------------------------------------------------------
@@ -163,3 +314,27 @@ def test_what_is_no_single_public_key_is_refused(machine: RootMachine, text: str
 
 def test_a_file_that_is_not_there_is_refused(machine: RootMachine) -> None:
     assert "is no public key" in refused(machine, "--admin-key", "nowhere.pub")
+
+
+# --- Attune goes --------------------------------------------------------------------------
+
+
+def test_what_stays_of_the_rules_is_named_when_attune_goes(machine: RootMachine) -> None:
+    machine.as_root("ssh")
+    told = machine.as_root("uninstall").stdout
+    assert machine.file(RULES).exists()
+    assert f"kept: {machine.file(RULES)}, and user attune-admin" in told
+    assert "sudo ./setup.sh ssh --remove" in told
+    assert machine.as_root("ssh", "--remove").returncode == 0
+    assert not machine.file(RULES).exists()
+    assert "ssh --remove" not in machine.as_root("uninstall").stdout
+
+
+def test_a_purge_takes_rules_keys_and_their_user_along(machine: RootMachine) -> None:
+    machine.as_root("ssh", "--admin-key", str(key_pair(machine).with_suffix(".pub")))
+    assert "attune-admin" in machine.users()
+    told = machine.as_root("uninstall", "--purge")
+    assert told.returncode == 0, told.stderr
+    assert not machine.file("etc/attune").exists()
+    assert list(machine.file(RULES).parent.iterdir()) == []
+    assert machine.users() == ["root", "dweller"]

@@ -36,11 +36,14 @@ def discovery(settings: MqttSettings, version: str) -> dict[str, Any]:
 
 
 def _component(entity: Entity, settings: MqttSettings, where: Topics) -> dict[str, Any]:
+    name = f"{_slug(settings.id)}_{_slug(entity.name)}"
     component: dict[str, Any] = {
         "p": entity.platform,
         "unique_id": f"{node(settings)}_{entity.key}",
-        # Older hubs know no such option, and make the same of the names.
-        "default_entity_id": f"{entity.platform}.{_slug(settings.id)}_{_slug(entity.name)}",
+        "default_entity_id": f"{entity.platform}.{name}",
+        # Hubs before 2025.10 know this one alone, and would call entities after the device's name;
+        # those since say nothing against it beside the other.
+        "object_id": name,
         "name": entity.name,
     }
     if entity.icon:

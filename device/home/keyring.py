@@ -168,7 +168,7 @@ class Keyring:
     # --- the file -------------------------------------------------------------------------
 
     def _load(self) -> Kept:
-        """What was kept. What cannot be read lets nobody in, and is put aside."""
+        """What was kept. What cannot be read lets nobody in, and the next password replaces it."""
         try:
             kept = msgspec.json.decode(self._path.read_bytes(), type=Kept)
             if kept.password is not None and not re.fullmatch(
@@ -183,10 +183,6 @@ class Keyring:
                 self._path,
                 error,
             )
-            try:
-                self._path.replace(self._path.with_suffix(".damaged"))
-            except OSError as failed:
-                log.warning("it could not be put aside: %s", failed)
             return Kept()
         return kept
 

@@ -51,7 +51,9 @@ class Login:
                 {"Retry-After": str(wait)},
             )
         if not self._keyring.is_password(password):
-            log.warning("somebody at %s gave a wrong password", address)
+            # The newest warning goes to the broker: who it was stands in the log alone.
+            log.info("somebody at %s gave a wrong password", address)
+            log.warning("a wrong password was given at the page")
             raise Refusal(
                 401, "that is not the password", {"WWW-Authenticate": 'Bearer realm="attune"'}
             )

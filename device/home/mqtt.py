@@ -100,7 +100,7 @@ class MqttBridge:
             link.drop()
 
     def _serve(self, link: BrokerLink, where: Topics, context: WorkerContext) -> None:
-        session = _Session(link, where, discovery(self._settings, self._version), self._former)
+        session = Session(link, where, discovery(self._settings, self._version), self._former)
         self._news.clear()
         self._online = True
         session.introduce(self._status)
@@ -130,7 +130,7 @@ class MqttBridge:
             log.warning("ignored a command on %r: %s", message.topic, error)
 
 
-class _Session:
+class Session:
     """What went out over one connection, and what is due next."""
 
     def __init__(

@@ -58,12 +58,20 @@ NOISE = 0.5
 FIT_MEANS = 0.75
 """Reward that a track at the far end of fitting (`FURTHEST`) is believed to lose."""
 REMEMBERED = 2000
-"""Plays that are read again at a start: what lies before has faded to a thousandth."""
+"""Plays that are read again at a start: what lies before has faded to a fiftieth."""
 AT_ONCE = 500
 """Plays that are taken in at a time: some 10 ms."""
-KEEP, KEEP_EVERY = 0.96, 10
-"""After so many plays, so much of what they taught is kept: half is forgotten after 170 plays,
+KEEP, KEEP_EVERY = 0.98, 10
+"""After so many plays, so much of what they taught is kept: half is forgotten after 340 plays,
 so that a taste that drifts is followed."""
+TURN, TURN_SLACK = 6.0, 0.2
+"""Taste has turned once plays lost so much reward in all against what is usual here, not counting
+so much of each: five songs skipped at once in a row are a whim yet, seven are none."""
+TURN_KEEPS = 0.1
+"""Of what was learned before a turn, so much is kept: years of plays hold out against a few dozen
+no longer, and come back where the turn was none."""
+USUAL_OF = 50.0
+"""Plays, about, by which it is judged what is usual."""
 
 
 def reward(lesson: Lesson) -> float | None:
@@ -103,6 +111,24 @@ def _share_heard(lesson: Lesson) -> float:
     return min(1.0, lesson.heard_seconds / lesson.moment.duration_seconds)
 
 
+class Watch:
+    """Looks out for a taste that turned: Page's test for a mean that fell (Continuous inspection
+    schemes, Biometrika 41, 1954), on the rewards. For a slow drift fading is enough."""
+
+    def __init__(self) -> None:
+        self._usual, self._seen, self._lost = 0.0, 0.0, 0.0
+
+    def turned(self, verdict: float, weight: float) -> bool:
+        """Take in a play; whether it shows, with those before it, that taste has turned."""
+        self._seen = min(self._seen + weight, USUAL_OF)
+        self._usual += (verdict - self._usual) * weight / self._seen
+        self._lost = max(0.0, self._lost + weight * (self._usual - verdict - TURN_SLACK))
+        if self._lost <= TURN:
+            return False
+        self._seen, self._lost = 0.0, 0.0
+        return True
+
+
 class Belief:
     """A normal distribution over the weights, taught by plays. Few hundred numbers wide."""
 
@@ -116,14 +142,16 @@ class Belief:
         self.covariance: Floats = np.diag(1.0 / self._prior)
         self.count = 0
         """Plays that taught something."""
+        self._watch = Watch()
 
     def teach(self, lesson: Lesson) -> None:
         """Take in one play: a rank-1 update (Sherman & Morrison, 1950)."""
         verdict = reward(lesson)
         if verdict is None:
             return
-        if self.count and self.count % KEEP_EVERY == 0:
-            self._fade(KEEP)
+        keep = self._keep(verdict, weight(lesson))
+        if keep < 1.0:
+            self._fade(keep)
         self.count += 1
         x = x_of([lesson])[0]
         trust = weight(lesson) / NOISE**2
@@ -141,14 +169,16 @@ class Belief:
     def teaching(self, lessons: Iterable[Lesson]) -> Iterator[None]:
         """The same in short steps; nothing is believed before the last one."""
         pairs = [(lesson, r) for lesson in lessons if (r := reward(lesson)) is not None]
-        self.count = len(pairs)
         if not pairs:
             return
         taught, rewards = zip(*pairs[-REMEMBERED:], strict=True)
-        number = np.arange(self.count - len(taught), self.count)
-        fades = (self.count - 1) // KEEP_EVERY - number // KEEP_EVERY
-        trust = np.array([weight(lesson) for lesson in taught]) * KEEP**fades / NOISE**2
-        verdicts = np.array(rewards)
+        self.count = len(pairs) - len(taught)
+        verdicts, weights = np.array(rewards), np.array([weight(lesson) for lesson in taught])
+        keeps = np.ones(len(taught) + 1)
+        for place, (verdict, trusted) in enumerate(zip(verdicts, weights, strict=True)):
+            keeps[place] = self._keep(float(verdict), float(trusted))
+            self.count += 1
+        trust = weights * np.cumprod(keeps[:0:-1])[::-1] / NOISE**2
         for start in range(0, len(taught), AT_ONCE):
             some = slice(start, start + AT_ONCE)
             x = x_of(taught[some])
@@ -163,6 +193,11 @@ class Belief:
         used = np.flatnonzero(a.any(axis=0))  # less than half of the weights
         a = a[:, used]
         return a @ self.mean[used], a @ self.covariance[np.ix_(used, used)] @ a.T
+
+    def _keep(self, verdict: float, weight: float) -> float:
+        """How much is kept of all that was taught before a play that says this."""
+        keep = KEEP if self.count and self.count % KEEP_EVERY == 0 else 1.0
+        return keep * TURN_KEEPS if self._watch.turned(verdict, weight) else keep
 
     def _fade(self, keep: float) -> None:
         """Forget a little: what was taught fades, the prior does not."""

@@ -21,13 +21,26 @@ ENDINGS = (
 """Files with these endings are looked into; others (covers, notes) are no music."""
 _ENDINGS = frozenset(ENDINGS.split())
 _PLAYLISTS = frozenset((".m3u", ".m3u8", ".xspf"))
-_NOT_OURS = (".", "@eaDir", "$RECYCLE.BIN", "lost+found")
-"""Names that start so are hidden, or belong to a file server or file system."""
+_NOT_OURS = frozenset(
+    (
+        *("lost+found", "$recycle.bin", "system volume information"),
+        *(".trash", ".trashes", ".recycle", "#recycle", "@recycle"),
+        *(".zfs", ".snapshot", ".snapshots", "#snapshot", "@recently-snapshot", ".git"),
+        *("@eadir", ".@__thumb", ".thumbnails", ".stfolder", ".stversions", ".sync"),
+        *(".appledb", ".appledesktop", ".appledouble", ".ds_store", ".fseventsd"),
+        *(".documentrevisions-v100", ".spotlight-v100", ".temporaryitems"),
+        *(".cache", ".config", ".local", ".var"),
+    )
+)
+"""What file systems, file servers and programs keep for themselves: some of it copies of music,
+erased or older. Another name may begin with a dot as a title does: "...Baby One More Time"."""
+_NOT_OURS_BEGIN = ("._", ".trash-")
+"""A Mac's notes beside each file; what the user of a number threw away."""
 MISTAKES_NAMED = 5
 """Of one label file: somebody's poem named `mood.txt` has as many as lines."""
 PATIENCE_SECONDS = 30.0
-"""A drive that slept wakes up in a third of this time, and a folder of thousands of files is listed
-by a slow server; a folder whose drive is silent for longer counts as not there."""
+"""A drive that slept wakes up in a third of this time; one that is silent for longer, though it is
+asked for a single file, counts as not there."""
 
 
 class Root(NamedTuple):
@@ -135,21 +148,21 @@ class _Walker:
             folder, inherited = waiting.pop()
             pulse.beat(str(folder))
             self.breathe()
-            waiting += reversed(self._folder(folder, inherited))
+            waiting += reversed(self._folder(folder, inherited, pulse))
         return True
 
-    def _folder(self, folder: Path, inherited: Label) -> list[tuple[Path, Label]]:
+    def _folder(self, folder: Path, inherited: Label, pulse: Pulse) -> list[tuple[Path, Label]]:
         """Take what lies in a folder; the folders within it."""
         try:
             if not self._first_visit(folder.stat()):
                 return []
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            entries = _listed(folder, pulse)
         except OSError as error:
             self.refused.append((folder, f"cannot be opened: {error.strerror}"))
             return []
         labels = self._labels(folder, entries, inherited)
         below = []
-        for path, status in self._ours(entries):
+        for path, status in self._ours(entries, pulse):
             if stat.S_ISDIR(status.st_mode):
                 below.append((path, labels.all))
             elif path.suffix.lower() in _PLAYLISTS:
@@ -171,11 +184,15 @@ class _Walker:
             self.refused.append((path, _in_short([problem.reason for problem in ours])))
         return labels
 
-    def _ours(self, entries: Sequence[os.DirEntry[str]]) -> Iterator[tuple[Path, os.stat_result]]:
-        """Folders, playlists and files that may be music; hidden ones and others' are passed by."""
+    def _ours(
+        self, entries: Sequence[os.DirEntry[str]], pulse: Pulse
+    ) -> Iterator[tuple[Path, os.stat_result]]:
+        """Folders, playlists and files that may be music; what others keep there is passed by."""
         for entry in entries:
-            if entry.name.startswith(_NOT_OURS):
+            name = entry.name.casefold()
+            if name in _NOT_OURS or name.startswith(_NOT_OURS_BEGIN):
                 continue
+            pulse.beat(entry.path)
             path = Path(entry.path)
             wanted = path.suffix.lower() in _ENDINGS or path.suffix.lower() in _PLAYLISTS
             try:
@@ -198,6 +215,19 @@ class _Walker:
         new = place not in self.seen
         self.seen.add(place)
         return new
+
+
+def _listed(folder: Path, pulse: Pulse) -> list[os.DirEntry[str]]:
+    """What lies in a folder, by name; a slow server tells of it little by little.
+
+    Raises OSError.
+    """
+    entries = []
+    with os.scandir(folder) as listing:
+        for entry in listing:
+            pulse.beat(str(folder))
+            entries.append(entry)
+    return sorted(entries, key=lambda entry: entry.name)
 
 
 def _in_short(reasons: Sequence[str]) -> str:

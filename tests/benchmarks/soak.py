@@ -1,9 +1,10 @@
 """Does it last? `python -m tests.benchmarks.soak --minutes 30`, or `--hours 24 --speed 100`.
 
 The real daemon, with a real broker, is lived with: the API is polled, people (or the
-demonstration's portraits) come and go, commands come over the API and MQTT, the broker restarts,
-files come and go in the music folder. Meanwhile memory, threads and file descriptors are counted
-each second. At speed 1 sound goes to SDL's dummy driver; faster, see `tests.benchmarks.household`.
+demonstration's portraits) come and go, commands come over the API and MQTT, a browser listens and
+shows the page, the broker restarts, files come and go in the music folder. Meanwhile memory,
+threads and file descriptors are counted each second. At speed 1 sound goes to SDL's dummy driver;
+faster, see `tests.benchmarks.household`.
 
 What the speaker remembers of plays is at its bound from the start: 2,000 are in its diary.
 After a warm-up of a fifth of the time, the median of the resident memory in the first tenth of
@@ -35,6 +36,7 @@ import psutil
 
 from device.client import Client, NotRunning, Refused
 from device.daemon import SystemClock
+from device.demo import free_port
 from device.lessons import Ended, Lesson, Moment, ShowTaste, TasteReport, Traits
 from device.music.taste import REMEMBERED
 from device.settings import HOME
@@ -58,6 +60,7 @@ from device.types import (
     SetVolume,
     TrackId,
 )
+from tests.benchmarks.browser import Browser
 from tests.benchmarks.household import MIDNIGHT
 from tests.daemon import toml
 from tests.home.broker import Broker, Listener
@@ -121,13 +124,26 @@ def judged(samples: list[Sample]) -> dict[str, float]:
 class Home:
     """What happens to the speaker from outside, by real time; `pace` times as often."""
 
-    def __init__(self, folder: Path, client: Client, broker: Broker, pace: float) -> None:
-        self.client, self.broker = client, broker
+    def __init__(
+        self, folder: Path, client: Client, browser: Browser, broker: Broker, pace: float
+    ) -> None:
+        self.client, self.browser, self.broker = client, browser, broker
         self._music, self._dice = folder / "music", random.Random(1)
-        self.counts = {"commands": 0, "polls": 0, "unanswered": 0, "broker_restarts": 0, "scans": 0}
+        self.counts = {
+            "commands": 0,
+            "polls": 0,
+            "unanswered": 0,
+            "broker_restarts": 0,
+            "scans": 0,
+            "pages": 0,
+            "reloads": 0,
+        }
         self._due: dict[str, float] = {}
         self._deeds: dict[str, tuple[float, Callable[[], None]]] = {
+            "events": (0.1, browser.hear),
             "poll": (0.5, self._poll),
+            "page": (15.0 / pace, self._show),
+            "reload": (90.0 / pace, self._reload),
             "command": (12.0 / pace, self._command),
             "message": (20.0 / pace, self._message),
             "taste": (60.0 / pace, self._taste),
@@ -150,6 +166,18 @@ class Home:
     def _poll(self) -> None:
         self.client.status()
         self.counts["polls"] += 1
+
+    def _show(self) -> None:
+        self.browser.show()
+        self.counts["pages"] += 1
+
+    def _reload(self) -> None:
+        """The stream breaks and comes back, as a page's that is loaded again."""
+        heard = self.browser.heard
+        self.browser.listen()
+        if not heard:
+            raise Refused("the stream told nothing")
+        self.counts["reloads"] += 1
 
     def _command(self) -> None:
         dice = self._dice
@@ -195,7 +223,7 @@ class Home:
         self.counts["scans"] += 1
 
 
-def furnish(folder: Path, port: int, *, real: bool) -> Path:
+def furnish(folder: Path, broker: int, page: int, *, real: bool) -> Path:
     """Music, an announcement, a configuration."""
     music = folder / "music"
     shutil.copytree(HOME / "music/starter", music / "starter")
@@ -209,7 +237,8 @@ def furnish(folder: Path, port: int, *, real: bool) -> Path:
         "state": {"folder": str(folder / "state")},
         "music": {"folders": [str(music)], "random_seed": 1},
         "sound": {"announcements": str(folder / "say")},
-        "mqtt": {"enabled": True, "host": "127.0.0.1", "port": port},
+        "mqtt": {"enabled": True, "host": "127.0.0.1", "port": broker},
+        "page": {"enabled": True, "port": page},
     }
     remember(folder / "state")
     if not real:
@@ -271,8 +300,10 @@ def soak(folder: Path, seconds: float, speed: float) -> tuple[list[Sample], dict
     """Live for so many seconds of real time; what was seen meanwhile, and what was done."""
     broker = Broker(folder, "allow_anonymous true")
     broker.start()
-    path = furnish(folder, broker.port, real=speed == 1.0)
-    home = Home(folder, Client((folder / "api.sock",)), broker, pace=min(speed, FASTEST_PACE))
+    page = free_port()
+    path = furnish(folder, broker.port, page, real=speed == 1.0)
+    client, browser = Client((folder / "api.sock",)), Browser(page)
+    home = Home(folder, client, browser, broker, pace=min(speed, FASTEST_PACE))
     samples = []
     load = os.getloadavg()[0]
     with daemon(folder, path, speed) as process:
@@ -295,6 +326,7 @@ def soak(folder: Path, seconds: float, speed: float) -> tuple[list[Sample], dict
         asked = time.monotonic()
         code = process.wait(30)
         stopped = time.monotonic() - asked
+    browser.close()
     broker.stop()
     log = (folder / "log").read_text(errors="replace")
     return samples, {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fuzz import media, text
+from tests.fuzz import media, mqtt, text
 from tests.fuzz.edge import Edge
 
 EDGES: dict[str, Edge] = {
@@ -12,9 +12,9 @@ EDGES: dict[str, Edge] = {
         text.config_seeds, text.CONFIG_WORDS, text.config_attack,
     ),
     "mqtt": Edge(
-        "MQTT payloads on each command's topic",
-        "a command, or a line in the log",
-        text.mqtt_seeds, text.MQTT_WORDS, text.mqtt_attack,
+        "MQTT payloads on each topic that is heard",
+        "a command, what was left there cleared, or a line in the log",
+        mqtt.seeds, mqtt.WORDS, mqtt.attack,
     ),
     "rest": Edge(
         "REST requests to each route",

@@ -1,4 +1,4 @@
-"""Edges that take text: configuration, MQTT payloads, REST bodies, labels, playlists, a taste."""
+"""Edges that take text: configuration, REST bodies, labels, playlists, a taste."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from device.config import ConfigError
 from device.config_text import default_toml, shown_toml
 from device.diary import Diary
 from device.home.appliance import Appliance
-from device.home.commands import PARSERS, parse_command
 from device.lessons import ForgetTaste, TasteFile
 from device.music.announce import admit
 from device.music.catalogue import Catalogue, Wish
@@ -25,7 +24,6 @@ from device.music.features import x_of
 from device.music.labels import Label, read_labels
 from device.music.learner import Learner
 from device.music.playlists import BadPlaylist, read_playlist
-from device.ports import CannotDo
 from device.settings import Settings
 from device.system.diary import read_diary
 from device.system.store import SqliteStore
@@ -93,45 +91,6 @@ def config_attack(folder: Path) -> Iterator[Attack]:
             assert "hidden" not in line.encode("utf-8", "replace").decode()
         config.socket_path(settings, {})
         return taken
-
-    yield attack
-
-
-# --- MQTT ------------------------------------------------------------------------------------
-
-
-def mqtt_seeds(_folder: Path) -> Seeds:
-    """What each command takes."""
-    good = {"volume": [b"40", b"60.0"], "goal": [b"lift"], "mood": [b"auto", b"happiness"]}
-    good |= {"sleep": [b"30", b"off"], "say": [b"bell.ogg"], "unknown": [b"PRESS"]}
-    switch = {"privacy", "playing"}
-    return {
-        name: good.get(name, [b"ON", b"OFF"] if name in switch else [b"PRESS"])
-        for name in (*PARSERS, "unknown")
-    }
-
-
-MQTT_WORDS = (b"PRESS", b"ON", b".0", b"auto", b"../", b".ogg", b"\xd9\xa3", b"/", b"lift", b"OFF")
-
-
-@contextlib.contextmanager
-def mqtt_attack(folder: Path) -> Iterator[Attack]:
-    """What arrives at a command's topic, up to the main thread's inbox."""
-    announcements = folder / "announcements"
-    announcements.mkdir()
-
-    def attack(kind: str, data: bytes) -> bool:
-        try:
-            command = parse_command(kind, data)
-            if isinstance(command, Say):
-                admit(command.file, announcements)
-        except ValueError as error:
-            assert str(error)
-            return False
-        except CannotDo:
-            return False
-        assert isinstance(command, Command)
-        return True
 
     yield attack
 

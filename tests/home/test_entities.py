@@ -91,6 +91,7 @@ def test_ids_are_unique_and_well_formed() -> None:
         assert platform == component["p"]
         assert re.fullmatch(r"living_room_2_[a-z_]+", name)
         assert "__" not in name
+        assert component["object_id"] == name  # for hubs before 2025.10
 
 
 @pytest.mark.parametrize("settings_id", ["-", "_", "a", "--A--b--", "x" * 64])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import re
 import socket
 from collections.abc import Callable
@@ -16,9 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from device.home import login
 from device.home.app import create_app
 from device.home.guard import COOKIE, CSRF_HEADER, DOOR, FORMS, Door, at_door, host_of, is_ours
 from device.home.keyring import FILE, Keyring
+from device.system.vitals import LastError
 from device.types import Next, Pause, Say
 from tests.local_api import TinySpeaker
 
@@ -429,9 +432,11 @@ def test_without_a_password_nobody_logs_in(home: Home) -> None:
 
 
 def test_after_five_wrong_passwords_the_right_one_waits_too(
-    locked: Home, caplog: pytest.LogCaptureFixture
+    locked: Home, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = locked.client(Door.NETWORK)
+    client, told_the_broker = locked.client(Door.NETWORK), LastError()
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(login.log, "handlers", [told_the_broker])
     for number in range(5):
         answer = client.post("/api/v1/session", json={"password": f"wrong password {number}"})
         assert answer.status_code == 401
@@ -442,6 +447,7 @@ def test_after_five_wrong_passwords_the_right_one_waits_too(
     entered = client.post("/api/v1/session", json={"password": PASSWORD}, environ_overrides=other)
     assert entered.status_code == 200
     assert "192.0.2.7 gave a wrong password" in caplog.text
+    assert told_the_broker.text == "a wrong password was given at the page"
     assert "wrong password 0" not in caplog.text
 
 

@@ -88,7 +88,7 @@ def test_sessions_end_in_time_and_are_not_hoarded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'{"password": "plain"}', b"\xff", b"[" * 9999]
 )
-def test_a_damaged_file_lets_nobody_in_and_is_put_aside(
+def test_a_damaged_file_lets_nobody_in_until_a_new_password_takes_its_place(
     tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / FILE).write_bytes(content)
@@ -96,9 +96,10 @@ def test_a_damaged_file_lets_nobody_in_and_is_put_aside(
     assert not keyring.has_password
     assert not keyring.is_password("plain")
     assert "attune password" in caplog.text
-    assert (tmp_path / "page.damaged").read_bytes() == content
+    assert (tmp_path / FILE).read_bytes() == content
     keyring.set_password(PASSWORD)
     assert Keyring(tmp_path).is_password(PASSWORD)
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 
 def test_what_the_disk_refuses_is_told_and_changes_nothing(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ from tests.home.broker import (
     password_file,
     running,
 )
+from tests.home.cable import Cable
 
 WHERE = topics(MqttSettings())
 NEWS = MoodChanged(MoodLabel.SADNESS, -0.6, -0.3, 0.9)
@@ -72,6 +73,7 @@ class Speaker:
     """A bridge under the real supervisor, what it posts, and how it says it is."""
 
     def __init__(self, settings: MqttSettings, folder: Path | None = None) -> None:
+        self.where = topics(settings)
         self.commands: queue.Queue[Command] = queue.Queue()
         self._parts: queue.Queue[PartChanged | WorkerFailed] = queue.Queue()
         # Without a folder, nothing is remembered, as where the disk is full.
@@ -79,12 +81,24 @@ class Speaker:
             settings, self.commands.put, "1.2.3", folder or Path("/proc/no-such-folder")
         )
         self._supervisor = Supervisor(self._parts.put, SteadyClock(), Hasty(1))
+        self._is_stopped = False
 
     def start(self) -> None:
         self._supervisor.start("broker", self.bridge.run)
 
     def stop(self) -> None:
         assert self._supervisor.stop(5) == ()
+        self._is_stopped = True
+
+    def has_said_all(self, home: Listener) -> None:
+        """Wait until somebody at the broker has heard what it says of all that it heard so far."""
+        if self._is_stopped:
+            home.hear(self.where.availability, lambda m: m.payload == b"offline")
+            return
+        home.say(f"{self.where.commands}/next", "PRESS")
+        assert self.command() == Next()
+        self.bridge.tell(NEWS)
+        home.hear(self.where.event)
 
     def part(self, health: Health) -> Part:
         """Wait until the part is so; its detail."""
@@ -100,12 +114,7 @@ class Speaker:
 
 Start = Callable[[MqttSettings], Speaker]
 Serve = Callable[[Callable[[socket.socket], None]], int]
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with running(tmp_path_factory.mktemp("broker"), "allow_anonymous true") as broker:
-        yield broker
+Door = Broker | Cable
 
 
 @pytest.fixture
@@ -138,7 +147,7 @@ def json_of(payload: bytes) -> Any:
 # --- what goes out -------------------------------------------------------------------------
 
 
-def test_introduces_itself_and_everything_lasting_is_retained(shared: Broker, start: Start) -> None:
+def test_introduces_itself_and_everything_lasting_is_retained(shared: Door, start: Start) -> None:
     settings = settings_for(shared.port)
     where = topics(settings)
     speaker = start(settings)
@@ -154,7 +163,7 @@ def test_introduces_itself_and_everything_lasting_is_retained(shared: Broker, st
         assert latecomer.hear(where.availability).payload == b"online"
 
 
-def test_availability_comes_after_the_state(shared: Broker) -> None:
+def test_availability_comes_after_the_state(shared: Door) -> None:
     where = topics(settings := settings_for(shared.port))
     with Listener(shared.port) as home:
         speaker = Speaker(settings)
@@ -166,7 +175,7 @@ def test_availability_comes_after_the_state(shared: Broker) -> None:
         assert own == [where.discovery, where.state, where.availability]
 
 
-def test_news_are_told_once_and_not_retained(shared: Broker, start: Start) -> None:
+def test_news_are_told_once_and_not_retained(shared: Door, start: Start) -> None:
     where = topics(settings := settings_for(shared.port))
     with Listener(shared.port) as home:
         speaker = start(settings)
@@ -180,7 +189,7 @@ def test_news_are_told_once_and_not_retained(shared: Broker, start: Start) -> No
 
 
 def test_a_burst_of_states_is_coalesced_and_its_last_one_arrives(
-    shared: Broker, start: Start
+    shared: Door, start: Start
 ) -> None:
     where = topics(settings := settings_for(shared.port))
     with Listener(shared.port) as home:
@@ -195,7 +204,7 @@ def test_a_burst_of_states_is_coalesced_and_its_last_one_arrives(
         assert sum(m.topic == where.state for m in home.heard) <= 2 + took / FACT_SECONDS
 
 
-def test_nothing_is_sent_while_only_time_passes(shared: Broker, start: Start) -> None:
+def test_nothing_is_sent_while_only_time_passes(shared: Door, start: Start) -> None:
     where = topics(settings := settings_for(shared.port))
     with Listener(shared.port) as home:
         speaker = start(settings)
@@ -209,7 +218,7 @@ def test_nothing_is_sent_while_only_time_passes(shared: Broker, start: Start) ->
         assert not [m for m in home.drain(0.1) if m.topic == where.state]
 
 
-def test_says_goodbye_when_stopped(shared: Broker) -> None:
+def test_says_goodbye_when_stopped(shared: Door) -> None:
     where = topics(settings := settings_for(shared.port))
     with Listener(shared.port) as home:
         speaker = Speaker(settings)
@@ -221,7 +230,7 @@ def test_says_goodbye_when_stopped(shared: Broker) -> None:
         assert latecomer.hear(where.availability).payload == b"offline"
 
 
-def test_the_will_is_published_when_the_process_is_killed(shared: Broker, tmp_path: Path) -> None:
+def test_the_will_is_published_when_the_process_is_killed(shared: Door, tmp_path: Path) -> None:
     where = topics(settings := settings_for(shared.port))
     script = (
         "import pathlib, random, sys, time\n"
@@ -244,7 +253,7 @@ def test_the_will_is_published_when_the_process_is_killed(shared: Broker, tmp_pa
 # --- what comes in -------------------------------------------------------------------------
 
 
-def test_commands_arrive(shared: Broker, start: Start) -> None:
+def test_commands_arrive(shared: Door, start: Start) -> None:
     where = topics(settings := settings_for(shared.port))
     speaker = start(settings)
     speaker.part(Health.UP)
@@ -255,7 +264,7 @@ def test_commands_arrive(shared: Broker, start: Start) -> None:
     assert [speaker.command() for _ in range(3)] == [SetVolume(35), SetGoal(Goal.CALM), Next()]
 
 
-def test_a_command_is_answered_by_the_new_state_at_once(shared: Broker, start: Start) -> None:
+def test_a_command_is_answered_by_the_new_state_at_once(shared: Door, start: Start) -> None:
     where = topics(settings := settings_for(shared.port))
     with Listener(shared.port) as home:
         speaker = start(settings)
@@ -273,7 +282,7 @@ def test_a_command_is_answered_by_the_new_state_at_once(shared: Broker, start: S
 
 @pytest.mark.parametrize("garbage", [b"", b"\xff\xfe\x00", b"{}", b"9" * 4000, b"\x1b[2J"])
 def test_garbage_on_every_command_topic_is_named_and_forgotten(
-    shared: Broker, start: Start, caplog: pytest.LogCaptureFixture, garbage: bytes
+    shared: Door, start: Start, caplog: pytest.LogCaptureFixture, garbage: bytes
 ) -> None:
     where = topics(settings := settings_for(shared.port))
     speaker = start(settings)
@@ -292,7 +301,7 @@ def test_garbage_on_every_command_topic_is_named_and_forgotten(
         assert warning.isprintable()
 
 
-def test_a_packet_beyond_all_measure_never_reaches_us(shared: Broker, start: Start) -> None:
+def test_a_packet_beyond_all_measure_never_reaches_us(shared: Door, start: Start) -> None:
     where = topics(settings := settings_for(shared.port))
     speaker = start(settings)
     speaker.part(Health.UP)
@@ -303,7 +312,7 @@ def test_a_packet_beyond_all_measure_never_reaches_us(shared: Broker, start: Sta
 
 
 def test_a_retained_command_is_stale(
-    shared: Broker, start: Start, caplog: pytest.LogCaptureFixture
+    shared: Door, start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     where = topics(settings := settings_for(shared.port))
     with Listener(shared.port) as home:
@@ -319,7 +328,7 @@ def test_a_retained_command_is_stale(
     assert any("retained" in message and "set/next" in message for message in caplog.messages)
 
 
-def test_the_hubs_birth_is_answered_after_a_moment(shared: Broker, start: Start) -> None:
+def test_the_hubs_birth_is_answered_after_a_moment(shared: Door, start: Start) -> None:
     settings = settings_for(shared.port, discovery_prefix=f"hub-{next(IDS)}")
     where = topics(settings)
     with Listener(shared.port) as home:
@@ -383,7 +392,7 @@ def test_an_unknown_host_is_named(start: Start) -> None:
     assert "no-such-host.invalid" in speaker.part(Health.DOWN).detail
 
 
-def test_another_speaker_with_the_same_id_is_told(shared: Broker, start: Start) -> None:
+def test_another_speaker_with_the_same_id_is_told(shared: Door, start: Start) -> None:
     settings = settings_for(shared.port)
     first = start(settings)
     first.part(Health.UP)
@@ -505,7 +514,7 @@ def test_a_key_of_another_certificate(
     assert "certificate's own" in speaker.part(Health.DOWN).detail
 
 
-def test_tls_at_a_port_without(shared: Broker, certificates: Certificates, start: Start) -> None:
+def test_tls_at_a_port_without(shared: Door, certificates: Certificates, start: Start) -> None:
     speaker = start(tls_settings(shared.port, certificates))
     assert "TLS" in speaker.part(Health.DOWN).detail
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from device.home.topics import topics
 from device.settings import MqttSettings
 from device.types import Health
 from tests.fakes import a_status
-from tests.home.broker import Broker, Listener, running
-from tests.home.test_mqtt import Speaker, settings_for
+from tests.home.broker import Listener
+from tests.home.test_mqtt import Door, Speaker, settings_for
 
 Start = Callable[[MqttSettings], Speaker]
 
@@ -26,12 +26,6 @@ GHOSTS = {
     "weather": {"p": "sensor", "unique_id": "attune_weather", "name": "Weather"},
     "mood": {"p": "binary_sensor", "unique_id": "attune_mood", "name": "Mood"},
 }
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with running(tmp_path_factory.mktemp("broker"), "allow_anonymous true") as broker:
-        yield broker
 
 
 @pytest.fixture
@@ -50,10 +44,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
         speaker.stop()
 
 
-def kept(broker: Broker, *names: str) -> dict[str, Any]:
-    """What the broker keeps on these topics."""
-    with Listener(broker.port) as latecomer:
-        latecomer.drain(0.5)
+def kept(shared: Door, names: Iterable[str], *speakers: Speaker) -> dict[str, Any]:
+    """What the broker keeps on these topics once these speakers have said what they had to say."""
+    with Listener(shared.port) as latecomer:
+        for speaker in speakers:
+            speaker.has_said_all(latecomer)
         # In order: what is cleared meanwhile comes as empty.
         last = {m.topic: m.payload for m in latecomer.heard if m.topic in names}
     return {topic: payload for topic, payload in last.items() if payload}
@@ -87,34 +82,36 @@ def test_farewell_refuses_what_is_no_discovery_message(published: bytes) -> None
         farewell(published, NOW)
 
 
-def test_entities_of_an_older_version_are_removed_once(broker: Broker, start: Start) -> None:
-    where = topics(settings := settings_for(broker.port))
+def test_entities_of_an_older_version_are_removed_once(shared: Door, start: Start) -> None:
+    where = topics(settings := settings_for(shared.port))
     now = discovery(settings, "1.2.3")
-    with Listener(broker.port) as home:
+    with Listener(shared.port) as home:
         old = now | {"cmps": now["cmps"] | GHOSTS}
         home.say(where.discovery, msgspec.json.encode(old), retain=True)
         home.hear(where.discovery)
-        start(settings)
+        speaker = start(settings)
         told = [msgspec.json.decode(home.hear(where.discovery).payload) for _ in range(3)]
         assert told[0] == told[2] == now
         assert told[1]["cmps"]["weather"] == {"p": "sensor"}
-        assert not [m for m in home.drain(0.5) if m.topic == where.discovery]
-    assert msgspec.json.decode(kept(broker, where.discovery)[where.discovery]) == now
+        heard = len(home.heard)
+        speaker.has_said_all(home)
+        assert where.discovery not in {m.topic for m in home.heard[heard:]}
+    found = kept(shared, where, speaker)
+    assert msgspec.json.decode(found[where.discovery]) == now
 
 
 def test_what_is_no_message_of_ours_is_replaced(
-    broker: Broker, start: Start, caplog: pytest.LogCaptureFixture
+    shared: Door, start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    where = topics(settings := settings_for(broker.port))
-    with Listener(broker.port) as home, caplog.at_level(logging.INFO, "device.home"):
+    where = topics(settings := settings_for(shared.port))
+    with Listener(shared.port) as home, caplog.at_level(logging.INFO, "device.home"):
         home.say(where.discovery, b"\x00 rubbish", retain=True)
         home.hear(where.discovery)
-        start(settings)
-        home.hear(where.discovery)
-        home.drain(0.5)
+        speaker = start(settings)
+        speaker.has_said_all(home)
     assert any("no message of ours" in message for message in caplog.messages)
-    now = kept(broker, where.discovery)[where.discovery]
-    assert msgspec.json.decode(now) == discovery(settings, "1.2.3")
+    found = kept(shared, where, speaker)
+    assert msgspec.json.decode(found[where.discovery]) == discovery(settings, "1.2.3")
 
 
 # --- topics of an earlier id or prefix ----------------------------------------------------------
@@ -124,23 +121,25 @@ def test_what_is_no_message_of_ours_is_replaced(
     "change", [{"id": "attune-elsewhere"}, {"base_topic": "house"}, {"discovery_prefix": "hub"}]
 )
 def test_what_was_left_under_another_name_is_cleared(
-    broker: Broker, start: Start, change: dict[str, str]
+    shared: Door, start: Start, change: dict[str, str]
 ) -> None:
-    before = settings_for(broker.port)
+    before = settings_for(shared.port)
     after = msgspec.structs.replace(before, **change)
     old, new = Kept(*_three(before)), Kept(*_three(after))
-    start(before).stop()
-    assert set(kept(broker, *old)) == set(old)
-    start(after)
-    found = kept(broker, *old, *new)
+    former = start(before)
+    former.stop()
+    assert set(kept(shared, old, former)) == set(old)
+    moved = start(after)
+    found = kept(shared, (*old, *new), moved)
     assert set(found) == set(new)
     assert found[new.availability] == b"online"
-    start(msgspec.structs.replace(after, name="Another name"))  # the same topics: nothing to clear
-    assert set(kept(broker, *new)) == set(new)
+    moved.stop()
+    renamed = start(msgspec.structs.replace(after, name="Another name"))
+    assert set(kept(shared, new, renamed)) == set(new)  # the same topics: nothing to clear
 
 
-def test_topics_that_another_speaker_took_over_stay(broker: Broker, start: Start) -> None:
-    mine, theirs = settings_for(broker.port), settings_for(broker.port)
+def test_topics_that_another_speaker_took_over_stay(shared: Door, start: Start) -> None:
+    mine, theirs = settings_for(shared.port), settings_for(shared.port)
     start(mine).stop()
     other = Speaker(mine)  # took the name that we gave up
     other.bridge.show(a_status())
@@ -148,12 +147,12 @@ def test_topics_that_another_speaker_took_over_stay(broker: Broker, start: Start
     other.part(Health.UP)
     try:
         ours = start(theirs)
-        found = kept(broker, *_three(mine), *_three(theirs))
+        found = kept(shared, (*_three(mine), *_three(theirs)), other, ours)
         assert set(found) == {*_three(mine), *_three(theirs)}
         assert found[topics(mine).availability] == b"online"
         ours.stop()
-        start(theirs)
-        assert set(kept(broker, *_three(mine))) == set(_three(mine))
+        again = start(theirs)
+        assert set(kept(shared, _three(mine), other, again)) == set(_three(mine))
     finally:
         other.stop()
 

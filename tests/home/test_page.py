@@ -53,6 +53,7 @@ from device.types import (
 )
 from tests.fakes import a_status
 from tests.local_api import client_of
+from tests.privacy.tables import STORED
 
 FIRST = TrackId("0123456789abcdef")
 TRACKS = tuple(
@@ -480,6 +481,26 @@ def test_span(seconds: float, told: str) -> None:
 )
 def test_who(changes: dict[str, Any], told: str) -> None:
     assert words.who(a_status(**changes)) == told
+
+
+TOLD = {
+    "resume": "where to go on playing",
+    "plays": "how much was heard",
+    "feedback": "Likes and dislikes",
+    "moods": "One mood a minute",
+    "tracks": "index and what listening to a track told",
+    "known_files": "index and what listening to a track told",
+    "skipped_files": "Files that cannot be played",
+    "listened": "what listening to a track told",
+    "corrections": "Your word on a track",
+}
+
+
+def test_the_page_tells_of_every_table(home: Home) -> None:
+    assert TOLD.keys() == STORED.keys()
+    shown = home.get("/settings")
+    for table, words_for_it in TOLD.items():
+        assert words_for_it in shown, table
 
 
 def test_kept() -> None:

@@ -18,7 +18,7 @@ from tests.home.broker import (
     password_file,
     program,
 )
-from tests.home_assistant.cable import Cable
+from tests.home.cable import Cable
 from tests.home_assistant.hub import ROOT, Hub
 from tests.home_assistant.install import RELEASES, Installation, Release
 from tests.music.audio import tone

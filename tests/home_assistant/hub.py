@@ -25,6 +25,17 @@ START_SECONDS = 240.0
 WAIT_SECONDS = 60.0
 UNAVAILABLE = "unavailable"
 
+
+def seen_by(speaker: str) -> list[str]:
+    """The entities of a speaker that its camera alone knows of."""
+    sensors = ("mood", "valence", "arousal", "confidence", "people", "age", "age_group")
+    return [
+        *(f"sensor.{speaker}_{key}" for key in (*sensors, "frame_rate", "inference_time")),
+        f"binary_sensor.{speaker}_presence",
+        f"event.{speaker}_room_events",
+    ]
+
+
 CONFIGURATION = """\
 homeassistant:
   name: Home

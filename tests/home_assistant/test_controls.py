@@ -9,7 +9,7 @@ import pytest
 from device.types import Emotion, Goal, SetGoal, SetVolume
 from tests.daemon import Daemon
 from tests.home_assistant.conftest import World
-from tests.home_assistant.hub import UNAVAILABLE, Hub
+from tests.home_assistant.hub import UNAVAILABLE, Hub, seen_by
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -93,11 +93,8 @@ def test_privacy_closes_the_camera_and_what_it_tells(hub: Hub, daemon: Daemon) -
     daemon.wait_for(lambda s: s.privacy and s.camera.health.value == "off")
     hub.wait("switch.attune_privacy", "on")
     hub.wait("sensor.attune_camera", "off")
-    seen = ("mood", "valence", "arousal", "confidence", "people", "age", "age_group")
-    for key in (*seen, "frame_rate", "inference_time"):
-        hub.wait(f"sensor.attune_{key}", UNAVAILABLE)
-    hub.wait("binary_sensor.attune_presence", UNAVAILABLE)
-    hub.wait("event.attune_room_events", UNAVAILABLE)
+    for entity in seen_by("attune"):
+        hub.wait(entity, UNAVAILABLE)
     assert hub.state("switch.attune_playing") in ("on", "off")
     hub.call("switch.turn_off", "switch.attune_privacy")
     hub.wait("sensor.attune_camera", "up")

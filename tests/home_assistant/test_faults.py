@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import sys
 import time
@@ -17,8 +18,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from device.types import Health, Play
 from tests.daemon import Daemon, toml
 from tests.home import broker as mosquitto
+from tests.home.cable import MQTT_3_1_1, Cable
 from tests.home_assistant.conftest import SECRET, USER, World
-from tests.home_assistant.hub import UNAVAILABLE, Hub
+from tests.home_assistant.hub import ROOT, UNAVAILABLE, Hub, seen_by
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -124,6 +126,29 @@ def test_a_cut_network(world: World, hub: Hub) -> None:
     world.measured("network back until states are shown", time.monotonic() - begun)
 
 
+def test_a_camera_that_is_gone_takes_what_it_tells_with_it(world: World, hub: Hub) -> None:
+    """And nothing else: the speaker is there, tells that its camera is down, and obeys."""
+    portraits, away = world.folder / "portraits", world.folder / "away"
+    shutil.copytree(ROOT / "config/portraits", portraits)
+    speaker = world.speaker("attune-den", "Den")
+    speaker.tables["camera"]["source"] = f"slideshow:{portraits}"
+    speaker.write_config(toml(speaker.tables))
+    with other_daemon(speaker):
+        hub.wait("sensor.attune_den_camera", "up")
+        hub.wait("binary_sensor.attune_den_presence", "on")
+        portraits.rename(away)
+        hub.wait("sensor.attune_den_camera", "down")
+        for entity in seen_by("attune_den"):
+            hub.wait(entity, UNAVAILABLE)
+        assert hub.state("sensor.attune_den_broker") == "up"
+        hub.call("number.set_value", "number.attune_den_volume", value=23)
+        hub.wait("number.attune_den_volume", "23")
+        away.rename(portraits)
+        hub.wait("sensor.attune_den_camera", "up", seconds=90)
+        hub.wait("binary_sensor.attune_den_presence", "on")
+    forget(world, "attune-den")
+
+
 def test_a_wrong_password_is_said_and_mended(world: World, hub: Hub) -> None:
     wrong = world.speaker("attune-guest", "Guest", password="wrong-password")
     with other_daemon(wrong):
@@ -178,6 +203,7 @@ def test_entities_of_an_older_version_are_removed(world: World, hub: Hub) -> Non
             "unique_id": "attune_weather",
             "name": "Weather",
             "default_entity_id": "sensor.attune_weather",
+            "object_id": "attune_weather",
         }
         client.publish(topic, msgspec.json.encode(old), qos=1, retain=True).wait_for_publish(10)
         hub.until(lambda: found(hub, "attune_weather") != "missing.none", "the ghost")
@@ -191,7 +217,8 @@ def test_entities_of_an_older_version_are_removed(world: World, hub: Hub) -> Non
 
 
 def test_two_speakers_in_one_home(world: World, hub: Hub) -> None:
-    with other_daemon(world.speaker("kitchen", "Kitchen")) as second:
+    """Entities are called after the id, whatever the speaker's name: the examples count on it."""
+    with other_daemon(world.speaker("kitchen", "Cosy Corner")) as second:
         hub.until(lambda: hub.state("number.kitchen_volume") == "60", "the second speaker")
         hub.call("number.set_value", "number.kitchen_volume", value=12)
         second.wait_for(lambda s: s.volume == 12)
@@ -200,7 +227,9 @@ def test_two_speakers_in_one_home(world: World, hub: Hub) -> None:
         assert world.daemon.client.status().volume == 60
         devices = hub.ask("config/device_registry/list")
         mine = {device["name"]: device for device in devices if device["manufacturer"] == "Attune"}
-        assert {"Attune", "Kitchen"} <= set(mine)
+        assert {"Attune", "Cosy Corner"} <= set(mine)
+        ours = {id_ for id_, entry in hub.registry().items() if "kitchen" in entry["unique_id"]}
+        assert all(id_.partition(".")[2].startswith("kitchen_") for id_ in ours), ours
     hub.wait("number.kitchen_volume", UNAVAILABLE)
     assert hub.state(VOLUME) == "60"
 
@@ -232,6 +261,19 @@ def test_renaming_survives(world: World, hub: Hub) -> None:
         hub.until(lambda: found(hub, "attune_pantry_volume") != "missing.none", "the pantry")
         hub.until(lambda: found(hub, "attune_kitchen_volume") == "missing.none", "no kitchen")
     forget(world, "attune_pantry")
+
+
+def test_a_speaker_that_may_speak_mqtt_3_alone(world: World, hub: Hub) -> None:
+    volume = "number.attune_elder_volume"
+    with contextlib.closing(Cable(world.broker.port, newest=MQTT_3_1_1)) as old:
+        speaker = world.speaker("attune-elder", "Elder", port=old.port)
+        with other_daemon(speaker):
+            hub.wait(volume, "60")
+            hub.call("number.set_value", volume, value=17)
+            speaker.wait_for(lambda s: s.volume == 17)
+            hub.wait(volume, "17")
+        hub.wait(volume, UNAVAILABLE)  # its will
+    forget(world, "attune-elder")
 
 
 def test_a_broker_that_speaks_mqtt_3_alone(world: World, tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -37,6 +38,30 @@ fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
 print("held", flush=True)
 time.sleep(40)
 """
+
+
+class SlowEntry(NamedTuple):
+    """A file on a server that takes its time for each."""
+
+    name: str
+    path: str
+    seconds: float
+
+    def stat(self) -> os.stat_result:
+        time.sleep(self.seconds)
+        return os.stat(self.path)  # noqa: PTH116 - as the real one does
+
+
+def slow(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """From now on each file of a folder takes so long to be listed, and as long to be looked at."""
+    listed = os.scandir
+
+    def listing(folder: Path) -> Iterator[SlowEntry]:
+        for entry in listed(folder):
+            time.sleep(seconds)
+            yield SlowEntry(entry.name, entry.path, seconds)
+
+    monkeypatch.setattr(os, "scandir", lambda folder: closing(listing(folder)))
 
 
 class Share:

@@ -14,11 +14,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from device.music import walk
 from device.music.labels import OWN_TAGS
 from device.music.library import Progress, ScanResult, scan
 from device.music.walk import roots
 from device.types import Track
 from tests.music.audio import FORMATS, tag, tone
+from tests.music.drives import slow
 
 
 def look(*folders: Path, known: ScanResult | None = None) -> ScanResult:
@@ -160,13 +162,49 @@ def test_links_to_music_elsewhere_are_followed(tmp_path: Path) -> None:
     assert track.path == str(tmp_path / "music" / "drive" / "a.wav")
 
 
-def test_hidden_files_are_passed_by(tmp_path: Path) -> None:
-    for name in ("._a.mp3", ".trash/a.mp3", "@eaDir/a.mp3"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"junk")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "._a.mp3",
+        *("@eaDir/a.mp3", ".@__thumb/a.mp3", "#snapshot/a.mp3", "#recycle/a.mp3", "@Recycle/a.mp3"),
+        *(".Trash/a.mp3", ".trash/a.mp3", ".Trash-1000/files/a.mp3", "$RECYCLE.BIN/a.mp3"),
+        *(".stversions/a.mp3", ".snapshots/1/a.mp3", ".zfs/snapshot/1/a.mp3"),
+        *("System Volume Information/a.mp3", "lost+found/a.mp3", ".AppleDouble/a.mp3"),
+    ],
+)
+def test_what_a_system_or_a_server_keeps_for_itself_is_passed_by(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(b"junk")
     result = look(tmp_path)
     assert (result.tracks, result.skipped) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "...Baby One More Time.wav",
+        ".38 Special/Hold On.wav",
+        "lost+found again/a.wav",
+        ".Trashmen.wav",
+    ],
+)
+def test_music_whose_name_begins_with_a_dot_is_found(tmp_path: Path, name: str) -> None:
+    path = tone(tmp_path / name, 0.1)
+    (track,) = look(tmp_path).tracks
+    assert track.path == str(path)
+
+
+def test_a_flat_folder_on_a_slow_server_is_not_taken_for_a_silent_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listing it takes longer than a silent drive is waited for, and so does looking at it."""
+    for number in range(30):
+        (tmp_path / f"{number}.jpg").touch()
+    tone(tmp_path / "a.wav", 0.1)
+    monkeypatch.setattr(walk, "PATIENCE_SECONDS", 1.0)
+    slow(monkeypatch, 0.06)
+    result = look(tmp_path)
+    assert (len(result.tracks), result.absent) == (1, ())
 
 
 def test_a_deep_tree_is_no_problem(tmp_path: Path) -> None:

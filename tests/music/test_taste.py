@@ -154,6 +154,54 @@ def test_a_diary_read_at_once_teaches_what_its_plays_taught(diary: list[Lesson])
     assert np.allclose(one_by_one.covariance, at_once.covariance, atol=1e-6)
 
 
+SKIPPED_SOON = replace(LESSON, ended=Ended.SKIPPED, heard_seconds=2.0)
+
+
+@pytest.mark.parametrize("skips", [5, 30])
+def test_a_diary_read_at_once_tells_a_turn_where_its_plays_told_one(skips: int) -> None:
+    diary = [LESSON] * 73 + [SKIPPED_SOON] * skips + [LESSON] * 28
+    one_by_one, at_once = Belief(), Belief()
+    for lesson in diary:
+        one_by_one.teach(lesson)
+    at_once.teach_all(diary)
+    assert np.allclose(one_by_one.mean, at_once.mean, atol=1e-6)
+    assert np.allclose(one_by_one.covariance, at_once.covariance, atol=1e-6)
+    for belief in (one_by_one, at_once):  # and both go on alike
+        for _ in range(8):
+            belief.teach(SKIPPED_SOON)
+    assert np.allclose(one_by_one.mean, at_once.mean, atol=1e-6)
+
+
+def plays_until_a_turn(then: Lesson) -> int:
+    """So many plays like that, after a hundred that were heard out, tell that taste has turned."""
+    watch = taste.Watch()
+    lessons = [LESSON] * 100 + [then] * 100
+    turns = [watch.turned(reward(each) or 0.0, taste.weight(each)) for each in lessons]
+    assert not any(turns[:100])
+    return turns.index(True) - 99 if any(turns) else 100
+
+
+def test_a_turn_of_taste_is_told_from_a_whim() -> None:
+    assert 5 < plays_until_a_turn(SKIPPED_SOON) < 10
+    assert 8 < plays_until_a_turn(replace(SKIPPED_SOON, heard_seconds=80.0)) < 25
+    assert plays_until_a_turn(replace(LESSON, liked=True)) == 100
+
+
+def test_a_whim_costs_little_of_what_was_learned_and_a_turn_most() -> None:
+    here = Circumstances(0.8, 0.5, Goal.MATCH, AgeGroup.ADULT, 20.5)
+    jazz = replace(LESSON, moment=replace(LESSON.moment, traits=Traits(genre="jazz")))
+    loved = z_of(jazz.moment.traits, -0.2)
+
+    def after(skips: int) -> float:
+        belief = Belief()
+        belief.teach_all([jazz] * 60 + [SKIPPED_SOON] * skips)
+        _, covariance = belief.in_(here)
+        return float(loved @ covariance @ loved)
+
+    assert after(5) < 1.2 * after(0)
+    assert after(12) > 3 * after(0)
+
+
 def test_what_is_liked_is_expected_to_be_liked_and_doubt_falls() -> None:
     belief = Belief()
     here = Circumstances(0.8, 0.5, Goal.MATCH, AgeGroup.ADULT, 20.5)
@@ -344,7 +392,7 @@ def share_of_gain(kind: str, seeds: int) -> float:
 
 
 @pytest.mark.parametrize(
-    ("kind", "least"), [("loves genres", 0.6), ("contrary", 0.7), ("loves an era", 0.5)]
+    ("kind", "least"), [("loves genres", 0.8), ("contrary", 0.8), ("loves an era", 0.6)]
 )
 def test_most_of_what_can_be_gained_is_gained(kind: str, least: float) -> None:
     assert share_of_gain(kind, 2) > least
@@ -404,14 +452,13 @@ def toward(goal: Goal, kind: str, seeds: int, plays: int, *, learning: bool) -> 
 @pytest.mark.parametrize("goal", [Goal.LIFT, Goal.CALM, Goal.FOCUS])
 @pytest.mark.parametrize("kind", ["agrees with the priors", "contrary", "hates artists"])
 def test_learning_on_the_way_to_a_goal_is_never_much_worse_than_none(goal: Goal, kind: str) -> None:
-    learning, none = (toward(goal, kind, 6, 120, learning=each)[0] for each in (True, False))
-    plays = np.arange(1, 121)
+    learning, none = (toward(goal, kind, 24, 60, learning=each)[0] for each in (True, False))
+    plays = np.arange(1, 61)
     ratio = (1 + np.cumsum(learning) / plays) / (1 + np.cumsum(none) / plays)
     print(f"\n{goal.value}, {kind}: {none.mean():+.2f} -> {learning.mean():+.2f}")  # noqa: T201
-    # Short of the 3 %: who wants the contrary while working loses 4 % (mean of 24 seeds) around
-    # the 25th play, before learning has understood; from the 60th on it serves better than none.
-    short = (goal, kind) == (Goal.FOCUS, "contrary")
-    assert (ratio[19:] > (0.93 if short else 0.97)).all()
+    # While working 2 to 3 % are lost around the 35th play (means of 60 and of 24 seeds), and so few
+    # seeds as here tell that to within 2 %.
+    assert (ratio[19:] > (0.95 if goal is Goal.FOCUS else 0.97)).all()
     assert ratio[-1] > 0.99
 
 
@@ -442,7 +489,7 @@ def test_a_taste_that_drifts_is_followed() -> None:
         # What the other way likes best is chosen here once in 1,300 times: of so rare weights
         # fewer plays tell neither the mean nor its error.
         pytest.param("contrary", 15, 20_000, marks=pytest.mark.slow),
-        pytest.param("hates artists", 40, 2500, marks=pytest.mark.slow),
+        pytest.param("hates artists", 40, 20_000, marks=pytest.mark.slow),
     ],
 )
 def test_the_diary_tells_what_another_way_of_choosing_is_worth(

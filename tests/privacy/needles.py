@@ -35,9 +35,14 @@ WIDTHS = (448, 320, 160, 80)
 
 
 class Needles:
-    """Some pictures, in the forms that they take on the way, cut into words of eight bytes."""
+    """Some pictures, in the forms that they take on the way, cut into words of eight bytes.
 
-    def __init__(self, files: Iterable[Path], width: int, height: int) -> None:
+    `packed`: what came in, looked for as it is.
+    """
+
+    def __init__(
+        self, files: Iterable[Path], width: int, height: int, packed: Iterable[bytes] = ()
+    ) -> None:
         detector = GridDetector(
             Model(HOME / "models_tflite", "face"), min_score=VisionSettings().minimum_score
         )
@@ -55,6 +60,7 @@ class Needles:
             self.needed_bytes = max(self.needed_bytes, len(jpeg))
             words += [_words(form) for shown in _shown(seen, faces) for form in _forms(shown)]
             words.append(_words(np.frombuffer(file.read_bytes(), np.uint8)))
+        words += [_words(np.frombuffer(data, np.uint8)) for data in packed]
         self._words: Words = np.unique(np.concatenate(words))
 
     def found_in(self, data: bytes) -> str:

@@ -7,8 +7,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any, get_args
 
 import msgspec
 
@@ -19,6 +21,7 @@ from device.home.topics import topics
 from device.lessons import TasteChanged
 from device.settings import HOME, MqttSettings, StateSettings
 from device.system.database import MIGRATIONS
+from device.types import News
 from tests import regions
 from tests.fakes import a_status
 from tests.local_api import client_of
@@ -61,16 +64,29 @@ STORED = {
         "remove the file",
     ),
     "corrections": (
-        "your own word on a track, given on the page",
+        "your own word on a track, given on the page or by `attune correct`",
         "until you take it back",
-        "the page",
+        "the page, `attune correct … --undo`",
     ),
 }
 """What each table holds of people or their music, how long, and how to erase it."""
 
+
+def happened() -> str:
+    """Each kind of event, and what is told of it."""
+    kinds = []
+    for kind in get_args(News):
+        fields = ", ".join(f"`{name}`" for name in kind.__struct_fields__)
+        kinds.append(f"`{kind.__struct_config__.tag}`" + (f" ({fields})" if fields else ""))
+    return ", ".join(kinds)
+
+
 SENT = {
-    "state": ("retained", "the status, below; in it, the newest warning of the log"),
-    "event": ("not retained", "mood, age group or track changed: the new one"),
+    "state": (
+        "retained",
+        "the status, below; in it, the newest warning of the log, which may name a file",
+    ),
+    "event": ("not retained", f"what happened: {happened()}"),
     "availability": ("retained", "online or offline"),
     "commands": ("received", "what Home Assistant asks"),
     "discovery": ("retained", "which entities there are; nothing of people"),
@@ -131,20 +147,30 @@ def served() -> str:
 
 def proof() -> str:
     """What `python -m tests.privacy` measured."""
-    kept = json.loads(RESULTS.read_text(encoding="utf-8"))
-    kb = {name: f"{kept[name] / 1000:,.0f} kB" for name in kept if name.endswith("_bytes")}
-    rows = (
-        ("pictures looked at, again and again", f"{kept['pictures']}, with {kept['faces']} faces"),
-        ("system calls that wrote something", f"{kept['writes']:,}"),
-        ("of a picture found in them", "nothing"),
-        ("bytes to the sound card", kb["sound_bytes"]),
-        ("bytes to the database and its log", kb["database_bytes"]),
-        ("text and numbers in the database then", kb["stored_bytes"]),
-        ("bytes to all else: log, broker, API, other processes", kb["other_bytes"]),
-        ("one of the pictures, as a JPEG of low quality", kb["needed_bytes"]),
-        ("moods that the broker got", ", ".join(kept["moods_at_the_broker"])),
-    )  # fmt: skip
-    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+    runs = json.loads(RESULTS.read_text(encoding="utf-8"))
+    rows: dict[str, Callable[[dict[str, Any]], str]] = {
+        "pictures looked at, again and again": (
+            lambda run: f"{run['pictures']}, with {run['faces']} faces"
+        ),
+        "system calls that wrote something": lambda run: f"{run['writes']:,}",
+        "of a picture found in them": lambda _: "nothing",
+        "bytes to the sound card": lambda run: _kb(run["sound_bytes"]),
+        "bytes to the database and its log": lambda run: _kb(run["database_bytes"]),
+        "text and numbers in the database then": lambda run: _kb(run["stored_bytes"]),
+        "bytes of the page, to its browser": lambda run: _kb(run["page_bytes"]),
+        "bytes to all else: log, broker, API, other processes": (
+            lambda run: _kb(run["other_bytes"])
+        ),
+        "one of the pictures, as a JPEG of low quality": lambda run: _kb(run["needed_bytes"]),
+        "moods that the broker got": lambda run: ", ".join(run["moods_at_the_broker"]),
+    }
+    head = f"| | {' | '.join(f'{camera} camera' for camera in runs)} |\n|---|{'---|' * len(runs)}"
+    cells = {name: " | ".join(map(tell, runs.values())) for name, tell in rows.items()}
+    return "\n".join([head, *(f"| {name} | {told} |" for name, told in cells.items())])
+
+
+def _kb(size: int) -> str:
+    return f"{size / 1000:,.0f} kB"
 
 
 def tables() -> dict[str, str]:

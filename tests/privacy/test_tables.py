@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 import pytest
 
+from device.cli import _parser as parser
 from device.system import database
 from tests.privacy import tables
 
@@ -11,6 +15,14 @@ from tests.privacy import tables
 def test_privacy_md_is_up_to_date() -> None:
     text = tables.PRIVACY.read_text(encoding="utf-8")
     assert text == tables.filled(text), "run `python -m tests.privacy.tables`"
+
+
+def test_what_guests_may_ask_for_can_be_typed() -> None:
+    text = tables.PRIVACY.read_text(encoding="utf-8")
+    commands = re.findall(r"\*\*`attune ([^`]+)`\*\*|^attune ([^#\n]+)", text, re.MULTILINE)
+    assert len(commands) > 4
+    for bold, line in commands:
+        assert parser().parse_args(shlex.split(bold or line)).run
 
 
 def test_a_table_that_is_not_described_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:

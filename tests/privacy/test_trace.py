@@ -12,6 +12,7 @@ import pytest
 from device.settings import HOME
 from tests.privacy import trace
 from tests.privacy.needles import Needles
+from tests.privacy.sensor import as_seen, as_sent, sensor
 from tests.privacy.watched import HEIGHT, WIDTH, judge, make_pictures
 
 pytestmark = pytest.mark.skipif(not trace.can_trace(), reason="strace may not, or is not here")
@@ -61,6 +62,13 @@ image = cv2.cvtColor(cv2.imread(str(source)), cv2.COLOR_BGR2RGB)
 out.write_text("a mood, an age: nothing else")
 """
 
+WATCHER = """
+import pathlib, sys
+import cv2
+frame = cv2.VideoCapture(sys.argv[1]).read()[1]
+pathlib.Path(sys.argv[2]).write_bytes(frame[240].tobytes())
+"""
+
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
@@ -83,6 +91,16 @@ def test_each_leak_is_caught(
     tmp_path: Path, pictures: list[Path], needles: Needles, leak: str
 ) -> None:
     assert judge(run(tmp_path, pictures[1], leak), needles).leaks
+
+
+def test_a_frame_of_a_network_camera_is_caught(tmp_path: Path, pictures: list[Path]) -> None:
+    jpeg = as_sent(pictures[1], WIDTH, HEIGHT)
+    needles = Needles([as_seen(jpeg, tmp_path / "seen.png")], WIDTH, HEIGHT, [jpeg])
+    with sensor([jpeg]) as camera:
+        program = [sys.executable, "-c", WATCHER, camera.url, str(tmp_path / "out")]
+        subprocess.run(trace.command(tmp_path / "trace", program), check=True, capture_output=True)
+    assert judge(trace.read(tmp_path / "trace"), needles).leaks
+    assert needles.found_in(jpeg[5000:5100])
 
 
 def test_who_only_looks_and_tells_passes(

@@ -32,8 +32,8 @@ class Verdict(NamedTuple):
     """What was found out. `leaks` tells each thing that should not be.
 
     `needed_bytes`: what a JPEG of low quality takes of the worst of the pictures. The others are
-    those of all writes: to the sound card's file, to the database with its log, and to
-    all else together (log, broker, API, pipes between processes).
+    those of all writes: to the sound card's file, to the database with its log, to the page's
+    browser, and to all else together (log, broker, API, pipes between processes).
     """
 
     leaks: tuple[str, ...]
@@ -43,6 +43,7 @@ class Verdict(NamedTuple):
     writes: int
     sound_bytes: int
     database_bytes: int
+    page_bytes: int
     other_bytes: int
     stored_bytes: int
     files: tuple[str, ...]
@@ -90,9 +91,15 @@ class TracedDaemon(Daemon):
 
 
 def judge(
-    seen: Trace, needles: Needles, *, sound: Path | None = None, state: Path | None = None
+    seen: Trace,
+    needles: Needles,
+    *,
+    sound: Path | None = None,
+    state: Path | None = None,
+    page_bytes: int = 0,
 ) -> Verdict:
-    """Whether pictures left a program, and how much it wrote."""
+    """Whether pictures left a program, and how much it wrote; `page_bytes` is what its page's
+    browser got."""
     leaks = [f"a call that no trace sees through: {line}" for line in seen.forbidden]
     volumes = {"sound": 0, "database": 0, "other": 0}
     for target, data in seen.streams().items():
@@ -107,6 +114,7 @@ def judge(
             found = needles.found_in(path.read_bytes())
             if found:
                 leaks.append(f"{name} holds {found}")
+    volumes["other"] -= page_bytes
     stored = 0 if state is None else _stored_bytes(state / FILE)
     for what, size in (("the database holds", stored), ("all else got", volumes["other"])):
         if size >= needles.needed_bytes:
@@ -117,7 +125,10 @@ def judge(
         needles.faces,
         needles.needed_bytes,
         len(seen.writes),
-        *(volumes[kind] for kind in ("sound", "database", "other")),
+        volumes["sound"],
+        volumes["database"],
+        page_bytes,
+        volumes["other"],
         stored,
         seen.opened,
     )
@@ -149,5 +160,5 @@ def look_on(daemon: Daemon, pictures: int, seconds: float) -> None:
     """Wait while it looks at each picture at least once, and is asked how it is meanwhile."""
     end = time.monotonic() + max(seconds, SECONDS_A_PICTURE * (pictures + 0.5))
     while time.monotonic() < end:
-        time.sleep(2.0)
+        time.sleep(SECONDS_A_PICTURE)
         daemon.client.status()

@@ -313,6 +313,19 @@ class Machine:
         archive = f"{GIT} archive {self._commit} | tar -x -C {shlex.quote(str(tree))}"
         subprocess.run(["bash", "-o", "pipefail", "-c", archive], check=True)
 
+    def install_ssh(self) -> None:
+        """An SSH server as Debian brings it."""
+        packages = "openssh-server openssh-client"
+        self.run(f"DEBIAN_FRONTEND=noninteractive apt-get -qq -y install {packages}", seconds=600)
+
+    def authorize(self, user: str, key: str) -> None:
+        """Let a public key in as a user."""
+        folder = f"/home/{user}/.ssh"
+        self.run(
+            f"install -d -m 700 -o {user} {folder}"
+            f" && install -m 600 -o {user} {key} {folder}/authorized_keys"
+        )
+
     def setup(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the tree's setup.sh in there."""
         command = f"{TREE}/setup.sh {shlex.join(arguments)}"

@@ -121,6 +121,11 @@ def test_who_may_ask(speaker: Machine) -> None:
     assert len(refused.stderr.splitlines()) == 1
 
 
+def test_the_file_for_secrets_is_roots_alone(speaker: Machine) -> None:
+    told = speaker.run("stat -c '%a %U %s' /etc/attune/environment").stdout
+    assert told == "600 root 0\n"
+
+
 def test_the_journal_has_fields(speaker: Machine) -> None:
     lines = speaker.run("journalctl -u attune -o json PART=camera").stdout.splitlines()
     entry = json.loads(lines[-1])
@@ -140,7 +145,7 @@ def test_a_report_tells_of_the_service_but_not_of_music_or_secrets(speaker: Mach
         try:
             speaker.run("attune report /root/report.tar.gz")
         finally:
-            secret.unlink()
+            secret.write_text("")
     told = speaker.run("tar -xOzf /root/report.tar.gz && rm /root/report.tar.gz").stdout
     for word in (
         "ActiveState=active",

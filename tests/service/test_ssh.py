@@ -19,10 +19,7 @@ PAGE, OTHER = 8088, 8089
 @pytest.fixture(scope="module")
 def server(machine: Machine) -> Iterator[Machine]:
     """An SSH server as Debian brings it, a user with a key, and another key for the restricted."""
-    machine.run(
-        "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install openssh-server openssh-client",
-        seconds=600,
-    )
+    machine.install_ssh()
     machine.run("useradd --create-home --shell /bin/bash dweller && echo dweller:secret | chpasswd")
     for key in ("own", "restricted"):
         machine.run(f"ssh-keygen -q -t ed25519 -N '' -f /root/{key}")
@@ -39,27 +36,35 @@ def test_it_refuses_to_lock_everybody_out(server: Machine) -> None:
 
 
 @pytest.fixture(scope="module")
-def strict(server: Machine) -> Machine:
-    home = "/home/dweller/.ssh"
-    server.run(
-        f"install -d -m 700 -o dweller {home}"
-        f" && install -m 600 -o dweller /root/own.pub {home}/authorized_keys"
-    )
-    told = server.setup("ssh", "--admin-key", "/root/restricted.pub")
+def authorized(server: Machine) -> Machine:
+    server.authorize("dweller", "/root/own.pub")
+    return server
+
+
+@pytest.fixture(scope="module")
+def strict(authorized: Machine) -> Machine:
+    told = authorized.setup("ssh", "--admin-key", "/root/restricted.pub")
     assert "dweller has one" in told.stdout
     # Reloaded, sshd begins anew, and listens a moment later.
-    enter = f"{SSH}own dweller@127.0.0.1 true"
-    server.wait(lambda: server.run(enter, check=False).returncode == 0, 20, "sshd to listen")
-    return server
+    authorized.wait(lambda: comes_in(authorized), 20, "sshd to listen")
+    return authorized
+
+
+def comes_in(machine: Machine) -> bool:
+    """Whether the user's key opens."""
+    return machine.run(f"{SSH}own dweller@127.0.0.1 true", check=False).returncode == 0
+
+
+def in_force(machine: Machine, user: str) -> list[str]:
+    """What sshd holds for a user."""
+    told = machine.run(f"/usr/sbin/sshd -T -C user={user},host=localhost,addr=127.0.0.1").stdout
+    return told.splitlines()
 
 
 def test_a_key_opens_and_a_password_does_not(strict: Machine) -> None:
     assert strict.run(f"{SSH}own dweller@127.0.0.1 id -un").stdout == "dweller\n"
-    rules = strict.run(
-        "/usr/sbin/sshd -T -C user=root,host=localhost,addr=127.0.0.1"
-    ).stdout.splitlines()
     for rule in ("permitrootlogin no", "passwordauthentication no", "x11forwarding no"):
-        assert rule in rules
+        assert rule in in_force(strict, "root")
     refused = strict.run(f"{SSH}own -o PubkeyAuthentication=no dweller@127.0.0.1 true", check=False)
     assert refused.returncode == 255
     assert "(publickey)" in refused.stderr  # the only way that is offered
@@ -142,15 +147,83 @@ def test_removed_all_is_as_before(strict: Machine) -> None:
     strict.setup("ssh", "--remove")
     assert not strict.file(RULES).exists()
     assert strict.run("id attune-admin", check=False).returncode != 0
-    assert (
-        "passwordauthentication yes"
-        in strict.run("/usr/sbin/sshd -T -C user=root,host=localhost,addr=127.0.0.1").stdout
-    )
+    assert "passwordauthentication yes" in in_force(strict, "root")
 
 
-def test_a_file_that_sshd_refuses_changes_nothing(server: Machine) -> None:
-    with nonsense(server):
-        refused = server.setup("ssh", check=False)
+# --- without rules, but a key ---------------------------------------------------------------
+
+
+def refusal(machine: Machine) -> str:
+    """Why the rules are not laid."""
+    refused = machine.setup("ssh", check=False)
     assert refused.returncode == 1
-    assert "nothing was changed" in refused.stderr
-    assert not server.file(RULES).exists()
+    assert not machine.file(RULES).exists()
+    return refused.stderr
+
+
+def test_a_file_that_sshd_refuses_changes_nothing(authorized: Machine) -> None:
+    with nonsense(authorized):
+        assert "nothing was changed" in refusal(authorized)
+
+
+@contextlib.contextmanager
+def earlier(machine: Machine, text: str) -> Iterator[None]:
+    """Rules of the owner's, which sshd reads before ours."""
+    file = machine.file(RULES).with_name("01-own.conf")
+    file.write_text(f"{text}\n")
+    try:
+        yield
+    finally:
+        file.unlink()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "KbdInteractiveAuthentication yes",
+        "PermitRootLogin yes",
+        "PermitOpen any",
+        "Match User dweller\nPasswordAuthentication yes",
+        "Match Address 0.0.0.0/0,::/0\nPasswordAuthentication yes",
+    ],
+)
+def test_rules_that_others_overrule_change_nothing(authorized: Machine, text: str) -> None:
+    with earlier(authorized, text):
+        keyword = text.splitlines()[-1].split(maxsplit=1)[0].lower()
+        assert f"sshd does not heed {keyword} of" in refusal(authorized)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AllowUsers owner",
+        "DenyGroups dweller",
+        "AuthorizedKeysFile /etc/ssh/keys/%u",
+        "AuthenticationMethods publickey,keyboard-interactive",
+    ],
+)
+def test_whom_sshd_keeps_out_is_no_way_in(authorized: Machine, text: str) -> None:
+    with earlier(authorized, text):
+        assert "ssh-copy-id" in refusal(authorized)
+
+
+def test_a_key_that_sshd_does_not_trust_is_no_way_in(authorized: Machine) -> None:
+    authorized.wait(lambda: comes_in(authorized), 20, "sshd to listen")
+    authorized.run("chmod o+w /home/dweller")
+    try:
+        assert not comes_in(authorized)
+        assert "ssh-copy-id" in refusal(authorized)
+    finally:
+        authorized.run("chmod o-w /home/dweller")
+
+
+def test_the_tunnel_leads_to_the_port_that_is_configured(authorized: Machine) -> None:
+    settings = authorized.file("/etc/attune/attune.toml")
+    before = settings.read_text()
+    settings.write_text("[page]\nport = 9000\n")
+    try:
+        authorized.setup("ssh")
+    finally:
+        settings.write_text(before)
+    opened = "permitopen localhost:9000 127.0.0.1:9000 [::1]:9000"
+    assert opened in in_force(authorized, "dweller")

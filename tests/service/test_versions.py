@@ -16,6 +16,7 @@ from tests.service.machine import HOOK, TREE, Machine
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 SETTINGS = "/etc/attune/attune.toml"
+RULES = "/etc/ssh/sshd_config.d/10-attune.conf"
 MINE = "# my own\n[music]\nvolume = 25\n"
 BROKEN_AT_THE_START = """
 
@@ -228,8 +229,21 @@ def test_a_version_that_cannot_even_be_imported_changes_nothing(settled: Machine
     assert settled.prop("MainPID") == pid
 
 
-def test_uninstall_leaves_what_is_yours(settled: Machine) -> None:
-    settled.setup("uninstall")
+@pytest.fixture(scope="module")
+def owned(machine: Machine) -> Machine:
+    """Somebody has the group, came in by a key, and made the SSH server stricter."""
+    machine.run("useradd --create-home --shell /bin/bash --groups attune owner")
+    machine.install_ssh()
+    machine.run("ssh-keygen -q -t ed25519 -N '' -f /root/owner")
+    machine.authorize("owner", "/root/owner.pub")
+    machine.setup("ssh", "--admin-key", "/root/owner.pub")
+    return machine
+
+
+def test_uninstall_leaves_what_is_yours(settled: Machine, owned: Machine) -> None:
+    told = settled.setup("uninstall")
+    assert f"kept: {RULES}" in told.stdout
+    assert owned.file(RULES).exists()
     assert settled.run("systemctl cat attune", check=False).returncode != 0
     assert settled.run("command -v attune", check=False).returncode != 0
     assert settled.run("ls -A /opt /run/attune", check=False).stdout == "/opt:\n"
@@ -240,6 +254,7 @@ def test_uninstall_leaves_what_is_yours(settled: Machine) -> None:
 
 def test_purge_leaves_nothing(settled_nowhere: Machine) -> None:
     machine = settled_nowhere
+    assert machine.run("getent passwd attune-admin").stdout
     machine.setup("uninstall", "--purge")
     for database in ("passwd", "group", "shadow", "gshadow"):
         assert "attune" not in machine.run(f"getent {database}").stdout, database
@@ -248,14 +263,14 @@ def test_purge_leaves_nothing(settled_nowhere: Machine) -> None:
         f" -not -path '{TREE}*' -not -path '{HOOK}*'"
     )
     assert left.stdout == ""
+    assert "passwordauthentication yes" in machine.run("/usr/sbin/sshd -T").stdout
     machine.setup("uninstall", "--purge")  # again, in vain, and no failure
 
 
 @pytest.fixture
-def settled_nowhere(machine: Machine) -> Machine:
-    """Uninstalled; a member of its group and an override of its unit are still there."""
-    machine.run("useradd --groups attune owner")
-    override = machine.file(Path("/etc/systemd/system/attune.service.d/override.conf"))
+def settled_nowhere(owned: Machine) -> Machine:
+    """Uninstalled; a member of its group, rules for SSH and an override of its unit are there."""
+    override = owned.file(Path("/etc/systemd/system/attune.service.d/override.conf"))
     override.parent.mkdir(exist_ok=True)
     override.write_text("[Service]\nNice=0\n")
-    return machine
+    return owned

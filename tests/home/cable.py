@@ -7,13 +7,21 @@ import select
 import socket
 import threading
 
+MQTT_3_1_1, MQTT_5 = 4, 5
+"""As a client's first packet numbers them."""
+_REFUSED = b"\x20\x02\x00\x01"
+"""The answer of a broker that does not know the version."""
+
 
 class Cable:
     """Passes TCP on from a port of its own. Pulled, no byte passes, and nobody is told: the
-    connections stay open on both sides, and new ones are not answered."""
+    connections stay open on both sides, and new ones are not answered.
 
-    def __init__(self, port: int) -> None:
-        self._to = port
+    `newest`: the broker at its end seems to know MQTT up to this version.
+    """
+
+    def __init__(self, port: int, newest: int = MQTT_5) -> None:
+        self._to, self._newest = port, newest
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._whole = threading.Event()
@@ -45,6 +53,11 @@ class Cable:
     def _carry(self, near: socket.socket) -> None:
         self._whole.wait()
         with near, contextlib.suppress(OSError), self._dial() as far:
+            first = near.recv(65536)
+            if _version(first) > self._newest:
+                near.sendall(_REFUSED)
+                return
+            far.sendall(first)
             other = {near: far, far: near}
             while not self._closed:
                 ready, _, _ = select.select([near, far], [], [], 0.2)
@@ -57,3 +70,9 @@ class Cable:
 
     def _dial(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self._to), timeout=5)
+
+
+def _version(packet: bytes) -> int:
+    """The version of MQTT that a client's first packet asks for; 0 where it is none."""
+    _, name, rest = packet[:20].partition(b"MQTT")
+    return rest[0] if name and rest else 0

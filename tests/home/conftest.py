@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from tests.home.broker import Broker, running
+from tests.home.cable import MQTT_3_1_1, MQTT_5, Cable
+
+
+@pytest.fixture(scope="module", params=[MQTT_5, MQTT_3_1_1], ids=["MQTT 5", "MQTT 3.1.1"])
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Broker | Cable]:
+    """A broker for all tests of a module, once for each version of MQTT that the speaker uses."""
+    with running(tmp_path_factory.mktemp("broker"), "allow_anonymous true") as broker:
+        if request.param == MQTT_5:
+            yield broker
+            return
+        with contextlib.closing(Cable(broker.port, newest=MQTT_3_1_1)) as old:
+            yield old
