@@ -72,7 +72,7 @@ def find_eyes(
     path = places.cache / f"eyes-{name}-{sidecar.sha256[:12]}.npz"
     known = _read_known(path)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        keys = list(pool.map(_key, [sample.path for sample in chosen]))
+        keys = list(pool.map(content_key, [sample.path for sample in chosen]))
     if new := {key: s.path for key, s in zip(keys, chosen, strict=True) if key not in known}:
         known |= _look(new, GridDetector(Model(places.models, "face")), name)
         _write_known(path, known)
@@ -80,7 +80,7 @@ def find_eyes(
     return rows[:, :4].reshape(-1, 2, 2), rows[:, 4] > 0
 
 
-def _key(path: Path) -> str:
+def content_key(path: Path) -> str:
     """A picture by its content: one's own may have any other's name."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
