@@ -31,7 +31,7 @@ FLOORS: dict[str, tuple[Bound, ...]] = {
 """Shares of 1, years, multiply-adds of one look, bytes."""
 
 MAX_LOSS = {"emotion": 0.003, "age": 0.05}
-"""What quantization may cost on the test part: share of accuracy, years of error."""
+"""What quantization may cost on the validation part: share of accuracy, years of error."""
 
 
 def shortfalls(task: str, figures: dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from device.config_text import markdown_table
 from device.home.entities import ENTITIES
+from device.settings import VisionSettings
 from tests import regions
 from tests.fuzz.edges import EDGES
 
@@ -38,6 +39,15 @@ def interval(measure: dict[str, float], scale: float, unit: str) -> str:
 
 def quality(task: str, test: dict[str, Any]) -> str:
     """What a model was measured at, in words."""
+    if task == "face":
+        score = VisionSettings().minimum_score
+        row = test["by_score"][str(score)]
+        widths = [f"{100 * row[name]:.0f} % ({name})" for name in row if name.endswith("%")]
+        return (
+            f"faces found at the appliance's least score, {score}, by their width as a share of "
+            f"the picture's longer side: {', '.join(widths)}; {row['false_faces']} false ones; "
+            f"{test['faces']} faces"
+        )
     if task == "emotion":
         return (
             f"accuracy {interval(test['accuracy'], 100, ' %')}, "
@@ -54,7 +64,7 @@ def quality(task: str, test: dict[str, Any]) -> str:
 def models() -> str:
     """The models that are our own, from their sidecars."""
     rows = []
-    for name in ("emotion", "age"):
+    for name in ("face", "emotion", "age"):
         sidecar = json.loads((ROOT / "models_tflite" / f"{name}.json").read_text(encoding="utf-8"))
         metrics = sidecar["metrics"]
         rows.append(

@@ -38,7 +38,8 @@ ALLOWED: dict[str, set[str]] = {
     "device.daemon": BASE
     | {"device." + room for room in ("vision", "mood", "music", "home")}
     | {"device.system", "device.inbox", "device.speaker"},
-    "training": {"device.vision", "device.music", "device.inference", "device.types", "training"},
+    "training": {"device.vision", "device.music", "device.inference", "device.types", "training"}
+    | {"device.settings"},
     "conversion": {"device.vision", "device.music", "device.inference", "device.types"}
     | {"training", "conversion"},
 }

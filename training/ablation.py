@@ -7,6 +7,7 @@ first run, not the height. Three seeds of that one tell what is chance.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from dataclasses import asdict, replace
@@ -33,10 +34,16 @@ if TYPE_CHECKING:
     from training.crops import Crops, Places
 
 SMALL = EXPERIMENTS["emotion-small"]
+TO_THE_END = 25
+"""More epochs of patience than there are: runs that are compared are of one length."""
 BASES = {
-    "emotion": replace(SMALL, epochs=10, beside_batch=0),
-    "age": replace(SMALL, task="age", side=72, zoom=1.0, epochs=6, beside_batch=0),
+    "emotion": replace(SMALL, epochs=10, beside_batch=0, patience=TO_THE_END),
+    "age": replace(
+        SMALL, task="age", side=72, zoom=1.0, epochs=6, beside_batch=0, patience=TO_THE_END
+    ),
 }
+PATIENCE = (3, 5, 7)
+"""Epochs without a better one after which the device's runs are asked what they had reached."""
 FACERES_EPOCHS = {"emotion": 4, "age": 2}
 """Of the device's network, which takes thrice the small one's time for a face."""
 
@@ -156,7 +163,8 @@ def ablate(task: str, source: Source, known: list[dict[str, Any]]) -> Iterator[d
 def _plan(task: str, variant: Variant) -> Experiment:
     base = BASES[task]
     if variant.device:
-        base = replace(EXPERIMENTS[task], epochs=FACERES_EPOCHS[task], beside_batch=0)
+        epochs = FACERES_EPOCHS[task]
+        base = replace(EXPERIMENTS[task], epochs=epochs, beside_batch=0, patience=TO_THE_END)
     return replace(base, **variant.changes)
 
 
@@ -196,6 +204,44 @@ def _composition(task: str, source: Source) -> Iterator[dict[str, Any]]:
             "valid": _judge(folder, valid),
             "minutes": _minutes(folder),
         }
+    yield from _stopped(task, folders)
+
+
+def _stopped(task: str, folders: list[Path]) -> Iterator[dict[str, Any]]:
+    """What the device's runs would have reached had they been stopped early, by their logs: no
+    training of its own, for each epoch is the same until then."""
+    kind = "accuracy" if task == "emotion" else "mean_absolute_error"
+    logs = [_validation(folder) for folder in folders]
+    for patience in (*PATIENCE, None):
+        ends = [_end(log, patience) for log in logs]
+        name, why = "never stopped", "all epochs"
+        if patience is not None:
+            name, why = f"stopped after {patience}", f"until {patience} epochs were no better"
+        epochs = ", ".join(f"{end} of {len(log)}" for end, log in zip(ends, logs, strict=True))
+        for folder, log, end in zip(folders, logs, ends, strict=True):
+            yield {
+                "task": task,
+                "name": name,
+                "what": f"as the device's runs logged it: {why} ({epochs})",
+                "seed": read_plan(folder).seed,
+                "valid": {kind: abs(max(log[:end]))},
+            }
+
+
+def _validation(folder: Path) -> list[float]:
+    with (folder / "log.csv").open(newline="") as file:
+        return [float(row["validation"]) for row in csv.DictReader(file)]
+
+
+def _end(log: list[float], patience: int | None) -> int:
+    """Epochs after which `training.loop` would have stopped; of equals it takes the later."""
+    best = 0
+    for epoch, reached in enumerate(log, 1):
+        if best == 0 or reached >= log[best - 1]:
+            best = epoch
+        if epoch - best == patience:
+            return epoch
+    return len(log)
 
 
 def _of_the_recipe(runs: Path, task: str) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -46,7 +47,7 @@ class Crops(NamedTuple):
 def load_crops(plan: Experiment, chosen: list[Sample], places: Places, name: str) -> Crops:
     """Crops of samples as the experiment wants them: the model's input with a margin to move it in.
 
-    The eyes are found once for each set of files and each detector, and kept.
+    The eyes are found once for each picture and each detector, and kept.
     """
     points, found = find_eyes(chosen, places, name)
     images = np.empty((len(chosen), plan.canvas, plan.canvas, 3), np.uint8)
@@ -70,16 +71,22 @@ def find_eyes(
     sidecar = read_sidecar(places.models / "face.json")
     path = places.cache / f"eyes-{name}-{sidecar.sha256[:12]}.npz"
     known = _read_known(path)
-    files = [f"{s.path.parent.name}/{s.path.name} {s.path.stat().st_size}" for s in chosen]
-    if new := {file: s.path for file, s in zip(files, chosen, strict=True) if file not in known}:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        keys = list(pool.map(content_key, [sample.path for sample in chosen]))
+    if new := {key: s.path for key, s in zip(keys, chosen, strict=True) if key not in known}:
         known |= _look(new, GridDetector(Model(places.models, "face")), name)
         _write_known(path, known)
-    rows = np.stack([known[file] for file in files])
+    rows = np.stack([known[key] for key in keys])
     return rows[:, :4].reshape(-1, 2, 2), rows[:, 4] > 0
 
 
+def content_key(path: Path) -> str:
+    """A picture by its content: one's own may have any other's name."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
 def _read_known(path: Path) -> dict[str, Row]:
-    """Of each picture's folder, name and size: the eyes' places, and 1 where they were seen."""
+    """Of each picture's key: the eyes' places, and 1 where they were seen."""
     if not path.exists():
         return {}
     with np.load(path) as stored:
@@ -113,8 +120,8 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
 
 def _look(new: dict[str, Path], detector: GridDetector, name: str) -> dict[str, Row]:
     found = {}
-    for file, path in tqdm(new.items(), f"eyes of {name}", mininterval=1):
+    for key, path in tqdm(new.items(), f"eyes of {name}", mininterval=1):
         face = detector.detect_in_crop(read_image(path))
         places = [place for eye in eyes(face) for place in (eye.x, eye.y)]
-        found[file] = np.array([*places, float(face.score > 0)], np.float32)
+        found[key] = np.array([*places, float(face.score > 0)], np.float32)
     return found

@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from device.vision.runtime import read_sidecar
-from training.crops import load_crops
+from training.crops import content_key, load_crops
 from training.data import Years
 from training.ensemble import ask, read_ensemble
 from training.lessons import Lesson, age_targets, ages_within, emotion_targets
@@ -108,7 +108,7 @@ def _key(faces: Faces, file: Path, members: list[Member], detector: str) -> str:
     digest = hashlib.sha256(file.read_bytes())
     digest.update(detector.encode())
     for sample in faces.samples:
-        digest.update(sample.path.name.encode())
+        digest.update(content_key(sample.path).encode())
     for member in members:
         digest.update((member.run / "best.pt").read_bytes())
     return digest.hexdigest()[:12]

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from device.settings import VisionSettings
 from device.types import Emotion
 from device.vision.detect import GridDetector
 from device.vision.reader import AgeModel, EmotionModel
@@ -71,13 +72,15 @@ def evaluate_scenes(
     runtime: str | None = None,
     every: int = 1,
 ) -> dict[str, Any]:
-    """Emotion through the whole chain: RAF-DB's faces in frames, where the device finds them.
+    """Emotion through the whole chain: RAF-DB's faces in frames, where the device finds them, with
+    the least score that it asks of a face.
 
     A face that is not found counts as wrongly read in `accuracy`. `loss` is what finding and
     cutting a face in a frame costs against the publisher's crop, of the faces that are found.
     `every` takes each n-th face only.
     """
-    detector = open_detector(models, runtime)
+    score = VisionSettings().minimum_score
+    detector = GridDetector(Model(models, "face", runtime=runtime), min_score=score)
     read = reader(Model(models, "emotion", runtime=runtime))
     chosen = samples("emotion", data, part)[::every]
     rows = np.zeros((len(chosen), 4))  # found, right in the scene, right in the crop, false faces
@@ -99,6 +102,7 @@ def evaluate_scenes(
         "count": len(chosen),
         "frame": [WIDTH, HEIGHT],
         "face_widths": list(FACE_WIDTHS),
+        "min_score": score,
         "found": mean_figure(rows[:, 0]),
         "accuracy": mean_figure(rows[:, 1]),
         "crop_accuracy": mean_figure(rows[:, 2]),
@@ -108,7 +112,7 @@ def evaluate_scenes(
 
 
 def open_detector(models: Path, runtime: str | None = None) -> CropDetector:
-    """The device's detector."""
+    """The device's detector, to find the eyes in a face's crop."""
     return GridDetector(Model(models, "face", runtime=runtime))
 
 

@@ -62,8 +62,9 @@ class Experiment:
     """Share of pictures that get noise, dim light or few pixels, a third of them each."""
     average: float = 0.999
     """Decay of the running average of the weights, which is what is kept."""
-    patience: int = 25
-    """Epochs without a better validation score after which training stops."""
+    patience: int = 7
+    """Epochs without a better validation score after which training stops. The least that ended
+    none of the device's trainings before its best epoch: one waited seven for it."""
     beside_batch: int = 0
     """Faces of other data sets in each step, beside `batch` of the task's own."""
     beside_share: float = 1.0

@@ -21,7 +21,7 @@ from training.experiment import read_plan
 from training.lessons import Lesson, complete
 from training.machine import autocast, device, took
 from training.network import build, save_keras
-from training.source import different, digest_of, digest_of_file
+from training.source import digest_of, digest_of_file, refuse_other
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,9 +52,9 @@ def train(
 ) -> Path:
     """Train, choose on the validation part; returns the file of the best weights.
 
-    Starts from the weights in `start`, but for the head. Goes on from `folder`'s checkpoint if that
-    is of the same plan, start, teachers and faces, unless `fresh`. Writes log.csv, last.pt, best.pt
-    and experiment.json, where `taught_by` says who made the lesson.
+    Starts from the weights in `start`, but for the head. Goes on from `folder`'s checkpoint, unless
+    `fresh`; DataError where that is of another plan, machine, start, teachers or faces. Writes
+    log.csv, last.pt, best.pt and experiment.json, where `taught_by` says who made the lesson.
     """
     run = _Run(plan, parts, folder)
     run.taught_by = taught_by
@@ -115,6 +115,11 @@ class _Run:
         self.network = build(plan).to(self.device, memory_format=torch.channels_last)
         self.average = deepcopy(self.network).eval()
         self.steps = len(self.learned.targets) // plan.batch
+        if not self.steps:
+            raise DataError(
+                f"{len(self.learned.targets)} faces to learn from are less than a batch of "
+                f"{plan.batch}: give more faces, or a smaller --batch"
+            )
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
         free = [p for p in self.network.parameters() if p.ndim <= 1]
         self.optimizer = torch.optim.AdamW(
@@ -126,14 +131,14 @@ class _Run:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, plan.peak_rate, plan.epochs * self.steps, cycle_momentum=False
         )
-        self.epoch, self.best, self.best_epoch = 0, float("-inf"), -1
+        self.epoch, self.best, self.best_epoch = 0, float("-inf"), 0
         self.seconds = 0.0
 
     def train(self) -> None:
         """All epochs that are left."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._describe()
-        while self.epoch < self.plan.epochs and self.epoch - self.best_epoch <= self.plan.patience:
+        while self.epoch < self.plan.epochs and self.epoch - self.best_epoch < self.plan.patience:
             begun = time.monotonic()
             loss = self._train_epoch()
             reached = validate(self.plan, self.average, self.held_out)
@@ -273,13 +278,13 @@ class _Run:
         if not path.exists():
             return
         state = torch.load(path, map_location="cpu", weights_only=False)
-        made = state["plan"], state.get("device")
-        if made != (dataclasses.asdict(self.plan), self.device.type):
-            tqdm.write(f"{path} is of another experiment or machine: starting afresh")
-            return
-        if differs := different(state.get("source"), self._source()):
-            tqdm.write(f"{path} is of another {differs}: starting afresh")
-            return
+        source = self._source()
+        refuse_other(
+            path,
+            # An earlier version did not keep the source: it is taken to be the same.
+            {**state["plan"], "machine": state["device"], **state.get("source", source)},
+            {**dataclasses.asdict(self.plan), "machine": self.device.type, **source},
+        )
         for name in ("network", "average", "optimizer", "schedule"):
             getattr(self, name).load_state_dict(state[name])
         self.epoch, self.best, self.best_epoch = (state[k] for k in ("epoch", "best", "best_epoch"))

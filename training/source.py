@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from training.data import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,9 +31,12 @@ def digest_of_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def different(before: dict[str, Any] | None, now: dict[str, Any]) -> str:
-    """Names of what differs, empty where nothing does. What an earlier version did not keep in its
-    checkpoint (None) is taken to be the same."""
-    if before is None:
-        return ""
-    return " and ".join(k for k in {**before, **now} if before.get(k) != now.get(k))
+def refuse_other(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """DataError where the run that the checkpoint `path` is of differs from the one to come in any
+    of what makes it, by name: what was learned is not thrown away unasked."""
+    names = [n for n in {**before, **now} if json.dumps(before.get(n)) != json.dumps(now.get(n))]
+    if names:
+        raise DataError(
+            f"{path} is of a run of other {', '.join(names)}: train with --fresh to forget it, or "
+            "into another folder"
+        )

@@ -6,7 +6,7 @@ shows the page, the broker restarts, files come and go in the music folder. Mean
 threads and file descriptors are counted each second. At speed 1 sound goes to SDL's dummy driver;
 faster, see `tests.benchmarks.household`.
 
-What the speaker remembers of plays is at its bound from the start: 2,000 are in its diary.
+What the speaker remembers is at its bound from the start: a week and a day are in its diary.
 After a warm-up of a fifth of the time, the median of the resident memory in the first tenth of
 the rest is compared with that of the last tenth; it may grow by 1 %. Threads and file descriptors
 come and go with tracks and connections: their medians may not grow at all. The figures go to
@@ -35,19 +35,14 @@ from typing import Any, NamedTuple
 import psutil
 
 from device.client import Client, NotRunning, Refused
-from device.daemon import SystemClock
 from device.demo import free_port
-from device.lessons import Ended, Lesson, Moment, ShowTaste, TasteReport, Traits
-from device.music.taste import REMEMBERED
+from device.lessons import ShowTaste, TasteReport
 from device.settings import HOME
-from device.system.store import SqliteStore
 from device.types import (
-    AgeGroup,
     Dislike,
     Emotion,
     Goal,
     Like,
-    MoodLabel,
     Next,
     OverrideMood,
     Pause,
@@ -58,13 +53,10 @@ from device.types import (
     SetPrivacy,
     SetSleep,
     SetVolume,
-    TrackId,
 )
 from tests.benchmarks.browser import Browser
-from tests.benchmarks.household import MIDNIGHT
-from tests.daemon import toml
+from tests.benchmarks.furnished import furnish
 from tests.home.broker import Broker, Listener
-from tests.music.audio import tone
 
 FIGURES = HOME / "tests/benchmarks/soak.json"
 PICTURE = HOME / "docs/soak.svg"
@@ -221,56 +213,6 @@ class Home:
             shutil.copyfile(self._music / "tones" / "happy" / "1.flac", self._extra)
         self.client.command(Scan())
         self.counts["scans"] += 1
-
-
-def furnish(folder: Path, broker: int, page: int, *, real: bool) -> Path:
-    """Music, an announcement, a configuration."""
-    music = folder / "music"
-    shutil.copytree(HOME / "music/starter", music / "starter")
-    for number, mood in enumerate(("happy", "sad", "angry", "calm") * 6):
-        path = music / "tones" / mood / f"{number // 4 + 1}.flac"
-        tone(path, 45.0 + 5 * number, 220.0 + 40 * number, tags={"title": f"{mood} {number}"})
-    tone(folder / "say" / "bell.flac", 1.0, 880.0)
-    tables: dict[str, dict[str, Any]] = {
-        "camera": {"source": f"slideshow:{HOME / 'config/portraits'}"},
-        "api": {"socket": str(folder / "api.sock")},
-        "state": {"folder": str(folder / "state")},
-        "music": {"folders": [str(music)], "random_seed": 1},
-        "sound": {"announcements": str(folder / "say")},
-        "mqtt": {"enabled": True, "host": "127.0.0.1", "port": broker},
-        "page": {"enabled": True, "port": page},
-    }
-    remember(folder / "state")
-    if not real:
-        # Listening cannot be hastened: a whole day would fall into its first minutes.
-        tables["music"] |= {"quiet_hours": "22:00-07:00", "listen": False}
-    path = folder / "attune.toml"
-    path.write_text(toml(tables))
-    return path
-
-
-def remember(folder: Path) -> None:
-    """As many plays as are ever held in memory, of which as much is known as of those to come."""
-    dice = random.Random(1)
-
-    def moment(number: int) -> Moment:
-        place = Traits(
-            dice.uniform(-1, 1), dice.uniform(-1, 1), dice.uniform(60, 180), dice.uniform(-20, -8),
-            genre=f"genre {number % 11}", artist=f"artist {number % 37}",
-        )  # fmt: skip
-        return Moment(dice.uniform(-1, 0), place, 200.0, dice.uniform(0, 23), AgeGroup.ADULT)
-
-    lessons = [
-        Lesson(
-            TrackId(f"{number % 97:016x}"), MIDNIGHT - 180.0 * (REMEMBERED - number),
-            Goal.MATCH, 0.1, MoodLabel.HAPPINESS, dice.uniform(0, 1), dice.uniform(0, 1), 1,
-            moment(number), dice.uniform(10, 200), dice.choice(list(Ended)),
-        )
-        for number in range(REMEMBERED)
-    ]  # fmt: skip
-    with SqliteStore(folder, SystemClock()) as store:
-        added = sum(store.add_lessons(lessons))
-    assert added == REMEMBERED
 
 
 @contextlib.contextmanager

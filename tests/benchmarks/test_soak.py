@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
-from device.client import NotRunning
 from device.daemon import SystemClock
-from device.demo import free_port
 from device.music.taste import REMEMBERED
+from device.system.diary import MOST_PLAYS, read_diary
 from device.system.store import SqliteStore
-from device.types import Health, SetVolume
-from tests.benchmarks.browser import PAGES, Browser
-from tests.benchmarks.soak import Sample, held, judged, remember
-from tests.daemon import running
+from tests.benchmarks.furnished import DAY, remember
+from tests.benchmarks.household import MIDNIGHT
+from tests.benchmarks.soak import Sample, held, judged
 
 WELL = {"exit_code": 0, "tracebacks": 0, "database": "ok"}
 
@@ -54,29 +51,9 @@ def test_a_life_that_went_wrong_did_not_hold(wrong: dict[str, object]) -> None:
 
 
 def test_what_is_remembered_is_at_its_bound_from_the_start(tmp_path: Path) -> None:
-    remember(tmp_path)
+    remember(tmp_path, MIDNIGHT)
     with SqliteStore(tmp_path, SystemClock()) as store:
-        assert sum(map(len, store.lessons(2 * REMEMBERED))) == REMEMBERED
-
-
-def test_the_browser_hears_the_speaker_and_comes_back(tmp_path: Path) -> None:
-    browser = Browser(port := free_port())
-    with pytest.raises(NotRunning):
-        browser.hear()
-    page = {"enabled": True, "port": port}
-    for run in ("once", "again"):
-        with running(tmp_path / run, page=page, music={"folders": []}) as daemon:
-            daemon.wait_told("page is up")
-            browser.hear()
-            for _ in PAGES:
-                browser.show()
-            while browser.heard < 2:
-                daemon.client.command(SetVolume(30 + browser.heard))
-                time.sleep(0.5)
-                browser.hear()
-            browser.listen()
-            assert browser.heard <= 1
-            daemon.wait_for(lambda status: status.page.health is Health.UP)
-    with pytest.raises(NotRunning):
-        browser.hear()
-    browser.close()
+        assert sum(map(len, store.lessons(2 * REMEMBERED))) == 2 * REMEMBERED
+    week = read_diary(tmp_path, MIDNIGHT - 7 * DAY, MIDNIGHT, 60)
+    assert len(week.plays) == MOST_PLAYS
+    assert sum(span.minutes for span in week.moods) >= 6000

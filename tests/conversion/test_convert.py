@@ -27,7 +27,7 @@ from conversion.quantize import quantize_file
 from device.vision.reader import both_ways
 from device.vision.runtime import Model, available_runtimes, read_sidecar
 from training.crops import Places
-from training.data.base import SPLITS
+from training.data.base import SPLITS, DataError
 from training.evaluate import evaluate
 from training.experiment import EXPERIMENTS
 
@@ -103,7 +103,7 @@ def test_what_an_untrained_network_reaches_is_not_written(
     keras_file: Path, data: Path, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = pair(places.models)
-    monkeypatch.setitem(floors.MAX_LOSS, "emotion", 1.0)  # a test part of 28 faces says nothing
+    monkeypatch.setitem(floors.MAX_LOSS, "emotion", 1.0)  # so few faces say nothing of it
     with pytest.raises(ConversionError, match=r"accuracy 0\.\d+ is 0\.\d+ below 0\.87"):
         convert(keras_file, data, places)
     assert pair(places.models) == before
@@ -130,10 +130,23 @@ def test_what_is_written_carries_what_evaluate_says(
     sidecar = read_sidecar(places.models / "emotion.json")
     assert sidecar.metrics["test"] == evaluate(places.models, "emotion", data)
     assert sidecar.metrics["parity"]["int8"] == sidecar.metrics["test"]["accuracy"]["value"]
-    assert sidecar.metrics["parity"]["float"] == sidecar.metrics["float"]["accuracy"]["value"]
+    parity = sidecar.metrics["parity"]
+    assert parity["float"] == sidecar.metrics["float"]["accuracy"]["value"]
+    for part in ("", ", validation"):
+        lost = parity[f"float{part}"] - parity[f"int8{part}"]
+        assert parity[f"loss{part}"] == pytest.approx(lost, abs=1e-4)
     assert sidecar.metrics["bytes"] == (places.models / "emotion.tflite").stat().st_size
     assert sidecar.data["run"] == json.loads(json.dumps(RECORD))
     assert not list(places.models.glob("*.part"))
+
+
+@needs_training
+def test_a_model_without_its_record_is_refused(
+    keras_file: Path, data: Path, places: Places, tmp_path: Path
+) -> None:
+    shutil.copy(keras_file, tmp_path)
+    with pytest.raises(DataError, match=r"experiment\.json describes no run"):
+        convert(tmp_path / "emotion.keras", data, places)
 
 
 @needs_training
@@ -163,6 +176,13 @@ def test_of_the_plain_and_the_fine_tuned_model_validation_chooses(
         worth[name] = sidecar.metrics["parity"]["int8, validation"]
     assert worth["plain"] != worth["other"]
     assert worth["both"] == max(worth["plain"], worth["other"])
+    # It wins on validation, and neither wins nor loses on test: what it costs is judged there.
+    assert sidecar.metrics["parity"]["loss, validation"] < -0.01 < sidecar.metrics["parity"]["loss"]
+    monkeypatch.setitem(floors.MAX_LOSS, "emotion", -0.01)
+    convert(folder / "emotion.keras", data, places)
+    monkeypatch.setitem(floors.MAX_LOSS, "emotion", -0.9)
+    with pytest.raises(ConversionError, match=r"on validation, .*training quantize"):
+        convert(folder / "emotion.keras", data, places)
 
 
 @needs_training

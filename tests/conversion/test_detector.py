@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conversion.convert import ConversionError
+from conversion.convert import ConversionError, put
 from conversion.detector import (
     FLOORS,
     SHAPE,
     Converted,
     _quantized,
     _view,
-    _write,
     check_floors,
     check_parity,
     describe,
@@ -75,8 +74,7 @@ def test_the_file_says_on_every_runtime_and_at_any_sides_what_training_did(tmp_p
         pool.submit(_save, weights, pictures).result()
         made = pool.submit(_quantized, weights, TINY, pictures, []).result()
         expected = [pool.submit(_say, weights, view).result() for view in (wide, pictures[1])]
-    (tmp_path / "face.tflite").write_bytes(made.content)
-    _write(tmp_path, describe(TINY, made, COUNTS))
+    put(tmp_path, made.content, describe(TINY, made, COUNTS))
     for runtime in available_runtimes():
         model = Model(tmp_path, "face", runtime=runtime)
         for view, said in zip((wide, pictures[1]), expected, strict=True):
@@ -116,7 +114,7 @@ def test_calibration_sees_photos_whole(shape: tuple[int, int, int]) -> None:
 def figures(**recall: float) -> dict[str, Any]:
     widths = {name: {"recall": floor} for name, floor in FLOORS.items()}
     widths |= {name: {"recall": value} for name, value in recall.items()}
-    return {"by_width": widths, "eye_error": 0.08}
+    return {"by_width": widths, "eye_error": 0.08, "photos": 100, "false_faces": 6}
 
 
 def test_a_model_at_its_floors_passes() -> None:
@@ -128,6 +126,8 @@ def test_a_model_below_a_floor_is_refused() -> None:
         check_floors(figures(**{"6-12 %": 0.9}))
     with pytest.raises(ConversionError, match=r"eyes 0\.09 of their distance off"):
         check_floors({**figures(), "eye_error": 0.09})
+    with pytest.raises(ConversionError, match="7 faces where there are none in 100 photos"):
+        check_floors({**figures(), "false_faces": 7})
 
 
 def test_int8_that_loses_faces_is_refused() -> None:

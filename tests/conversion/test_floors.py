@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from conversion.floors import shortfalls
+from conversion.detector import MAX_LOSS as MAX_RECALL_LOSS
+from conversion.detector import check_floors
+from conversion.floors import FLOORS, MAX_LOSS, shortfalls
+from device.vision.runtime import read_sidecar
+from tests.vision.faces import MODELS
 
 GOOD = {
     "emotion": {
@@ -42,3 +46,23 @@ def test_what_reaches_every_floor_is_good(task: str) -> None:
 def test_a_miss_is_named_with_its_size(task: str, figure: str, value: object, said: str) -> None:
     (found,) = shortfalls(task, {**GOOD[task], figure: value})
     assert said in found
+
+
+@pytest.mark.parametrize("task", FLOORS)
+def test_the_committed_reader_reaches_its_floors(task: str) -> None:
+    metrics = read_sidecar(MODELS / f"{task}.json").metrics
+    figures = {**metrics["test"], **metrics}
+    assert {bound.figure for bound in FLOORS[task]} <= figures.keys()
+    assert shortfalls(task, figures) == []
+    assert metrics["parity"]["loss"] <= MAX_LOSS[task]
+    assert metrics["bytes"] == (MODELS / f"{task}.tflite").stat().st_size
+
+
+def test_the_committed_detector_reaches_its_floors() -> None:
+    metrics = read_sidecar(MODELS / "face.json").metrics
+    check_floors(metrics["test"])
+    parity = metrics["parity"]
+    for name, recall in parity.items():
+        if name.startswith("recall, int8"):
+            assert recall >= parity["recall, float"] - MAX_RECALL_LOSS
+    assert metrics["bytes"] == (MODELS / "face.tflite").stat().st_size

@@ -21,6 +21,7 @@ from training.crops import Places
 from training.data.base import SPLITS, Years
 from training.experiment import EXPERIMENTS
 
+RECIPES = ablation.VARIANTS
 TINY = dataclasses.replace(
     EXPERIMENTS["emotion-small"],
     side=16,
@@ -122,3 +123,31 @@ def test_the_device_s_run_stands_there_with_those_of_other_seeds(source: Source)
     records = ablate("emotion", source, [])
     seeds = [record["seed"] for record in records if record["name"] == "the device's"]
     assert seeds == [plan["seed"], 2]
+
+
+def test_what_stopping_early_would_have_given_is_read_from_the_logs(source: Source) -> None:
+    trained = next(ablate("emotion", source, []))
+    shutil.copytree(source.runs / "ablation" / f"emotion-{trained['key']}", source.runs / "emotion")
+    reached = [0.5, 0.4, 0.4, 0.6, 0.6, 0.3, 0.3, 0.3, 0.3, 0.3, 0.8]
+    log = "".join(f"{epoch},0,0,{each}\n" for epoch, each in enumerate(reached, 1))
+    (source.runs / "emotion" / "log.csv").write_text(f"epoch,rate,loss,validation\n{log}")
+    found = {record["name"]: record for record in ablate("emotion", source, [])}
+    worth = {name: record["valid"] for name, record in found.items() if "stopped" in name}
+    assert worth == {
+        "stopped after 3": {"accuracy": 0.6},
+        "stopped after 5": {"accuracy": 0.6},
+        "stopped after 7": {"accuracy": 0.8},
+        "never stopped": {"accuracy": 0.8},
+    }
+    assert "(8 of 11)" in found["stopped after 3"]["what"]
+    assert "(10 of 11)" in found["stopped after 5"]["what"]
+
+
+def test_what_was_tried_is_not_tried_again() -> None:
+    known = json.loads((MODELS / "ablation.json").read_text())
+    keys = {
+        ablation._key(ablation._plan(task, variant), variant)
+        for task, variants in RECIPES.items()
+        for variant in variants
+    }
+    assert {record["key"] for record in known if "key" in record} == keys

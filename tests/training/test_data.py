@@ -340,6 +340,13 @@ def test_a_folder_per_year(root: Path) -> None:
     assert Counter(s.label for s in load(Layout.AGE_FOLDERS, root, "train")) == {3: 20, 34: 20}
 
 
+def test_the_classes_of_emotions_are_no_ages(root: Path) -> None:
+    make_kaggle(root)
+    for folder in (root / "DATASET", root):
+        with pytest.raises(DataError, match="holds RAF-DB in Kaggle's layout, nothing for age"):
+            samples("age", folder, "test")
+
+
 def test_plain_folders_with_a_wrong_or_empty_class_name_it(root: Path) -> None:
     for emotion in data.EMOTIONS:
         picture(root / "train" / emotion / "1.jpg")

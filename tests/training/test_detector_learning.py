@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from device.vision import detect  # noqa: E402
+from training.data import DataError  # noqa: E402
 from training.detector.augment import Maker, _scribble, move, warp  # noqa: E402
 from training.detector.batches import batches  # noqa: E402
 from training.detector.labels import COLUMNS  # noqa: E402
@@ -74,11 +75,8 @@ def test_a_run_learns_logs_and_keeps_the_best(tmp_path: Path) -> None:
     assert look(network, labelled().images[0], TINY).shape[1] == COLUMNS
 
 
-def test_an_interrupted_run_comes_to_the_same_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    train(TINY, labelled(), labelled(1), whole)
+def cut_after_an_epoch(plan: DetectorPlan, folder: Path) -> None:
+    """Train, and end in the middle of the second epoch."""
     real = torch.optim.AdamW.step
     steps = []
 
@@ -88,10 +86,16 @@ def test_an_interrupted_run_comes_to_the_same_end(
             raise KeyboardInterrupt
         return real(self, *args)
 
-    monkeypatch.setattr(torch.optim.AdamW, "step", step)
-    with pytest.raises(KeyboardInterrupt):
-        train(TINY, labelled(), labelled(1), cut)
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", step)
+        with pytest.raises(KeyboardInterrupt):
+            train(plan, labelled(), labelled(1), folder)
+
+
+def test_an_interrupted_run_comes_to_the_same_end(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    train(TINY, labelled(), labelled(1), whole)
+    cut_after_an_epoch(TINY, cut)
     train(TINY, labelled(), labelled(1), cut)
     assert rows(whole) == rows(cut)
     ends = [torch.load(folder / "last.pt")["average"] for folder in (whole, cut)]
@@ -99,14 +103,30 @@ def test_an_interrupted_run_comes_to_the_same_end(
         assert torch.equal(value, ends[1][name]), name
 
 
-def test_a_run_on_other_photos_is_begun_afresh(tmp_path: Path) -> None:
+def test_a_run_stops_where_validation_no_longer_rises(tmp_path: Path) -> None:
+    plan = dataclasses.replace(TINY, epochs=9, patience=3)
+    cut_after_an_epoch(plan, tmp_path)
+    state = torch.load(tmp_path / "last.pt")
+    assert state["best_epoch"] == 1
+    torch.save({**state, "best": 2.0}, tmp_path / "last.pt")  # as good as none will be
+    for _ in range(2):  # asked again, it has still come to its end
+        train(plan, labelled(), labelled(1), tmp_path)
+        assert [row["epoch"] for row in rows(tmp_path)] == ["1", "2", "3", "4"]
+
+
+def test_a_run_on_other_photos_or_plan_is_not_thrown_away_unasked(tmp_path: Path) -> None:
     train(TINY, labelled(), labelled(1), tmp_path)
     log = rows(tmp_path)
     (tmp_path / "best.pt").write_bytes(b"not learned anew")
     train(TINY, labelled(), labelled(1), tmp_path)
     assert (tmp_path / "best.pt").read_bytes() == b"not learned anew"
     took = json.loads((tmp_path / "experiment.json").read_text())["took"]
-    train(TINY, labelled(4), labelled(1), tmp_path)
+    with pytest.raises(DataError, match=r"last\.pt is of a run of other lesson: .*--fresh"):
+        train(TINY, labelled(4), labelled(1), tmp_path)
+    with pytest.raises(DataError, match=r"last\.pt is of a run of other epochs"):
+        train(dataclasses.replace(TINY, epochs=3), labelled(), labelled(1), tmp_path)
+    assert rows(tmp_path) == log
+    train(TINY, labelled(4), labelled(1), tmp_path, fresh=True)
     assert (tmp_path / "best.pt").read_bytes() != b"not learned anew"
     assert rows(tmp_path) != log
     assert set(took) == {"minutes", "memory_mib", "processor", "cores"}

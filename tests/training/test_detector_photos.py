@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from training.data import DataError
+from training.detector import photos as module
 from training.detector.photos import SPLIT, Photo, photos, read_photo, split_photos
 
 
@@ -24,8 +26,40 @@ def test_photos_are_found_below_a_folder_by_name(tmp_path: Path) -> None:
         write(tmp_path / name, len(name))
     (tmp_path / "notes.txt").write_text("no photo")
     assert [p.path.name for p in photos(tmp_path)] == ["c.png", "d.JPG", "b.jpg"]
-    assert photos(tmp_path, "train") == photos(tmp_path)
-    assert photos(tmp_path, "test") == []
+
+
+def test_own_photos_are_divided_by_content(tmp_path: Path) -> None:
+    for seed in range(60):
+        write(tmp_path / f"{seed}.png", seed)
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    (tmp_path / "empty.jpg").touch()
+    parts = {part: photos(tmp_path, part) for part in ("train", "valid", "test")}
+    assert sorted(itertools.chain(*parts.values())) == photos(tmp_path)
+    assert all(len(parts[part]) in range(1, 15) for part in ("valid", "test"))
+    for number, photo in enumerate(parts["test"]):
+        photo.path.rename(tmp_path / f"renamed{number}.png")
+    assert {p.key for p in photos(tmp_path, "test")} == {p.key for p in parts["test"]}
+
+
+def test_a_part_that_would_be_empty_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "a.jpg", 1)
+    (own,) = split_photos(photos(tmp_path)).values()
+    for part in {"train", "valid", "test"} - {own}:
+        with pytest.raises(DataError, match=rf"none of the 1 photos in .* is {part}: a tenth"):
+            photos(tmp_path, part)
+
+
+def test_a_listed_photo_stays_in_its_part_among_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(40):
+        write(tmp_path / f"{seed}.png", seed)
+    listed = {photo.key: "test" for photo in photos(tmp_path, "train")[:3]}
+    (tmp_path / "list.csv").write_text(
+        "photo,split\n" + "".join(f"{key},{part}\n" for key, part in listed.items())
+    )
+    monkeypatch.setattr(module, "SPLIT", tmp_path / "list.csv")
+    assert set(listed) <= {photo.key for photo in photos(tmp_path, "test")}
 
 
 def test_a_folder_named_photos_is_looked_into(tmp_path: Path) -> None:
@@ -67,15 +101,15 @@ def test_copies_of_a_motif_fall_into_one_part(tmp_path: Path) -> None:
         cv2.imwrite(str(copy), cv2.imread(str(path)))
         found += [Photo(path, f"{seed * 2654435761 % 2**32:08x}"), Photo(copy, f"{seed:08x}")]
     parts = split_photos(found)
-    assert set(parts.values()) == {"test", "valid"}
+    assert set(parts.values()) == {"train", "test", "valid"}
     for one, copy in zip(found[::2], found[1::2], strict=True):
-        assert parts.get(one.key) == parts.get(copy.key)
+        assert parts[one.key] == parts[copy.key]
 
 
 def test_the_list_holds_out_a_tenth_and_another_once() -> None:
     with SPLIT.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len({row["photo"] for row in rows}) == len(rows)
-    assert {row["split"] for row in rows} == {"test", "valid"}
+    assert {row["split"] for row in rows} == {"train", "test", "valid"}
     for part in ("test", "valid"):
         assert sum(row["split"] == part for row in rows) == pytest.approx(370, abs=40)

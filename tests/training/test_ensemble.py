@@ -128,6 +128,16 @@ def test_faces_cut_by_another_detector_are_asked_about_anew(tmp_path: Path, plac
     assert len(list(teachers.said.iterdir())) == 2
 
 
+def test_faces_of_the_same_names_are_asked_about_anew(tmp_path: Path, places: Places) -> None:
+    teachers = taught(tmp_path, TINY)
+    for folder, shade in (("one", 0), ("two", 50), ("copy of one", 0)):
+        chosen = faces(tmp_path / folder, [3])
+        image = cv2.imread(str(chosen[0].path))
+        cv2.imwrite(str(chosen[0].path), np.full_like(image, shade))
+        distilled(TINY, [Faces("happy", chosen, "emotion")], teachers, places)
+    assert len(list(teachers.said.iterdir())) == 2
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"members": [{}]}', "[1]"])
 def test_no_ensemble_is_a_clear_error(tmp_path: Path, content: str) -> None:
     path = tmp_path / "ensemble.json"

@@ -64,6 +64,11 @@ def test_a_run_learns_logs_and_writes_keras(plan: Experiment, tmp_path: Path) ->
     assert float(log[-1]["loss"]) < float(log[0]["loss"])
 
 
+def test_fewer_faces_than_a_batch_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="15 faces to learn from are less than a batch of 16"):
+        loop.train(TINY, parts(TINY, 15), tmp_path)
+
+
 def test_a_run_says_who_taught_it_and_what_it_took(tmp_path: Path) -> None:
     teachers = {"emotion-teacher": {"task": "emotion", "weight": 1.0}}
     loop.train(TINY, parts(TINY), tmp_path, taught_by=teachers)
@@ -170,9 +175,15 @@ def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
             loop.train(TINY, parts(TINY), tmp_path / "cut", fresh=True)
     loop.train(TINY, parts(TINY), tmp_path / "cut", fresh=False)
     assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
+    whole, cut = (
+        torch.load(tmp_path / name / "last.pt", weights_only=False) for name in ("whole", "cut")
+    )
+    for part in ("network", "average"):
+        for name, value in whole[part].items():
+            assert torch.equal(value, cut[part][name]), f"{part}, {name}"
 
 
-def test_a_run_of_other_teachers_faces_or_start_is_begun_afresh(tmp_path: Path) -> None:
+def test_a_run_of_other_teachers_faces_or_start_is_not_thrown_away_unasked(tmp_path: Path) -> None:
     old, new = ({name: {"weight": 1.0, "took": {"minutes": 1.0}}} for name in ("old", "new"))
     start = loop.train(TINY, parts(TINY), tmp_path / "before")
     folder = tmp_path / "run"
@@ -185,17 +196,20 @@ def test_a_run_of_other_teachers_faces_or_start_is_begun_afresh(tmp_path: Path) 
     later = {"old": {"weight": 1.0, "took": {"minutes": 2.0}}}
     loop.train(TINY, parts(TINY), folder, taught_by=later)
     assert weights() == learned
-    for given in (
-        {"parts": parts(TINY), "taught_by": new},
-        {"parts": parts(TINY, 320), "taught_by": new},
-        {"parts": parts(TINY, 320), "taught_by": new, "start": start},
+    before = weights(), rows(folder), (folder / "experiment.json").read_text()
+    for plan, given, other in (
+        (TINY, {"parts": parts(TINY), "taught_by": new}, "teachers"),
+        (TINY, {"parts": parts(TINY, 320), "taught_by": new}, "lesson, teachers"),
+        (TINY, {"parts": parts(TINY), "taught_by": old, "start": start}, "start"),
+        (dataclasses.replace(TINY, epochs=4), {"parts": parts(TINY), "taught_by": old}, "epochs"),
     ):
-        (folder / "best.pt").write_bytes(b"not learned anew")
-        loop.train(TINY, folder=folder, **given)
-        assert weights() != b"not learned anew", given
-        record = json.loads((folder / "experiment.json").read_text())
-        assert set(record["taught_by"]) == {"new"}
-        assert record["faces"]["train"] == len(given["parts"].train.targets)
+        with pytest.raises(DataError, match=f"last.pt is of a run of other {other}: .*--fresh"):
+            loop.train(plan, folder=folder, **given)
+        assert (weights(), rows(folder), (folder / "experiment.json").read_text()) == before
+    loop.train(TINY, parts(TINY, 320), folder, taught_by=new, fresh=True)
+    record = json.loads((folder / "experiment.json").read_text())
+    assert set(record["taught_by"]) == {"new"}
+    assert record["faces"]["train"] == 320
 
 
 def test_a_checkpoint_of_an_earlier_version_is_gone_on_from(tmp_path: Path) -> None:
@@ -215,6 +229,20 @@ def test_what_a_finished_run_took_stays(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(loop, "took", lambda *_: {"minutes": 0.0, "memory_mib": 10**6})
     loop.train(TINY, parts(TINY), tmp_path)
     assert json.loads((tmp_path / "experiment.json").read_text())["took"] == took
+
+
+@pytest.mark.parametrize("patience", [1, 3])
+def test_a_run_stops_where_validation_no_longer_rises(tmp_path: Path, patience: int) -> None:
+    plan = dataclasses.replace(TINY, epochs=12, patience=patience)
+    misled = parts(plan)
+    wrong = misled.valid._replace(labels=(misled.valid.labels + 3) % 7)
+    loop.train(plan, misled._replace(valid=wrong), tmp_path)
+    reached = [float(row["validation"]) for row in rows(tmp_path)]
+    best = max(n for n, each in enumerate(reached) if each == max(reached))
+    assert len(reached) == best + 1 + patience < plan.epochs
+    # Asked again, it has still come to its end.
+    loop.train(plan, misled._replace(valid=wrong), tmp_path)
+    assert len(rows(tmp_path)) == len(reached)
 
 
 def test_augmented_pictures_stay_pictures() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from device.settings import VisionSettings
 from device.types import Box
 from tests.training.tiny import lay_out
 from tests.vision.faces import MODELS
@@ -46,6 +47,7 @@ def test_faces_are_found_and_read_through_the_whole_chain(
 ) -> None:
     figures = evaluate_scenes(MODELS, lay_out(tmp_path, monkeypatch) / "rafdb")
     assert figures["count"] == 2
+    assert figures["min_score"] == VisionSettings().minimum_score
     assert figures["found"]["value"] == 1
     assert figures["accuracy"]["value"] >= 0.5
     assert figures["loss"]["value"] <= 0.5

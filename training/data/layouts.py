@@ -69,7 +69,8 @@ IS_HERE: dict[Layout, Callable[[Path], bool]] = {
     Layout.UTKFACE: lambda root: utkface_base(root) is not None,
     Layout.FAIRFACE: lambda root: fairface_base(root) is not None,
     Layout.EMOTION_FOLDERS: lambda root: is_folders(root, "emotion"),
-    Layout.AGE_FOLDERS: lambda root: is_folders(root, "age"),
+    # RAF-DB's classes 1 to 7 are no years.
+    Layout.AGE_FOLDERS: lambda root: is_folders(root, "age") and kaggle_base(root) != root,
 }
 """In the order asked. Where a folder holds several data sets, the first of a task is its own: the
 one with a validation part."""
@@ -78,11 +79,15 @@ one with a validation part."""
 def recognise(root: Path, task: str | None = None) -> Layout:
     """The layout of a folder, among those of a task if one is given; DataError where it is none."""
     asked = [layout for layout in IS_HERE if task in (None, layout.task)]
-    if root.is_dir():
-        for layout in asked:
-            if IS_HERE[layout](root):
-                return layout
-    why = "holds no data set known here" if root.is_dir() else "is no folder"
+    here = [layout for layout in IS_HERE if IS_HERE[layout](root)] if root.is_dir() else []
+    for layout in here:
+        if layout in asked:
+            return layout
+    why = "holds no data set known here"
+    if here:
+        why = f"holds {' and '.join(layout.value for layout in here)}, nothing for {task}"
+    elif not root.is_dir():
+        why = "is no folder"
     expected = "\n".join(f"  {EXPECTED[layout]} ({layout.value})" for layout in asked)
     raise DataError(f"{root} {why}: expected in it one of\n{expected}")
 

@@ -14,7 +14,7 @@ from device.vision.detect import MIN_SCORE, GridDetector
 from device.vision.runtime import Model
 from training.detector.judged import corrected, read_judged
 from training.detector.labels import COLUMNS, Teacher, load_labels
-from training.detector.measure import average_precision, figures, match, score_for
+from training.detector.measure import NAMES, average_precision, figures, match, score_for
 from training.detector.photos import photos, read_photo
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def evaluate(
         "photos": len(images),
         **by_score[MIN_SCORE],
         "average_precision": round(precision, 4),
-        "by_score": {str(score): _counted(each) for score, each in by_score.items()},
+        "by_score": {str(score): _recalls(each) for score, each in by_score.items()},
         "teacher": {
             f"YuNet, longer side {size}": figures(match(rows, truth, longer), MIN_SCORE)
             for size, rows in theirs.items()
@@ -86,6 +86,12 @@ def evaluate(
         ),
         "milliseconds": speed(GridDetector(model), teacher, images, truth),
     }
+
+
+def _recalls(figures: dict[str, Any]) -> dict[str, Any]:
+    """One row: recall of all that is asked for, and of each width of it, and false faces."""
+    widths = {name: figures["by_width"][name]["recall"] for name in NAMES[1:]}
+    return {"recall": figures["recall"], **widths, "false_faces": figures["false_faces"]}
 
 
 def _counted(figures: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from training.detector.network import DetectorNetwork
 from training.detector.photos import photos, read_photo
 from training.loop import follow, save
 from training.machine import autocast, device, took
-from training.source import different, digest_of, digest_of_file
+from training.source import digest_of, digest_of_file, refuse_other
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,8 +86,8 @@ def train(
     """Train, choose on the validation photos; returns best.pt, the chosen weights.
 
     Begins with the weights in `start`, another run's best.pt, if that is given.
-    Goes on from `folder`'s checkpoint if that is of the same plan, start, photos and labels, unless
-    `fresh`. Writes log.csv, last.pt and best.pt.
+    Goes on from `folder`'s checkpoint, unless `fresh`; DataError where that is of another plan,
+    start, photos or labels. Writes log.csv, last.pt and best.pt.
     """
     run = _Run(plan, learned, valid, folder)
     if start is not None:
@@ -125,7 +125,7 @@ class _Run:
             pct_start=0.1,
             cycle_momentum=False,
         )
-        self.epoch, self.best = 0, float("-inf")
+        self.epoch, self.best, self.best_epoch = 0, float("-inf"), 0
         self.seconds = 0.0
         self.took: dict[str, Any] = {}
         self.start: str | None = None
@@ -138,7 +138,7 @@ class _Run:
         made = batches(
             self.plan, *self.learned, self.epoch * self.plan.steps, gpu=self.device.type == "cuda"
         )
-        while self.epoch < self.plan.epochs:
+        while self.epoch < self.plan.epochs and self.epoch - self.best_epoch < self.plan.patience:
             begun = time.monotonic()
             costs = self._train_epoch(made)
             found = [look(self.average, image, self.plan) for image in self.valid.images]
@@ -146,7 +146,7 @@ class _Run:
             score = average_precision(match(found, self.valid.faces, longer))
             self.epoch += 1
             if score >= self.best:
-                self.best = score
+                self.best, self.best_epoch = score, self.epoch
                 save(self.folder / "best.pt", {"network": self.average.state_dict()})
             self._log(costs, score)
             self.seconds += time.monotonic() - begun
@@ -206,7 +206,8 @@ class _Run:
             name: getattr(self, name).state_dict()
             for name in ("network", "average", "optimizer", "schedule")
         }
-        state |= {"epoch": self.epoch, "best": self.best, "plan": dataclasses.asdict(self.plan)}
+        state |= {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch}
+        state |= {"plan": dataclasses.asdict(self.plan)}
         state |= {"seconds": self.seconds, "took": self.took, "source": self.source}
         save(self.folder / "last.pt", state)
 
@@ -224,15 +225,16 @@ class _Run:
         if not path.exists():
             return
         state = torch.load(path, map_location="cpu")
-        if json.dumps(state["plan"]) != json.dumps(dataclasses.asdict(self.plan)):
-            tqdm.write(f"{path} is of another plan: starting afresh")
-            return
-        if differs := different(state.get("source"), self.source):
-            tqdm.write(f"{path} is of another {differs}: starting afresh")
-            return
+        refuse_other(
+            path,
+            # An earlier version did not keep the source: it is taken to be the same.
+            {**state["plan"], **state.get("source", self.source)},
+            {**dataclasses.asdict(self.plan), **self.source},
+        )
         for name in ("network", "average", "optimizer", "schedule"):
             getattr(self, name).load_state_dict(state[name])
-        self.epoch, self.best, self.seconds = (state[n] for n in ("epoch", "best", "seconds"))
+        self.epoch, self.best, self.best_epoch = (state[k] for k in ("epoch", "best", "best_epoch"))
+        self.seconds = state["seconds"]
         self.took = state.get("took") or took(self.seconds, {})
         tqdm.write(f"going on after epoch {self.epoch}")
 

@@ -34,8 +34,8 @@ class Photo(NamedTuple):
 def photos(root: Path, part: str | None = None) -> list[Photo]:
     """Photos of a folder and those below it, by name, or one part of them.
 
-    `splits/photos.csv` names those held out (test) and those to choose by (valid); all others
-    are for learning (train).
+    `splits/photos.csv` names the part of each photo that Attune's own detector was made with;
+    others are divided by their content, see `split_photos`. DataError where a part would be empty.
     """
     folder = root / "photos" if (root / "photos").is_dir() else root
     if folder == root and (layout := _labelled(root)):
@@ -46,8 +46,14 @@ def photos(root: Path, part: str | None = None) -> list[Photo]:
     found = [Photo(path, _key(path)) for path in files]
     if part is None:
         return found
-    parts = _listed()
-    return [photo for photo in found if parts.get(photo.key, "train") == part]
+    parts = _parts(found)
+    chosen = [photo for photo in found if parts[photo.key] == part]
+    if not chosen:
+        raise DataError(
+            f"none of the {len(found)} photos in {folder} is {part}: a tenth is test and a tenth "
+            "valid, by chance, copies together; put more photos there, some hundreds at least"
+        )
+    return chosen
 
 
 def _labelled(root: Path) -> str | None:
@@ -66,12 +72,20 @@ def read_photo(path: Path) -> npt.NDArray[np.uint8]:
     return np.asarray(image, np.uint8)
 
 
+def _parts(found: list[Photo]) -> dict[str, str]:
+    """Each photo's part, by its key."""
+    listed = _listed()
+    if all(photo.key in listed for photo in found):
+        return listed
+    return split_photos(found) | listed
+
+
 def split_photos(found: list[Photo]) -> dict[str, str]:
-    """Keys of the photos held out, with their part: chance by content, copies of a motif alike.
+    """Each photo's part, by its key: chance by content, copies of a motif alike.
 
     This made `splits/photos.csv`.
     """
-    hashes = np.array([_difference_hash(read_photo(photo.path)) for photo in found])
+    hashes = np.array([_difference_hash(photo) for photo in found])
     lead = {photo.key: photo.key for photo in found}
     for row, photo in enumerate(found):
         for twin in np.flatnonzero((hashes[row] != hashes[:row]).sum(1) <= SAME):
@@ -79,7 +93,7 @@ def split_photos(found: list[Photo]) -> dict[str, str]:
             lead[second] = first
     names = {0: "test", 1: "valid"}
     drawn = {key: int(_lead(lead, key)[:8], 16) % SHARE for key in lead}
-    return {key: names[number] for key, number in sorted(drawn.items()) if number in names}
+    return {key: names.get(number, "train") for key, number in sorted(drawn.items())}
 
 
 def _lead(lead: dict[str, str], key: str) -> str:
@@ -88,9 +102,13 @@ def _lead(lead: dict[str, str], key: str) -> str:
     return key
 
 
-def _difference_hash(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Whether each of 8x8 places is darker than the one to its right (Krawetz, 2013)."""
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+def _difference_hash(photo: Photo) -> npt.NDArray[np.bool_]:
+    """Whether each of 8x8 places is darker than the one to its right (Krawetz, 2013); of a file
+    that is no picture, and so like no other, the bits of its key."""
+    try:
+        grey = cv2.cvtColor(read_photo(photo.path), cv2.COLOR_BGR2GRAY)
+    except DataError:
+        return np.unpackbits(np.frombuffer(bytes.fromhex(photo.key), np.uint8)).astype(bool)
     small = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA)
     return np.asarray(small[:, :-1] < small[:, 1:]).ravel()
 

@@ -25,6 +25,8 @@ class DetectorPlan:
     epochs: int = 8
     steps: int = 500
     """Batches in an epoch."""
+    patience: int = 2
+    """Epochs without a better validation score after which training stops."""
     peak_rate: float = 2e-3
     weight_decay: float = 0.03
     average: float = 0.999

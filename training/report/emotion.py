@@ -81,7 +81,8 @@ def scenes(section: Section) -> str:
             (
                 f"Each of {section['count']:,} test faces enlarged to {low} to {high} % of the "
                 f"width of a {width}x{height} frame, a plain wall behind, at a seeded place; "
-                "then found, cut and read as `attune look` does. RAF-DB's crops end at forehead "
+                "then found, cut and read as `attune look` does, a face's least score being "
+                f"{section['min_score']}. RAF-DB's crops end at forehead "
                 "and chin, so that the detector has less to go by than in a room."
             ),
             table(
