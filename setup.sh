@@ -365,8 +365,9 @@ music() {
     local album missing=()
     debian_like || die "these albums are packages of Debian and Ubuntu; this is $(os PRETTY_NAME)"
     say "Music under CC BY-SA 3.0, from games' packages"
-    note "hyperrogue-music   17 pieces, 64 MB: dark and dreamy, for a world without end"
-    note "singularity-music   7 pieces, 51 MB: calm electronic music"
+    note "hyperrogue-music   17 pieces, 57 MB: dark and dreamy, for a world without end"
+    note "                   (FFmpeg 8 cannot open three of them; they are left out)"
+    note "singularity-music  16 pieces, 51 MB: calm electronic music"
     note "zaz-data            4 pieces, 21 MB: a light arcade game"
     for album in "${ALBUM_PACKAGES[@]}"; do
         [[ -d ${album#*:} ]] || missing+=("${album%%:*}")
