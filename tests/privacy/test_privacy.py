@@ -22,7 +22,7 @@ def may_unshare() -> bool:
     not (trace.can_trace() and may_unshare()),
     reason="this system lets no program be traced, or have a network of its own",
 )
-@pytest.mark.parametrize("camera", ["folder", "network"])
+@pytest.mark.parametrize("camera", ["network", pytest.param("folder", marks=pytest.mark.slow)])
 def test_cut_off_but_for_the_broker_all_works_and_no_picture_leaves(camera: str) -> None:
     ran = subprocess.run(command(camera, 0.0, 2), check=False, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
