@@ -220,6 +220,7 @@ def test_what_it_dies_of_twice_is_noted(
     assert house.heard[0].error == "the listening process died of it"
 
 
+@pytest.mark.slow
 def test_a_process_that_hangs_is_replaced(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
