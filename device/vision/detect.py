@@ -173,6 +173,8 @@ def _decode_level(score: Output, places: Output, stride: int, min_score: float) 
     """One grid's candidates. Sizes are powers of two in strides, places fractions of the size
     away from the cell's middle, so that eight bits suffice for faces of any size."""
     row, column, _ = np.nonzero(score >= min_score)
+    if not len(row):  # as most levels of most pictures
+        return np.empty((0, 9), np.float32)
     cell = (np.stack([column, row], 1) + 0.5) * stride
     found = places[row, column]
     sides = stride * 2 ** (found[:, 2:4] - 1)
