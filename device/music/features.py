@@ -28,9 +28,10 @@ NUMBERS = ("valence", "arousal", "valence²", "arousal²", "valence·arousal", "
            "voice", "explicit")  # fmt: skip
 ERAS = tuple(range(1950, 2021, 10))
 """Years between which a release is placed; before the first and after the last counts as these."""
-GENRE_BUCKETS = ARTIST_BUCKETS = 32
+GENRE_BUCKETS, ARTIST_BUCKETS = 32, 128
 """Names are hashed, so that any library fits into a vector of fixed length. Each name is two signed
-entries: two names rarely share both (feature hashing; Weinberger et al., ICML 2009)."""
+entries: two names rarely share both (feature hashing; Weinberger et al., ICML 2009). There are more
+artists than genres, and whoever shares an entry with somebody hated is thought worse of."""
 GENRES_OF_A_TRACK = 3
 
 DENSE = len(NUMBERS) + len(ERAS)

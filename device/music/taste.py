@@ -20,6 +20,7 @@ from device.music.features import (
     Circumstances,
     Floats,
     Spread,
+    Z,
     deviations,
     spread,
     x_of,
@@ -189,10 +190,15 @@ class Belief:
 
     def in_(self, circumstances: Circumstances) -> tuple[Floats, Floats]:
         """Mean (Z,) and covariance (Z, Z) of the weights of a track in such circumstances."""
-        a = spread(circumstances)
-        used = np.flatnonzero(a.any(axis=0))  # less than half of the weights
-        a = a[:, used]
-        return a @ self.mean[used], a @ self.covariance[np.ix_(used, used)] @ a.T
+        # The first Z weights are the track's own, and the same in all circumstances. Of the others
+        # few count in these: with them alone it takes a fifth of the time.
+        crossed = spread(circumstances)[:, Z:]
+        used = np.flatnonzero(crossed.any(axis=0))
+        crossed, used = crossed[:, used], used + Z
+        mean = self.mean[:Z] + crossed @ self.mean[used]
+        both = self.covariance[:Z, used] @ crossed.T
+        among = crossed @ self.covariance[np.ix_(used, used)] @ crossed.T
+        return mean, self.covariance[:Z, :Z] + both + both.T + among
 
     def _keep(self, verdict: float, weight: float) -> float:
         """How much is kept of all that was taught before a play that says this."""
