@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import logging
 import random
 import signal
@@ -60,7 +59,6 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.1
 BOARD_SECONDS = 10.0
-TRIM_TURNS = 6
 """Looks at the board, a minute together, after which memory that lies free is given back."""
 WATCHDOG_SECONDS = 20.0
 """Where systemd sets none, workers are looked after all the same."""
@@ -249,9 +247,8 @@ class Daemon:
     def _watch_board(self, context: WorkerContext) -> None:
         context.up()
         vitals = VitalsMeter(self._clock, self._watcher, self._last_error)
-        for turn in itertools.count(1):
-            if turn % TRIM_TURNS == 0:
-                memory.give_back()
+        while True:
+            memory.give_back()
             board = read_board()
             self._watcher.set_board(board)
             self._listener.set_board(board)

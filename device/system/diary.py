@@ -15,7 +15,7 @@ from pathlib import Path
 from device.diary import Diary, MoodSpan, Played
 from device.lessons import Ended
 from device.ports import CannotDo
-from device.system.database import FILE
+from device.system.database import CACHE_KIB, FILE
 from device.types import Goal, MoodLabel, TrackId
 
 MOST_PLAYS = 5000
@@ -50,6 +50,7 @@ def read_diary(folder: Path, since: float, until: float, step_minutes: int) -> D
     try:
         uri = f"{(folder / FILE).resolve().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, timeout=1.0)) as db:
+            db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             moods = db.execute(_MOODS, span).fetchall()
             plays = db.execute(_PLAYS, span).fetchall()
     except sqlite3.Error as error:

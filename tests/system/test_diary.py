@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import contextlib
+import ctypes.util
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -72,3 +75,36 @@ def test_a_reader_cannot_write_and_says_when_it_cannot_read(tmp_path: Path) -> N
     (tmp_path / "attune.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(CannotDo, match="cannot be read"):
         read_diary(tmp_path, START, START + 60, 5)
+
+
+def _most_kept_by_sqlite() -> int | None:
+    """Bytes, since it was asked last; None where Python has an SQLite of its own inside."""
+    name = ctypes.util.find_library("sqlite3")
+    if name is None:
+        return None
+    most = ctypes.CDLL(name).sqlite3_memory_highwater
+    most.restype = ctypes.c_int64
+    return int(most(1)) or None
+
+
+def test_reading_a_long_past_takes_little_memory(tmp_path: Path) -> None:
+    minutes = 60_000
+    with SqliteStore(tmp_path, FakeClock()) as store:
+        store.add_mood(START, HAPPY)
+    with contextlib.closing(sqlite3.connect(tmp_path / "attune.db")) as db, db:
+        columns = [row[1] for row in db.execute("PRAGMA table_info(moods)") if row[1] != "minute"]
+        others = ", ".join(columns)
+        db.execute(
+            "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < ?) "  # noqa: S608 - our names
+            f"INSERT INTO moods (minute, {others}) SELECT minute + i, {others} FROM moods, n",
+            (minutes - 1,),
+        )
+    assert (tmp_path / "attune.db").stat().st_size > 2 << 20
+    with SqliteStore(tmp_path, FakeClock()):
+        _most_kept_by_sqlite()
+        diary = read_diary(tmp_path, START, START + 60.0 * minutes, 60)
+        most = _most_kept_by_sqlite()
+    assert len(diary.moods) == minutes // 60
+    if most is None:
+        pytest.skip("Python's SQLite is no shared library here: it cannot be asked")
+    assert most < 1 << 20
