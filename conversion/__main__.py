@@ -42,6 +42,12 @@ def main() -> int:
     parser.add_argument(
         "--model", type=Path, help="default: runs/TASK/TASK.keras, for face runs/face/best.pt"
     )
+    parser.add_argument(
+        "--closer",
+        type=Path,
+        default=Path("runs/face-closer/best.pt"),
+        help="the second look's weights; default: %(default)s (face)",
+    )
     parser.add_argument("--teacher", type=Path, help="YuNet's ONNX file, to judge by (face)")
     parser.add_argument("--models", type=Path, default=Path("models_tflite"), help="written here")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="eyes found")
@@ -56,10 +62,14 @@ def main() -> int:
         )
     if options.task == "face" and options.teacher is None:
         parser.error("a teacher says where faces are: give --teacher yunet.onnx")
+    if options.task == "face" and not options.closer.exists():
+        parser.error(
+            f"{options.closer} is missing: run `python -m training train face-closer` first"
+        )
     try:
         if options.task == "face":
             source = Source(options.data, options.teacher, options.cache)
-            sidecar = convert_detector(keras_file, source, options.models)
+            sidecar = convert_detector(keras_file, options.closer, source, options.models)
         else:
             sidecar = convert(keras_file, options.data, Places(options.models, options.cache))
     except (ConversionError, DataError, ModelError) as error:

@@ -14,6 +14,7 @@ import numpy as np
 
 from conversion.floors import MAX_LOSS, shortfalls
 from conversion.quantize import quantize_file
+from device.vision.detect import CLOSER, FIRST
 from device.vision.reader import age_interval, both_ways, softmax
 from device.vision.runtime import CropSpec, InputSpec, Model, Sidecar, available_runtimes
 from training.crops import load_crops
@@ -24,6 +25,8 @@ from training.metrics import fit_temperature
 from training.source import digest_of_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from training.crops import Crops, Labels, Places
@@ -80,10 +83,11 @@ def convert(keras_file: Path, data: Path, places: Places) -> Sidecar:
     run = Run(keras_file, record, plan)
     rounded = _rounded(keras_file, plan)
     faces = {part: _faces(plan, data, places, part) for part in ("train", "valid", "test")}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for suffix in (".tflite", ".json"):
-            shutil.copy(places.models / f"face{suffix}", folder)
+    with tempfile.TemporaryDirectory() as drafts:
+        folder = Path(drafts)
+        for name in (FIRST, CLOSER):
+            for suffix in (".tflite", ".json"):
+                shutil.copy(places.models / f"{name}{suffix}", folder)
         draft = _draft(run, faces, folder)
         if rounded is not None:
             draft = max(_draft(run, faces, folder, rounded), draft, key=lambda each: each.valid)
@@ -94,7 +98,7 @@ def convert(keras_file: Path, data: Path, places: Places) -> Sidecar:
     sidecar = msgspec.structs.replace(
         draft.sidecar, metrics={**draft.sidecar.metrics, "test": figures}
     )
-    install(draft.content, sidecar, places.models)
+    install([(draft.content, sidecar)], places.models)
     return sidecar
 
 
@@ -234,15 +238,20 @@ def refuse_short(task: str, figures: dict[str, Any]) -> None:
         raise ConversionError(f"{task} falls short of its floor: {'; '.join(short)}: not written")
 
 
-def install(content: bytes, sidecar: Sidecar, models: Path) -> None:
-    """Put the model and its sidecar into `models`, both or none.
+def install(made: Sequence[tuple[bytes, Sidecar]], models: Path) -> None:
+    """Put models and their sidecars into `models`, all or none.
 
-    Both are whole on the disk before the first is renamed: an end before that leaves the old pair.
+    All are whole on the disk before the first is renamed: an end before that leaves the old ones.
     """
-    (models / f"{sidecar.task}.tflite.part").write_bytes(content)
-    (models / f"{sidecar.task}.json.part").write_bytes(_encoded(sidecar))
-    for suffix in (".tflite", ".json"):
-        (models / f"{sidecar.task}{suffix}.part").replace(models / f"{sidecar.task}{suffix}")
+    files = {
+        f"{sidecar.task}{suffix}": data
+        for content, sidecar in made
+        for suffix, data in ((".tflite", content), (".json", _encoded(sidecar)))
+    }
+    for name, data in files.items():
+        (models / f"{name}.part").write_bytes(data)
+    for name in files:
+        (models / f"{name}.part").replace(models / name)
 
 
 def answers(plan: Experiment, logits: Logits, calibration: dict[str, float]) -> Rows:

@@ -1,4 +1,4 @@
-"""From the detector's trained weights to face.tflite with its sidecar, or a reason why not."""
+"""From the trained weights of the detector's networks to its models, or a reason why not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import msgspec
@@ -16,8 +16,9 @@ import numpy as np
 from tqdm import tqdm
 
 from conversion.convert import ConversionError, install, put
-from device.vision.detect import MIN_SCORE, STRIDES, GridDetector
-from device.vision.runtime import InputSpec, Model, Sidecar, available_runtimes
+from device.vision.detect import CLOSER, FIRST, MIN_SCORE, open_detector
+from device.vision.runtime import InputSpec, Sidecar, available_runtimes
+from training.detector.augment import show
 from training.detector.evaluate import LOWEST_SCORE, as_faces, evaluate
 from training.detector.labels import load_labels
 from training.detector.measure import figures, match
@@ -27,7 +28,6 @@ from training.detector.plan import DetectorPlan
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from device.vision.runtime import Output
     from training.detector.labels import Faces, Source
 
     Image = npt.NDArray[np.uint8]
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 SHAPE = (352, 448)
 """Height and width that the file is written for: those of a frame of 4:3. The device asks for
 others as its pictures need them."""
-CALIBRATION_PHOTOS = 50
+CALIBRATION_PHOTOS, CALIBRATION_FACES = 50, 6
+"""Photos that ranges are taken from, and the most faces of each, for the second look's."""
 PARITY_EVERY = 3
 """Float, int8 and the runtimes are compared on each so many of the validation photos."""
 MAX_LOSS = 0.01
@@ -48,40 +49,74 @@ MAX_EYE_ERROR = 0.08
 teacher itself, at 640 pixels, is 0.072 away from it: 0.05, which was aimed at, was not reached."""
 
 
+class Trained(NamedTuple):
+    """A network to convert: its model's name, weights and plan, the name of the run that it began
+    with, and RGB pictures (n, height, width, 3) to calibrate it on, of the file's sides."""
+
+    name: str
+    weights: Path
+    plan: DetectorPlan
+    start: str | None
+    pictures: npt.NDArray[np.uint8]
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width that the file is written for."""
+        _, height, width, _ = self.pictures.shape
+        return height, width
+
+
 class Converted(NamedTuple):
-    """The file, its multiply-adds, and what the float network finds in the checked photos."""
+    """A file and its multiply-adds."""
 
     content: bytes
     multiply_adds: int
-    found: list[Faces]
 
 
-def convert_detector(weights: Path, source: Source, models: Path) -> Sidecar:
-    """Quantize, compare, measure; write the model if it reaches its floors."""
-    plan = read_plan(weights.parent / "experiment.json")
-    start = msgspec.json.decode((weights.parent / "experiment.json").read_bytes())["start"]
+def convert_detector(weights: Path, closer: Path, source: Source, models: Path) -> Sidecar:
+    """Quantize both networks, compare, measure; write both models if they reach their floors.
+
+    `weights` and `closer` are best.pt of a run of `face` and of one of `face-closer`. Returns the
+    sidecar of `face`, which has what was measured.
+    """
     train, held_out = (photos(source.data, part) for part in ("train", "valid"))
     chosen = train[:: max(1, len(train) // CALIBRATION_PHOTOS)]
-    calibration = np.stack([_view(read_photo(photo.path)) for photo in chosen])
+    labels = load_labels(train, source.teacher, source.cache)[:: len(train) // len(chosen)]
+    shown = [read_photo(photo.path) for photo in chosen]
+    near = [
+        show(image, face[1:5])
+        for image, faces in zip(shown, labels, strict=False)
+        for face in faces[:CALIBRATION_FACES]
+    ]
+    networks = [
+        _trained(FIRST, weights, [_view(image) for image in shown]),
+        _trained(CLOSER, closer, near),
+    ]
     valid = held_out[::PARITY_EVERY]
     images = [read_photo(photo.path) for photo in valid]
     # Once TensorFlow is loaded, tflite-runtime refuses every model: in a process of its own.
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        converted = pool.submit(_quantized, weights, plan, calibration, images).result()
+        converted, reference = pool.submit(_quantized, networks, images).result()
+    counts = {"train": len(train), "valid": len(held_out)}
+    sidecars = [describe(*pair, counts) for pair in zip(networks, converted, strict=True)]
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder)
-        sidecar = describe(plan, converted, {"train": len(train), "valid": len(held_out)})
-        if start is not None:
-            sidecar.data["start"] = f"the weights of the run {start}, on the same photos"
-        put(draft, converted.content, sidecar)
+        for file, sidecar in zip(converted, sidecars, strict=True):
+            put(draft, file.content, sidecar)
         truth = load_labels(held_out, source.teacher, source.cache)[::PARITY_EVERY]
-        parity = check_parity(draft, images, truth, converted.found)
+        parity = check_parity(draft, images, truth, reference)
         test = evaluate(draft, source)
     check_floors(test)
-    metrics = {**sidecar.metrics, "parity": parity, "test": test}
-    sidecar = msgspec.structs.replace(sidecar, metrics=metrics)
-    install(converted.content, sidecar, models)
-    return sidecar
+    metrics = {**sidecars[0].metrics, "parity": parity, "test": test}
+    sidecars[0] = msgspec.structs.replace(sidecars[0], metrics=metrics)
+    install([(f.content, s) for f, s in zip(converted, sidecars, strict=True)], models)
+    return sidecars[0]
+
+
+def _trained(name: str, weights: Path, pictures: list[Image]) -> Trained:
+    plan = read_plan(weights.parent / "experiment.json")
+    start = msgspec.json.decode((weights.parent / "experiment.json").read_bytes())["start"]
+    return Trained(name, weights, plan, start, np.stack(pictures))
 
 
 def read_plan(path: Path) -> DetectorPlan:
@@ -95,58 +130,27 @@ def read_plan(path: Path) -> DetectorPlan:
         ) from error
 
 
-class _FloatModel:
-    """The float network with what `GridDetector` asks of a model."""
-
-    def __init__(self, network: Any, sidecar: Sidecar, sides: tuple[int, int]) -> None:  # noqa: ANN401
-        self._network, self.sidecar, self.sides = network, sidecar, sides
-
-    def take(self, height: int, width: int) -> None:
-        """Expect images of these sides from now on."""
-        self.sides = height, width
-
-    def copy(self, height: int, width: int) -> _FloatModel:
-        """The same for images of other sides."""
-        return _FloatModel(self._network, self.sidecar, (height, width))
-
-    def run(self, image: Image) -> list[Output]:
-        """Scores and places of each level, as the file gives them."""
-        import torch  # noqa: PLC0415 - see convert_detector
-
-        with torch.no_grad():
-            picture = torch.from_numpy(image).permute(2, 0, 1)[None].float()
-            logits, places = self._network(picture)
-        outputs: list[Output] = []
-        at = 0
-        for stride in STRIDES:
-            height, width = (side // stride for side in self.sides)
-            cells = slice(at, at + height * width)
-            outputs.append(logits[0, cells].sigmoid().reshape(height, width, 1).numpy())
-            outputs.append(places[0, cells].reshape(height, width, -1).numpy())
-            at = cells.stop
-        return outputs
-
-
-def _quantized(
-    weights: Path, plan: DetectorPlan, calibration: npt.NDArray[np.uint8], images: list[Image]
-) -> Converted:
+def _quantized(trained: list[Trained], images: list[Image]) -> tuple[list[Converted], list[Faces]]:
+    """Both files, and what the float networks find in the images."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import torch  # noqa: PLC0415 - see convert_detector
 
     from conversion.quantize import _quantize, multiply_adds, take_pixels  # noqa: PLC0415
+    from training.detector.closer import found_by  # noqa: PLC0415
     from training.detector.network import DetectorNetwork, to_keras  # noqa: PLC0415
 
     torch.set_num_threads(1)  # on a busy machine its threads would wait for one another
-    network = DetectorNetwork(plan).eval()
-    network.load_state_dict(torch.load(weights, map_location="cpu")["network"])
-    model = to_keras(network, *SHAPE)
-    cost = multiply_adds(model)
-    take_pixels(model)
-    converted = Converted(_quantize(model, calibration), cost, [])
-    twin = _FloatModel(network, describe(plan, converted, {}), SHAPE)
-    detector = GridDetector(cast("Model", twin), min_score=LOWEST_SCORE)
-    found = [as_faces(detector, image) for image in tqdm(images, "float", mininterval=1)]
-    return converted._replace(found=found)
+    converted, networks = [], []
+    for each in trained:
+        network = DetectorNetwork(each.plan).eval()
+        network.load_state_dict(torch.load(each.weights, map_location="cpu")["network"])
+        model = to_keras(network, *each.sides)
+        cost = multiply_adds(model)
+        take_pixels(model)
+        converted.append(Converted(_quantize(model, each.pictures), cost))
+        networks.append(network)
+    first, closer = networks
+    return converted, found_by(first, closer, tqdm(images, "float"), max(trained[0].sides))
 
 
 def check_parity(
@@ -159,7 +163,7 @@ def check_parity(
     longer = [max(image.shape[:2]) for image in images]
     found = {"float": reference}
     for runtime in available_runtimes():
-        detector = GridDetector(Model(draft, "face", runtime=runtime), min_score=LOWEST_SCORE)
+        detector = open_detector(draft, runtime=runtime, min_score=LOWEST_SCORE)
         bar = tqdm(images, runtime, mininterval=1)
         found[f"int8, {runtime}"] = [as_faces(detector, image) for image in bar]
     results: dict[str, float] = {}
@@ -208,18 +212,21 @@ def _view(image: Image) -> Image:
     return view
 
 
-def describe(plan: DetectorPlan, converted: Converted, counts: dict[str, int]) -> Sidecar:
+def describe(trained: Trained, converted: Converted, counts: dict[str, int]) -> Sidecar:
     """The sidecar of a converted file, unmeasured."""
+    data = {**DATA, "photos": counts, "pictures": _pictures(trained.plan)}
+    if trained.start is not None:
+        data["start"] = f"the weights of the run {trained.start}, on the same photos"
     return Sidecar(
-        task="face",
+        task=trained.name,
         labels=["face"],
-        input=InputSpec(shape=(1, *SHAPE, 3)),
+        input=InputSpec(shape=(1, *trained.sides, 3)),
         quantization="int8 input, output, activations and weights (per channel)",
         sha256=hashlib.sha256(converted.content).hexdigest(),
         licence=LICENCE,
-        data={**DATA, "photos": counts, "pictures": _pictures(plan)},
+        data=data,
         metrics={"multiply_adds": converted.multiply_adds, "bytes": len(converted.content)},
-        intended_use=INTENDED_USE,
+        intended_use=INTENDED_USE[trained.name],
     )
 
 
@@ -244,9 +251,11 @@ DATA = {
     "test": "likewise",
     "terms": "research",
 }
-INTENDED_USE = (
-    "finding faces and their eyes up to some three metres from a camera, to choose music at home "
-    "by; it names nobody. Its teacher decides what a face is and what it is worth: faces that "
+INTENDED_USE = {
+    FIRST: "finding faces and their eyes up to some three metres from a camera, to choose music at "
+    "home by; it names nobody. Its teacher decides what a face is and what it is worth: faces that "
     "YuNet overlooks were never shown as such. Strongly turned or covered faces, and heads tilted "
-    "by more than some 30 degrees, are found less often"
-)
+    "by more than some 30 degrees, are found less often",
+    CLOSER: "a closer look at each place that `face` takes for a face: whether it is one, and "
+    "where its eyes are; it names nobody",
+}

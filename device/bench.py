@@ -22,7 +22,7 @@ import numpy as np
 
 from device.settings import HOME
 from device.vision.align import align
-from device.vision.detect import GridDetector
+from device.vision.detect import FIRST, open_detector
 from device.vision.files import fit, read_image
 from device.vision.reader import ModelReader
 from device.vision.runtime import Model, ModelError, available_runtimes
@@ -73,15 +73,15 @@ def measure(models: Path) -> Report:
 
 def measure_runtime(models: Path, runtime: str, threads: int) -> Run:
     """Measure in this process."""
-    face, emotion, age = (
-        Model(models, name, threads=threads, runtime=runtime) for name in ("face", "emotion", "age")
+    emotion, age = (
+        Model(models, name, threads=threads, runtime=runtime) for name in ("emotion", "age")
     )
-    detector = GridDetector(face)
+    detector = open_detector(models, threads=threads, runtime=runtime)
     reader = ModelReader(models, threads, runtime=runtime)
     frame = one_face()
     seen = next(iter(detector.detect(frame)), None)
     if seen is None:
-        raise ModelError(f"{face.path} finds no face in {PORTRAIT}: restore both")
+        raise ModelError(f"{models / FIRST}.tflite finds no face in {PORTRAIT}: restore both")
     crop = align(frame, seen, emotion.size, zoom=emotion.sidecar.crop.zoom)
     older = align(frame, seen, age.size, zoom=age.sidecar.crop.zoom)
 

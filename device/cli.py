@@ -332,19 +332,17 @@ def _report(parsed: argparse.Namespace) -> int:
 
 
 def _look(parsed: argparse.Namespace) -> int:
-    from device.vision.detect import GridDetector
+    from device.vision.detect import open_detector
     from device.vision.look import look
     from device.vision.reader import ModelReader
-    from device.vision.runtime import Model, ModelError
+    from device.vision.runtime import ModelError
 
     settings = config.load(config_path_of(parsed))
     folder, vision = settings.models_folder, settings.vision
     if not parsed.json:
         logging.disable()  # what cannot be read is told in its line
     try:
-        detector = GridDetector(
-            Model(folder, "face", threads=vision.threads), min_score=vision.minimum_score
-        )
+        detector = open_detector(folder, threads=vision.threads, min_score=vision.minimum_score)
         reader = ModelReader(folder, vision.threads)
     except ModelError as error:
         return fail(str(error), FAILED)

@@ -32,8 +32,9 @@ from device.settings import MqttSettings, Settings
 from device.system import switch
 from device.system.board import read_board
 from device.types import Health, Part, Status
+from device.vision.detect import open_detector
 from device.vision.reader import ModelReader
-from device.vision.runtime import Model, ModelError, default_runtime
+from device.vision.runtime import ModelError, default_runtime
 from device.vision.sources import list_cameras, open_camera
 from device.watch import GREEN, RED, YELLOW, Paint, span
 
@@ -265,7 +266,7 @@ def _log_in_by(protocol: MQTTProtocolVersion, mqtt: MqttSettings) -> None:
 
 
 def _models(settings: Settings) -> Answer:
-    Model(settings.models_folder, "face")
+    open_detector(settings.models_folder)
     ModelReader(settings.models_folder)
     return _good(f"face, emotion and age in {settings.models_folder}, on {default_runtime()}")
 

@@ -36,6 +36,7 @@ whoever trains otherwise into a folder that holds a training is asked for --fres
   python -m training quantize runs/emotion --epochs 2 --data DIR
   python -m conversion emotion --data DIR && python -m conversion age --data DIR
   python -m training train face --data DIR --teacher yunet_n_dynamic.onnx
+  python -m training train face-closer --data DIR --teacher yunet_n_dynamic.onnx
   python -m conversion face --data DIR --teacher yunet_n_dynamic.onnx
   python -m training report --data DIR
 `python -m training all --dry-run ...` shows the steps, each a command of its own.
@@ -135,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no type for it
     train = commands.add_parser("train", help="train on a data set's labels, or go on training")
-    train.add_argument("experiment", choices=(*sorted(EXPERIMENTS), "face"))
+    train.add_argument("experiment", choices=(*sorted(EXPERIMENTS), "face", "face-closer"))
     train.add_argument("--teacher", type=Path, help="YuNet's ONNX file, to label photos by (face)")
     train.set_defaults(run=_train)
     ensemble = commands.add_parser("ensemble", help="search which runs answer best together")
@@ -205,7 +206,7 @@ def _train(options: argparse.Namespace) -> int:
     from training.loop import Parts  # noqa: PLC0415
     from training.pool import pool  # noqa: PLC0415
 
-    if options.experiment == "face":
+    if options.experiment in ("face", "face-closer"):
         return _train_face(options)
     plan = _plan(options)
     places = Places(MODELS, options.cache)
@@ -223,23 +224,29 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _train_face(options: argparse.Namespace) -> int:
+    from training.detector.closer import train_closer  # noqa: PLC0415
     from training.detector.labels import Source  # noqa: PLC0415
     from training.detector.loop import train_detector  # noqa: PLC0415
-    from training.detector.plan import DetectorPlan  # noqa: PLC0415
+    from training.detector.plan import CloserPlan, DetectorPlan  # noqa: PLC0415
 
+    name = options.experiment
     if options.teacher is None:
         raise DataError("a teacher labels the photos: give --teacher yunet.onnx")
     if options.batch is not None:
-        raise DataError("face learns from batches of several sides: leave --batch out")
+        raise DataError(f"{name} has batches of its own: leave --batch out")
     names = ("epochs", "seed", "peak_rate")
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    written = train_detector(
-        replace(DetectorPlan(), **given),
-        Source(options.data, options.teacher, options.cache),
-        options.out or Path("runs", "face"),
-        start=options.start,
-        fresh=options.fresh,
-    )
+    given = {key: getattr(options, key) for key in names if getattr(options, key) is not None}
+    source = Source(options.data, options.teacher, options.cache)
+    folder, start = options.out or Path("runs", name), options.start
+    if name == "face":
+        plan = replace(DetectorPlan(), **given)
+        written = train_detector(plan, source, folder, start=start, fresh=options.fresh)
+    else:
+        start = start or Path("runs", "face", "best.pt")
+        if not start.exists():
+            raise DataError(f"{start} is missing: train face first, or name its best.pt by --start")
+        closer = replace(CloserPlan(), **given)
+        written = train_closer(closer, source, folder, start=start, fresh=options.fresh)
     print(f"wrote {written}")
     return 0
 

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from device.types import Box, Detection, Point
 from device.vision.align import align, eyes
-from device.vision.detect import GridDetector
-from device.vision.runtime import Model, read_sidecar
+from device.vision.detect import CLOSER, FIRST, GridDetector, open_detector
+from device.vision.runtime import read_sidecar
 from training.data import DataError
 
 if TYPE_CHECKING:
@@ -68,16 +68,21 @@ def find_eyes(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """Eyes (n, 2, 2), left one first, x before y, as fractions of each picture, and (n) whether
     they were seen there or are where they usually are."""
-    sidecar = read_sidecar(places.models / "face.json")
-    path = places.cache / f"eyes-{name}-{sidecar.sha256[:12]}.npz"
+    path = places.cache / f"eyes-{name}-{digest_of_detector(places.models)[:12]}.npz"
     known = _read_known(path)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         keys = list(pool.map(content_key, [sample.path for sample in chosen]))
     if new := {key: s.path for key, s in zip(keys, chosen, strict=True) if key not in known}:
-        known |= _look(new, GridDetector(Model(places.models, "face")), name)
+        known |= _look(new, open_detector(places.models), name)
         _write_known(path, known)
     rows = np.stack([known[key] for key in keys])
     return rows[:, :4].reshape(-1, 2, 2), rows[:, 4] > 0
+
+
+def digest_of_detector(models: Path) -> str:
+    """Changes with either of the detector's models."""
+    both = [read_sidecar(models / f"{name}.json").sha256 for name in (FIRST, CLOSER)]
+    return hashlib.sha256("".join(both).encode()).hexdigest()
 
 
 def content_key(path: Path) -> str:

@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from device.vision.runtime import read_sidecar
-from training.crops import content_key, load_crops
+from training.crops import content_key, digest_of_detector, load_crops
 from training.data import Years
 from training.ensemble import ask, read_ensemble
 from training.lessons import Lesson, age_targets, ages_within, emotion_targets
@@ -89,7 +88,7 @@ def _label(plan: Experiment, faces: Faces) -> Tensor:
 def _said(task: str, faces: Faces, teachers: Teachers, places: Places) -> Tensor:
     """Probabilities (n, outputs) of the ensemble, asked once."""
     members = read_ensemble(teachers.ensemble)
-    detector = read_sidecar(places.models / "face.json").sha256
+    detector = digest_of_detector(places.models)
     key = _key(faces, teachers.ensemble, members, detector)
     path = teachers.said / f"{task}-{faces.name}-{key}.npy"
     if not path.exists():

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from device.settings import VisionSettings
 from device.types import Emotion
-from device.vision.detect import GridDetector
+from device.vision.detect import open_detector
 from device.vision.reader import AgeModel, EmotionModel
 from device.vision.runtime import Model
 from training.crops import read_image
@@ -48,7 +48,7 @@ def evaluate(
     """Figures of `models`/`name`.tflite on a part of its task's data set; DataError where that is
     labelled by votes, as FER+'s train part."""
     model = Model(models, name, runtime=runtime)
-    detector = open_detector(models, runtime)
+    detector = open_detector(models, runtime=runtime)
     task = model.sidecar.task
     chosen = samples(task, data, part)
     labels = [sample.label for sample in chosen]
@@ -80,7 +80,7 @@ def evaluate_scenes(
     `every` takes each n-th face only.
     """
     score = VisionSettings().minimum_score
-    detector = GridDetector(Model(models, "face", runtime=runtime), min_score=score)
+    detector = open_detector(models, runtime=runtime, min_score=score)
     read = reader(Model(models, "emotion", runtime=runtime))
     chosen = samples("emotion", data, part)[::every]
     rows = np.zeros((len(chosen), 4))  # found, right in the scene, right in the crop, false faces
@@ -109,11 +109,6 @@ def evaluate_scenes(
         "loss": mean_figure(rows[seen, 2] - rows[seen, 1]) if seen.any() else None,
         "false_faces_per_frame": round(float(rows[:, 3].mean()), 4),
     }
-
-
-def open_detector(models: Path, runtime: str | None = None) -> CropDetector:
-    """The device's detector, to find the eyes in a face's crop."""
-    return GridDetector(Model(models, "face", runtime=runtime))
 
 
 def reader(model: Model) -> Read:

@@ -1,13 +1,15 @@
 """Faces in a picture, by Attune's own detector.
 
-The model gives, for each cell of three grids (every 8th, 16th and 32nd pixel), a score and where
-the face is that the cell belongs to: a box and five points (eyes, nose, corners of the mouth).
-`training.detector.network` says how it is made, `training.detector.loss.decode` the same as here.
+Two models of the same make: the first looks at the whole picture, the second again at each place
+that may be a face. Each gives, for each cell of three grids (every 8th, 16th and 32nd pixel), a
+score and where the face is that the cell belongs to: a box and five points (eyes, nose, corners of
+the mouth). `training.detector.network` says how they are made, `training.detector.loss.decode` the
+same as here.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import msgspec
@@ -16,21 +18,24 @@ import numpy.typing as npt
 
 from device.types import Box, Detection, Point
 from device.vision.align import LEFT_EYE, RIGHT_EYE
+from device.vision.runtime import Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from device.ports import Image
-    from device.vision.runtime import Model, Output
+    from device.vision.runtime import Output
 
     Candidates = npt.NDArray[np.float32]
     """Rows: score, left, top, right, bottom, x and y of the eye on the left and of the eye on the
     right."""
 
+FIRST, CLOSER = "face", "face-closer"
+"""Names of the two models: one looks at the whole picture, one at each place that may be a face."""
 STRIDES = (8, 16, 32)
 MIN_SCORE = 0.4
-"""Score of a face where nothing else is asked: on the validation photos the detector has as many
-false faces there as the one before it had at 0.5, and finds more."""
+"""Score of a face where nothing else is asked: at this one the detector reaches its floors."""
 
 CROP_SCORE = 0.2
 """Score of a face in a crop: that there is one is known."""
@@ -46,7 +51,7 @@ CLOSER_LOOKS = 8
 CLOSE_SIDE = 160
 """Side of that picture, and of the black ground that a crop is shown on."""
 
-CLOSER_ROOM = 2.0
+CLOSER_ROOM = 1.7
 """How many times wider than a face its own picture is."""
 
 CLOSE_ENOUGH = CLOSE_SIDE / CLOSER_ROOM
@@ -59,20 +64,55 @@ CROP_SIDES = (96, 128, 64)
 """Longer sides that a crop is shown at, in the order tried."""
 
 
-class GridDetector:
-    """A `FaceDetector`. Not to be shared between threads."""
+class Looker(Protocol):
+    """What looks at a picture: a `Model`, or the network that one is made from."""
 
-    def __init__(self, model: Model, *, min_score: float = MIN_SCORE) -> None:
-        self._model, self._close = model, model.copy(CLOSE_SIDE, CLOSE_SIDE)
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width of the images that `run` expects."""
+        ...
+
+    def take(self, height: int, width: int) -> None:
+        """Expect images of these sides from now on."""
+        ...
+
+    def run(self, image: Image) -> list[Output]:
+        """Scores and places of each grid."""
+        ...
+
+
+def open_detector(
+    folder: Path,
+    *,
+    threads: int = 1,
+    runtime: str | None = None,
+    min_score: float = MIN_SCORE,
+) -> GridDetector:
+    """The detector of a folder of models. Raises `ModelError`."""
+    first, closer = (
+        Model(folder, name, threads=threads, runtime=runtime) for name in (FIRST, CLOSER)
+    )
+    closer.take(CLOSE_SIDE, CLOSE_SIDE)
+    return GridDetector(first, closer, min_score=min_score)
+
+
+class GridDetector:
+    """A `FaceDetector`: `model` looks at whole pictures, `closer` at what that may have found.
+
+    Not to be shared between threads.
+    """
+
+    def __init__(self, model: Looker, closer: Looker, *, min_score: float = MIN_SCORE) -> None:
+        self._model, self._closer = model, closer
         self._min_score = min_score
-        self._longer = max(model.sidecar.input.shape[1:3])
+        self._longer = max(model.sides)
 
     def detect(self, image: Image) -> list[Detection]:
         """Faces in an RGB image of any size, best first, overlapping ones merged.
 
         The picture fills the model's longer side; the other is as long as it needs. The best
         are then looked at closer: their places are those of the second look, their scores the
-        mean of both, which halves the false faces at the same recall.
+        mean of both.
         """
         inner = _fitted(image, self._longer)
         sides = [-(-side // STRIDES[-1]) * STRIDES[-1] for side in inner]
@@ -95,7 +135,7 @@ class GridDetector:
         """
         whole = Box(x=0.0, y=0.0, width=1.0, height=1.0)
         for side in CROP_SIDES:
-            rows = _look(self._close, image, whole, _fitted(image, side), CROP_SCORE)
+            rows = _look(self._closer, image, whole, _fitted(image, side), CROP_SCORE)
             found = [face for face in map(_detection, rows) if _is_central(face)]
             if found:
                 return self._look_closer(image, max(found, key=lambda face: face.score))
@@ -119,7 +159,7 @@ class GridDetector:
         )
         scale = CLOSE_SIDE / (2 * reach + 2)
         inner = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
-        seen = [_detection(row) for row in _look(self._close, image, area, inner, CLOSE_SCORE)]
+        seen = [_detection(row) for row in _look(self._closer, image, area, inner, CLOSE_SCORE)]
         same = [found for found in seen if _overlap(found.box, box) > SAME_FACE_IOU]
         best = max(same, key=lambda found: found.score * _overlap(found.box, box), default=None)
         if best is None:
@@ -135,7 +175,7 @@ def _fitted(image: Image, longer: int) -> tuple[int, int]:
 
 
 def _look(
-    model: Model, image: Image, area: Box, inner: tuple[int, int], min_score: float
+    model: Looker, image: Image, area: Box, inner: tuple[int, int], min_score: float
 ) -> Iterator[Candidates]:
     """Faces, merged, in fractions of the image, when its part `area` is shown `inner` (width,
     height) large in the middle of the model's view."""

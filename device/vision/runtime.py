@@ -100,7 +100,6 @@ class Model:
         self.sidecar = read_sidecar(folder / f"{name}.json")
         check_digest(self.path, content, self.sidecar.sha256)
         self.runtime = runtime or default_runtime()
-        self._threads = threads
         self._interpreter = open_interpreter(self.path, content, threads, self.runtime)
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = self._interpreter.get_output_details()
@@ -129,12 +128,6 @@ class Model:
             self._interpreter.resize_tensor_input(self._input["index"], (1, height, width, 3))
             self._interpreter.allocate_tensors()
             self._input = self._interpreter.get_input_details()[0]
-
-    def copy(self, height: int, width: int) -> Model:
-        """The same model once more, for images of other sides."""
-        other = Model(self.path.parent, self.path.stem, threads=self._threads, runtime=self.runtime)
-        other.take(height, width)
-        return other
 
     def run(self, image: Image) -> list[Output]:
         """Outputs in the model's order, as float32 without the batch's axis.

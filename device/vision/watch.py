@@ -10,12 +10,12 @@ from device.config_keys import redacted
 from device.ports import PartUnavailable
 from device.types import Board, Face, FaceReading, Sighting
 from device.vision import sources
-from device.vision.detect import GridDetector
+from device.vision.detect import open_detector
 from device.vision.motion import MotionGate
 from device.vision.quality import is_sound, sharpness
 from device.vision.rate import look_hertz
 from device.vision.reader import ModelReader
-from device.vision.runtime import Model, ModelError
+from device.vision.runtime import ModelError
 from device.vision.track import FORGET_SECONDS, Track, Tracks, age, follow, learn_age, stay
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ def load_models(settings: Settings) -> tuple[FaceDetector, FaceReader]:
     """The models as configured. Raises PartUnavailable where one is missing or refused."""
     folder, vision = settings.models_folder, settings.vision
     try:
-        face = Model(folder, "face", threads=vision.threads)
+        detector = open_detector(folder, threads=vision.threads, min_score=vision.minimum_score)
         reader = ModelReader(folder, vision.threads)
     except ModelError as error:
         raise PartUnavailable(str(error)) from error
-    return GridDetector(face, min_score=vision.minimum_score), reader
+    return detector, reader
 
 
 class Watcher:

@@ -19,16 +19,17 @@ from conversion import convert, detector
 from conversion.__main__ import main
 from conversion.convert import ConversionError
 from conversion.detector import convert_detector
-from device.vision.detect import GridDetector
+from device.vision.detect import CLOSE_SIDE, open_detector
 from device.vision.runtime import Model, Sidecar, read_sidecar
 from tests.vision.faces import MODELS, portrait
 from training.__main__ import main as training
 from training.detector import evaluate as judging
 from training.detector import labels, photos
+from training.detector.closer import train_closer
 from training.detector.evaluate import as_faces
 from training.detector.labels import Source
 from training.detector.loop import train_detector
-from training.detector.plan import DetectorPlan
+from training.detector.plan import CloserPlan, DetectorPlan
 
 PARTS = {"train": 6, "valid": 3, "test": 4}
 TINY = dataclasses.replace(
@@ -41,13 +42,23 @@ TINY = dataclasses.replace(
     epochs=1,
     steps=2,
 )
+TINY_CLOSER = dataclasses.replace(
+    CloserPlan(),
+    stem=(4, 4),
+    stages=(4, 8, 8),
+    depths=(1, 1, 1),
+    necks=(4, 8, 8),
+    batches=((160, 2),),
+    epochs=1,
+    steps=2,
+)
 
 
 class Ours:
     """Stands in for YuNet, which is not part of the project: it sees what our own file sees."""
 
     def __init__(self, _: Path) -> None:
-        self._detector = GridDetector(Model(MODELS, "face"))
+        self._detector = open_detector(MODELS)
 
     def look(self, image: np.ndarray, longer_side: int) -> np.ndarray:
         assert longer_side > 0
@@ -114,33 +125,42 @@ def test_a_detector_is_trained_converted_refused_or_written(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = train_detector(TINY, source, tmp_path / "run")
+    closer = train_closer(TINY_CLOSER, source, tmp_path / "closer", start=weights)
     models = tmp_path / "models"
     shutil.copytree(MODELS, models)
-    before = [(models / f"face{end}").read_bytes() for end in (".tflite", ".json")]
+
+    def lying() -> list[bytes]:
+        return [path.read_bytes() for path in sorted(models.glob("face*"))]
+
+    before = lying()
+    assert len(before) == 4
     with pytest.raises(ConversionError, match=r"face finds 0\.000 of faces"):
-        convert_detector(weights, source, models)
-    assert [(models / f"face{end}").read_bytes() for end in (".tflite", ".json")] == before
+        convert_detector(weights, closer, source, models)
+    assert lying() == before
     monkeypatch.setattr(detector, "check_floors", lambda _: None)  # four pictures teach nothing
 
     encoded, written = convert._encoded, []
 
     def killed(sidecar: Sidecar) -> bytes:
-        """At the second file: the first is a draft's."""
+        """At the last file: the first two are a draft's."""
         written.append(sidecar)
-        if len(written) == 2:
+        if len(written) == 4:
             raise KeyboardInterrupt
         return encoded(sidecar)
 
     with monkeypatch.context() as patch:
         patch.setattr(convert, "_encoded", killed)
         with pytest.raises(KeyboardInterrupt):
-            convert_detector(weights, source, models)
-    assert [(models / f"face{end}").read_bytes() for end in (".tflite", ".json")] == before
-    sidecar = convert_detector(weights, source, models)
+            convert_detector(weights, closer, source, models)
+    assert lying() == before
+    sidecar = convert_detector(weights, closer, source, models)
     assert read_sidecar(models / "face.json") == sidecar
     assert sidecar.data["photos"] == {"train": 6, "valid": 3}
     assert sidecar.metrics["test"]["photos"] == PARTS["test"]
     assert Model(models, "face").sidecar.sha256 == sidecar.sha256
+    near = Model(models, "face-closer")
+    assert near.sides == (CLOSE_SIDE, CLOSE_SIDE)
+    assert near.sidecar.data["start"] == "the weights of the run run, on the same photos"
 
 
 def test_commands_say_what_is_missing(
@@ -158,6 +178,10 @@ def test_commands_say_what_is_missing(
     for given, said in (
         (["emotion", *data, "--model", str(model)], "training train emotion` first"),
         (["face", *data, "--model", str(source.teacher)], "give --teacher"),
+        (
+            ["face", "--model", str(source.teacher), "--closer", str(model), *words(source)],
+            "training train face-closer` first",
+        ),
     ):
         with pytest.raises(SystemExit, match="2"):
             run(*given)
@@ -165,7 +189,10 @@ def test_commands_say_what_is_missing(
     model.write_bytes(b"no model")
     for given, said in (
         (["emotion", *data, "--model", str(model)], "experiment.json describes no run"),
-        (["face", "--model", str(model), *words(source)], "does not say how the weights"),
+        (
+            ["face", "--model", str(model), "--closer", str(model), *words(source)],
+            "does not say how the weights",
+        ),
         (["music", *data], "pip download --no-deps musicnn"),
     ):
         assert run(*given) == 1

@@ -229,9 +229,9 @@ def test_an_end_while_writing_leaves_the_old_pair(
     with monkeypatch.context() as patch:
         patch.setattr(conversion, "_encoded", killed)
         with pytest.raises(KeyboardInterrupt):
-            install(b"new", sidecar, places.models)
+            install([(b"new", sidecar)], places.models)
     assert pair(places.models) == before
-    install(b"new", sidecar, places.models)
+    install([(b"new", sidecar)], places.models)
     assert pair(places.models)[0] == b"new"
 
 

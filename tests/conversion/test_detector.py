@@ -15,6 +15,7 @@ from conversion.detector import (
     FLOORS,
     SHAPE,
     Converted,
+    Trained,
     _quantized,
     _view,
     check_floors,
@@ -72,9 +73,14 @@ def test_the_file_says_on_every_runtime_and_at_any_sides_what_training_did(tmp_p
     wide = np.ascontiguousarray(pictures[0, :96])
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         pool.submit(_save, weights, pictures).result()
-        made = pool.submit(_quantized, weights, TINY, pictures, []).result()
+        trained = Trained("face", weights, TINY, None, pictures)
+        near = Trained("face-closer", weights, TINY, None, pictures[:, :160, :160])
+        (made, close), found = pool.submit(_quantized, [trained, near], []).result()
         expected = [pool.submit(_say, weights, view).result() for view in (wide, pictures[1])]
-    put(tmp_path, made.content, describe(TINY, made, COUNTS))
+    put(tmp_path, made.content, describe(trained, made, COUNTS))
+    put(tmp_path, close.content, describe(near, close, COUNTS))
+    assert found == []
+    assert Model(tmp_path, "face-closer").sides == (160, 160)
     for runtime in available_runtimes():
         model = Model(tmp_path, "face", runtime=runtime)
         for view, said in zip((wide, pictures[1]), expected, strict=True):
@@ -91,8 +97,11 @@ def test_the_file_says_on_every_runtime_and_at_any_sides_what_training_did(tmp_p
 
 
 def test_the_sidecar_says_what_the_weights_come_from() -> None:
-    sidecar = describe(TINY, Converted(b"model", 5, []), COUNTS)
+    pictures = np.zeros((1, *SHAPE, 3), np.uint8)
+    trained = Trained("face", Path("runs/face-judged/best.pt"), TINY, "face", pictures)
+    sidecar = describe(trained, Converted(b"model", 5), COUNTS)
     assert sidecar.task == "face"
+    assert sidecar.data["start"] == "the weights of the run face, on the same photos"
     assert sidecar.input.shape == (1, *SHAPE, 3)
     assert sidecar.data["photos"] == COUNTS
     assert "YuNet" in sidecar.data["labels"]

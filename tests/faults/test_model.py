@@ -17,7 +17,11 @@ from tests.faults.witness import Witness, alive, plays, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-FILES = ("face.tflite", "face.json", "emotion.tflite", "emotion.json", "age.tflite", "age.json")
+FILES = tuple(
+    f"{name}{suffix}"
+    for name in ("face", "face-closer", "emotion", "age")
+    for suffix in (".tflite", ".json")
+)
 
 
 def harm(path: Path, way: str) -> None:

@@ -24,7 +24,7 @@ from device.music.probe import Unplayable, probe
 from device.ports import CannotDo, Frame, PartUnavailable
 from device.settings import CameraSettings, MoodSettings, Settings
 from device.types import Sighting
-from device.vision.detect import GridDetector
+from device.vision.detect import open_detector
 from device.vision.files import fit
 from device.vision.look import look
 from device.vision.reader import AgeModel, EmotionModel, ModelReader
@@ -155,7 +155,7 @@ ONE_IN = 10
 @contextlib.contextmanager
 def picture_attack(folder: Path) -> Iterator[Attack]:
     """`attune look`, and the cameras that show files: a folder's pictures, a clip's frames."""
-    detector = GridDetector(Model(MODELS, "face"))
+    detector = open_detector(MODELS)
     reader = ModelReader(MODELS)
     clock, settings = FakeClock(), CameraSettings()
 
@@ -244,7 +244,7 @@ def _is_finite(sighting: Sighting) -> bool:
 def model_seeds(_folder: Path) -> Seeds:
     """The smallest model's file, and all sidecars."""
     seeds: Seeds = {"face.tflite": [(MODELS / "face.tflite").read_bytes()]}
-    for name in ("face", "emotion", "age", "music"):
+    for name in ("face", "face-closer", "emotion", "age", "music"):
         seeds[f"{name}.json"] = [(MODELS / f"{name}.json").read_bytes()]
     return seeds
 
@@ -260,12 +260,13 @@ def model_attack(folder: Path) -> Iterator[Attack]:
     """A model's file or its sidecar is not what it was: loaded only where both fit."""
     models = folder / "models"
     models.mkdir()
-    for name in ("face", "emotion", "age", "music"):
+    for name in ("face", "face-closer", "emotion", "age", "music"):
         (models / f"{name}.tflite").symlink_to(MODELS / f"{name}.tflite")
         (models / f"{name}.json").write_bytes((MODELS / f"{name}.json").read_bytes())
-    face = next(iter(GridDetector(Model(MODELS, "face")).detect(_portrait())))
+    face = next(iter(open_detector(MODELS).detect(_portrait())))
     load = {
-        "face": lambda: GridDetector(Model(models, "face")).detect(_portrait()),
+        "face": lambda: open_detector(models).detect(_portrait()),
+        "face-closer": lambda: open_detector(models).detect(_portrait()),
         "emotion": lambda: EmotionModel(Model(models, "emotion")).read(_portrait(), face),
         "age": lambda: AgeModel(Model(models, "age")).read(_portrait(), face),
         "music": lambda: Tagger(models),

@@ -12,9 +12,8 @@ import numpy.typing as npt
 from device.settings import HOME, VisionSettings
 from device.types import Detection
 from device.vision.align import align
-from device.vision.detect import GridDetector
+from device.vision.detect import open_detector
 from device.vision.files import fit, read_image
-from device.vision.runtime import Model
 
 Words = npt.NDArray[np.uint64]
 Image = npt.NDArray[np.uint8]
@@ -43,9 +42,7 @@ class Needles:
     def __init__(
         self, files: Iterable[Path], width: int, height: int, packed: Iterable[bytes] = ()
     ) -> None:
-        detector = GridDetector(
-            Model(HOME / "models_tflite", "face"), min_score=VisionSettings().minimum_score
-        )
+        detector = open_detector(HOME / "models_tflite", min_score=VisionSettings().minimum_score)
         words = [np.empty(0, np.uint64)]
         self.pictures = self.faces = 0
         self.needed_bytes = 0

@@ -9,8 +9,7 @@ import cv2
 import pytest
 
 from device.vision.align import align
-from device.vision.detect import GridDetector
-from device.vision.runtime import Model
+from device.vision.detect import open_detector
 from tests.training.tiny import lay_out
 from tests.vision.faces import MODELS, portrait
 from training.__main__ import main
@@ -23,7 +22,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:
 
 @pytest.fixture
 def rafdb(tmp_path: Path) -> Path:
-    detector = GridDetector(Model(MODELS, "face"))
+    detector = open_detector(MODELS)
     for name, label in (("collins", 4), ("hopper", 5)):
         image = portrait(name)
         crop = align(image, detector.detect(image)[0], 100)

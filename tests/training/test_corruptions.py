@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from device.types import Box, Detection
 from device.vision.align import LEFT_EYE, RIGHT_EYE, align
-from device.vision.detect import GridDetector
-from device.vision.runtime import Model
+from device.vision.detect import open_detector
 from tests.vision.faces import MODELS, portrait
 from training.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 
@@ -20,7 +19,7 @@ WHOLE = Detection(
 @pytest.fixture(scope="module")
 def face() -> np.ndarray:
     image = portrait("hopper")
-    return align(image, GridDetector(Model(MODELS, "face")).detect(image)[0], 100)
+    return align(image, open_detector(MODELS).detect(image)[0], 100)
 
 
 def test_there_are_fifteen_kinds_in_three_strengths() -> None:

@@ -11,8 +11,7 @@ import pytest
 pytest.importorskip("tqdm", reason="the train extra is not installed")
 
 from device.vision.align import align
-from device.vision.detect import GridDetector
-from device.vision.runtime import Model
+from device.vision.detect import GridDetector, open_detector
 from tests.vision.faces import MODELS, portrait
 from training.crops import Places, find_eyes
 from training.data import Sample
@@ -37,7 +36,7 @@ def own(folder: Path, shift: int) -> list[Sample]:
     path = folder / "happiness" / "me.bmp"
     path.parent.mkdir(parents=True)
     image = portrait("collins")
-    crop = align(image, GridDetector(Model(MODELS, "face")).detect(image)[0], 100)
+    crop = align(image, open_detector(MODELS).detect(image)[0], 100)
     cv2.imwrite(str(path), np.roll(crop, shift, axis=1)[:, :, ::-1])
     return [Sample(path, 3)]
 

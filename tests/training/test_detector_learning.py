@@ -18,7 +18,7 @@ from training.data import DataError  # noqa: E402
 from training.detector.augment import Maker, _scribble, move, warp  # noqa: E402
 from training.detector.batches import batches  # noqa: E402
 from training.detector.labels import COLUMNS  # noqa: E402
-from training.detector.loop import NOWHERE, Labelled, look, train  # noqa: E402
+from training.detector.loop import NOWHERE, Labelled, lesson_of, look, train  # noqa: E402
 from training.detector.loss import Truth, assign, cells, decode, loss, pad  # noqa: E402
 from training.detector.network import DetectorNetwork, depth_to_space  # noqa: E402
 from training.detector.plan import DetectorPlan  # noqa: E402
@@ -57,6 +57,10 @@ def labelled(count: int = 3) -> Labelled:
     return Labelled(images, faces, decoys)
 
 
+def learn(plan: DetectorPlan, folder: Path, count: int = 3, *, fresh: bool = False) -> Path:
+    return train(plan, lesson_of(plan, labelled(count), labelled(1)), folder, fresh=fresh)
+
+
 def truth(*faces: np.ndarray, left_out: bool = False) -> Truth:
     rows = torch.from_numpy(np.stack(faces))
     return pad([rows], [torch.full((len(faces),), left_out)])
@@ -68,7 +72,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 def test_a_run_learns_logs_and_keeps_the_best(tmp_path: Path) -> None:
-    assert train(TINY, labelled(), labelled(1), tmp_path) == tmp_path / "best.pt"
+    assert learn(TINY, tmp_path) == tmp_path / "best.pt"
     assert [row["epoch"] for row in rows(tmp_path)] == ["1", "2"]
     network = DetectorNetwork(TINY).eval()
     network.load_state_dict(torch.load(tmp_path / "best.pt")["network"])
@@ -89,14 +93,14 @@ def cut_after_an_epoch(plan: DetectorPlan, folder: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.optim.AdamW, "step", step)
         with pytest.raises(KeyboardInterrupt):
-            train(plan, labelled(), labelled(1), folder)
+            learn(plan, folder)
 
 
 def test_an_interrupted_run_comes_to_the_same_end(tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    train(TINY, labelled(), labelled(1), whole)
+    learn(TINY, whole)
     cut_after_an_epoch(TINY, cut)
-    train(TINY, labelled(), labelled(1), cut)
+    learn(TINY, cut)
     assert rows(whole) == rows(cut)
     ends = [torch.load(folder / "last.pt")["average"] for folder in (whole, cut)]
     for name, value in ends[0].items():
@@ -110,34 +114,34 @@ def test_a_run_stops_where_validation_no_longer_rises(tmp_path: Path) -> None:
     assert state["best_epoch"] == 1
     torch.save({**state, "best": 2.0}, tmp_path / "last.pt")  # as good as none will be
     for _ in range(2):  # asked again, it has still come to its end
-        train(plan, labelled(), labelled(1), tmp_path)
+        learn(plan, tmp_path)
         assert [row["epoch"] for row in rows(tmp_path)] == ["1", "2", "3", "4"]
 
 
 def test_a_run_on_other_photos_or_plan_is_not_thrown_away_unasked(tmp_path: Path) -> None:
-    train(TINY, labelled(), labelled(1), tmp_path)
+    learn(TINY, tmp_path)
     log = rows(tmp_path)
     (tmp_path / "best.pt").write_bytes(b"not learned anew")
-    train(TINY, labelled(), labelled(1), tmp_path)
+    learn(TINY, tmp_path)
     assert (tmp_path / "best.pt").read_bytes() == b"not learned anew"
     took = json.loads((tmp_path / "experiment.json").read_text())["took"]
     with pytest.raises(DataError, match=r"last\.pt is of a run of other lesson: .*--fresh"):
-        train(TINY, labelled(4), labelled(1), tmp_path)
+        learn(TINY, tmp_path, 4)
     with pytest.raises(DataError, match=r"last\.pt is of a run of other epochs"):
-        train(dataclasses.replace(TINY, epochs=3), labelled(), labelled(1), tmp_path)
+        learn(dataclasses.replace(TINY, epochs=3), tmp_path)
     assert rows(tmp_path) == log
-    train(TINY, labelled(4), labelled(1), tmp_path, fresh=True)
+    learn(TINY, tmp_path, 4, fresh=True)
     assert (tmp_path / "best.pt").read_bytes() != b"not learned anew"
     assert rows(tmp_path) != log
     assert set(took) == {"minutes", "memory_mib", "processor", "cores"}
 
 
 def test_batches_are_the_same_wherever_one_begins_and_whoever_makes_them() -> None:
-    every = list(batches(TINY, *labelled(), 0, gpu=False))
+    every = list(batches(TINY, Maker(TINY, *labelled()), 0, gpu=False))
     assert [len(batch.pictures) for batch in every] == [2, 1, 2, 1]
     for first, gpu in ((2, False), (1, True)):
         for one, other in zip(
-            batches(TINY, *labelled(), first, gpu=gpu), every[first:], strict=True
+            batches(TINY, Maker(TINY, *labelled()), first, gpu=gpu), every[first:], strict=True
         ):
             assert torch.equal(one.pictures, other.pictures)
             assert torch.equal(one.truth.boxes, other.truth.boxes)

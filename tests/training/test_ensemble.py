@@ -16,7 +16,7 @@ from tests.training.test_loop import TINY, TINY_AGE, TINY_TEACHER  # noqa: E402
 from tests.vision.faces import MODELS  # noqa: E402
 from training import backbone, ensemble  # noqa: E402
 from training.backbone import Backbone, load_faceres, read_tfjs  # noqa: E402
-from training.crops import Places  # noqa: E402
+from training.crops import Places, digest_of_detector  # noqa: E402
 from training.data import DataError, Sample, Years  # noqa: E402
 from training.distill import Teachers, distilled  # noqa: E402
 from training.experiment import Experiment  # noqa: E402
@@ -117,13 +117,15 @@ def test_faces_cut_by_another_detector_are_asked_about_anew(tmp_path: Path, plac
     pool = [Faces("happy", faces(tmp_path / "one", [3]), "emotion")]
     teachers = taught(tmp_path, TINY)
     distilled(TINY, pool, teachers, places)
-    digest = read_sidecar(MODELS / "face.json").sha256
     other = tmp_path / "models"
     other.mkdir()
-    text = (MODELS / "face.json").read_text()
-    (other / "face.json").write_text(text.replace(digest, "0" * 64))
+    shutil.copy(MODELS / "face.json", other)
+    text = (MODELS / "face-closer.json").read_text()
+    digest = read_sidecar(MODELS / "face-closer.json").sha256
+    (other / "face-closer.json").write_text(text.replace(digest, "0" * 64))
     (eyes,) = places.cache.glob("eyes-happy-*")
-    shutil.copy(eyes, places.cache / "eyes-happy-000000000000.npz")  # as the other found them
+    key = digest_of_detector(other)[:12]
+    shutil.copy(eyes, places.cache / f"eyes-happy-{key}.npz")  # as the other found them
     distilled(TINY, pool, teachers, places._replace(models=other))
     assert len(list(teachers.said.iterdir())) == 2
 

@@ -26,7 +26,7 @@ from training.report.runs import runs
 from training.report.stored import is_current, load_report, save_report
 from training.report.text import bullets
 
-NAMES = ("face", "emotion", "age")
+NAMES = ("face", "face-closer", "emotion", "age")
 
 
 def place_models(folder: Path) -> Path:

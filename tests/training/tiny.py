@@ -8,8 +8,7 @@ import cv2
 import pytest
 
 from device.vision.align import align
-from device.vision.detect import GridDetector
-from device.vision.runtime import Model
+from device.vision.detect import open_detector
 from tests.vision.faces import MODELS, portrait
 from training.data import base
 
@@ -22,7 +21,7 @@ PEOPLE = {
 
 def lay_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that holds rafdb, UTKFace, ferplus and fairface."""
-    detector = GridDetector(Model(MODELS, "face"))
+    detector = open_detector(MODELS)
     rows, votes = [], []
     for name, (emotion, years, column) in PEOPLE.items():
         image = portrait(name)

@@ -9,9 +9,9 @@ import pytest
 
 from device.settings import VisionSettings
 from device.types import Box, Detection, Emotion
-from device.vision.detect import GridDetector
+from device.vision.detect import GridDetector, open_detector
 from device.vision.reader import ModelReader, age_interval, softmax
-from device.vision.runtime import Model, ModelError, available_runtimes
+from device.vision.runtime import ModelError, available_runtimes
 from tests.vision.faces import MODELS, portrait
 
 Seeing = tuple[GridDetector, ModelReader]
@@ -19,8 +19,9 @@ Seeing = tuple[GridDetector, ModelReader]
 
 @pytest.fixture(scope="module", params=available_runtimes())
 def eyes_and_reader(request: pytest.FixtureRequest) -> Seeing:
-    model = Model(MODELS, "face", runtime=request.param)
-    detector = GridDetector(model, min_score=VisionSettings().minimum_score)
+    detector = open_detector(
+        MODELS, runtime=request.param, min_score=VisionSettings().minimum_score
+    )
     return detector, ModelReader(MODELS, runtime=request.param)
 
 

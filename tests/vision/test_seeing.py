@@ -6,8 +6,7 @@ import pytest
 
 from device.settings import HOME, CameraSettings, Settings
 from device.types import Sighting
-from device.vision.detect import GridDetector
-from device.vision.runtime import Model
+from device.vision.detect import open_detector
 from device.vision.slideshow import EMPTY_SECONDS, SHOW_SECONDS
 from device.vision.watch import Watcher
 from tests.fakes import FakeClock
@@ -24,7 +23,7 @@ def watch(source: str, seconds: float) -> tuple[Watcher, list[Sighting]]:
         settings,
         posted.append,
         clock,
-        load_models=lambda s: (GridDetector(Model(s.models_folder, "face")), FakeReader()),
+        load_models=lambda s: (open_detector(s.models_folder), FakeReader()),
     )
     context = FakeContext(clock)
     context.waits_left = 10_000

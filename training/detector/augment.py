@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from device.vision.detect import CLOSE_SIDE, CLOSER_ROOM
 from training.detector.labels import COLUMNS, MIRRORED, NO_FACE, SURE
 
 if TYPE_CHECKING:
@@ -93,16 +94,9 @@ class Maker:
         matrix = self._matrix(image, shown, tile, (0.8, 1.25) if whole else (0.7, 2.0), rng)
         part = canvas[top:bottom, left:right]
         part[:] = warp(image, matrix, part)
-        moved = move(faces, matrix)
-        corners = moved[:, 1:5].copy()
-        seen = np.clip(corners, 0, [right - left, bottom - top] * 2)
-        area = np.prod(corners[:, 2:] - corners[:, :2], axis=1)
-        share = np.prod(seen[:, 2:] - seen[:, :2], axis=1) / np.maximum(area, 1e-6)
-        unseen = share < SEEN
-        moved[unseen, 1:5] = seen[unseen]
+        moved, unseen = hardly_seen(move(faces, matrix), right - left, bottom - top)
         moved[:, 1:] += np.tile([left, top], 7)
-        there = share > 0.02
-        return moved[there], unseen[there]
+        return moved, unseen
 
     def _draw(
         self, rng: np.random.Generator, *, whole: bool
@@ -176,6 +170,20 @@ def move(faces: Faces, matrix: npt.NDArray[np.float64]) -> Faces:
     return np.hstack([faces[:, :1], places]).astype(np.float32).reshape(-1, COLUMNS)
 
 
+def hardly_seen(faces: Faces, width: int, height: int) -> tuple[Faces, npt.NDArray[np.bool_]]:
+    """The faces that are in a picture of that size at all, and which of them are hardly in it:
+    their boxes end where it does."""
+    faces = faces.copy()
+    corners = faces[:, 1:5].copy()
+    seen = np.clip(corners, 0, [width, height] * 2)
+    area = np.prod(corners[:, 2:] - corners[:, :2], axis=1)
+    share = np.prod(seen[:, 2:] - seen[:, :2], axis=1) / np.maximum(area, 1e-6)
+    unseen = share < SEEN
+    faces[unseen, 1:5] = seen[unseen]
+    there = share > 0.02
+    return faces[there], unseen[there]
+
+
 def warp(image: Image, matrix: npt.NDArray[np.float64], ground: Image) -> Image:
     """The photo moved onto a ground of the wanted size."""
     shrink = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
@@ -195,6 +203,15 @@ def warp(image: Image, matrix: npt.NDArray[np.float64], ground: Image) -> Image:
         borderMode=cv2.BORDER_TRANSPARENT,
     )  # fmt: skip
     return np.asarray(moved, np.uint8)
+
+
+def show(image: Image, box: Numbers) -> Image:
+    """A place of a BGR photo as the device shows it to the second look, RGB."""
+    scale = CLOSE_SIDE / (CLOSER_ROOM * float((box[2:] - box[:2]).max()))
+    shift = CLOSE_SIDE / 2 - scale * (box[:2] + box[2:]) / 2
+    matrix = np.hstack([np.eye(2) * scale, shift[:, None]])
+    seen = warp(image, matrix, np.zeros((CLOSE_SIDE, CLOSE_SIDE, 3), np.uint8))
+    return np.ascontiguousarray(seen[:, :, ::-1])
 
 
 def _cut_out(

@@ -7,7 +7,7 @@ training goes on, changes none.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -15,16 +15,21 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from training.detector.augment import Maker
 from training.detector.loss import Truth, pad
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    import numpy.typing as npt
-
-    from training.detector.labels import Faces
+    from training.detector.augment import Example
     from training.detector.plan import DetectorPlan
+
+
+class PictureMaker(Protocol):
+    """Makes training pictures."""
+
+    def make(self, side: int, rng: np.random.Generator) -> Example:
+        """One, side x side."""
+        ...
 
 
 class Batch(NamedTuple):
@@ -35,14 +40,8 @@ class Batch(NamedTuple):
 
 
 class _Batches(Dataset[Batch]):
-    def __init__(
-        self,
-        plan: DetectorPlan,
-        images: Sequence[npt.NDArray[np.uint8]],
-        faces: Sequence[Faces],
-        decoys: Sequence[Faces],
-    ) -> None:
-        self._plan, self._maker = plan, Maker(plan, images, faces, decoys)
+    def __init__(self, plan: DetectorPlan, maker: PictureMaker) -> None:
+        self._plan, self._maker = plan, maker
 
     def __getitem__(self, number: int) -> Batch:
         side, count = self._plan.batches[number % len(self._plan.batches)]
@@ -54,19 +53,11 @@ class _Batches(Dataset[Batch]):
         return Batch(torch.from_numpy(np.stack([m.image for m in made])), truth)
 
 
-def batches(
-    plan: DetectorPlan,
-    images: Sequence[npt.NDArray[np.uint8]],
-    faces: Sequence[Faces],
-    decoys: Sequence[Faces],
-    first: int,
-    *,
-    gpu: bool,
-) -> Iterator[Batch]:
-    """The training's batches from `first` on; photos are BGR. Beside a GPU all processors make
-    them, else the one that trains."""
+def batches(plan: DetectorPlan, maker: PictureMaker, first: int, *, gpu: bool) -> Iterator[Batch]:
+    """The training's batches from `first` on. Beside a GPU all processors make them, else the one
+    that trains."""
     loader = DataLoader(
-        _Batches(plan, images, faces, decoys),
+        _Batches(plan, maker),
         batch_size=None,
         sampler=range(first, plan.epochs * plan.steps),
         num_workers=os.cpu_count() or 1 if gpu else 0,

@@ -1,4 +1,4 @@
-"""Measures face.tflite as the device uses it, and its teacher beside it, on held-out photos."""
+"""Measures the detector as the device uses it, and its teacher beside it, on held-out photos."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from device.vision.detect import MIN_SCORE, GridDetector
+from device.vision.detect import CLOSER, FIRST, MIN_SCORE, GridDetector
 from device.vision.runtime import Model
 from training.detector.judged import corrected, read_judged
 from training.detector.labels import COLUMNS, Teacher, load_labels
@@ -39,7 +39,7 @@ ROUNDS, FRAMES = 60, 10
 def evaluate(
     models: Path, source: Source, part: str = "test", *, runtime: str | None = None
 ) -> dict[str, Any]:
-    """Figures of `models`/face.tflite on a part of the photos, and of its teacher at two sizes.
+    """Figures of the detector in `models` on a part of the photos, and of its teacher at two sizes.
 
     Ours is asked for each least score anew, for it looks closer at what comes near it; precision
     over recall is drawn from one that is asked for the doubtful, too. `judged` counts by what eyes
@@ -52,14 +52,14 @@ def evaluate(
     truth = load_labels(chosen, source.teacher, source.cache)
     judged = read_judged()
     seen = [corrected(row, judged.get(p.key)) for row, p in zip(truth, chosen, strict=True)]
-    model = Model(models, "face", runtime=runtime)
+    first, closer = (Model(models, name, runtime=runtime) for name in (FIRST, CLOSER))
     teacher = Teacher(source.teacher)
 
     def look(see: Callable[[Image], Faces], title: str) -> list[Faces]:
         return [see(image) for image in tqdm(images, title, mininterval=1)]
 
     def ours(score: float) -> list[Faces]:
-        detector = GridDetector(model, min_score=score)
+        detector = GridDetector(first, closer, min_score=score)
         return look(lambda image: as_faces(detector, image), f"face from {score}")
 
     theirs = {
@@ -71,7 +71,7 @@ def evaluate(
     precision = average_precision(match(ours(LOWEST_SCORE), truth, longer))
     return {
         "part": part,
-        "runtime": model.runtime,
+        "runtime": first.runtime,
         "photos": len(images),
         **by_score[MIN_SCORE],
         "average_precision": round(precision, 4),
@@ -84,7 +84,7 @@ def evaluate(
             {score: match(rows, seen, longer) for score, rows in found.items()},
             {size: match(rows, seen, longer) for size, rows in theirs.items()},
         ),
-        "milliseconds": speed(GridDetector(model), teacher, images, truth),
+        "milliseconds": speed(GridDetector(first, closer), teacher, images, truth),
     }
 
 

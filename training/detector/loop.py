@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from training.detector.augment import Maker
 from training.detector.batches import batches
 from training.detector.judged import corrected, read_judged
 from training.detector.labels import COLUMNS, SAME_FACE_IOU, distinct, load_labels
@@ -27,12 +28,12 @@ from training.machine import autocast, device, took
 from training.source import digest_of, digest_of_file, refuse_other
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import numpy.typing as npt
 
-    from training.detector.batches import Batch
+    from training.detector.batches import Batch, PictureMaker
     from training.detector.labels import Faces, Source
     from training.detector.plan import DetectorPlan
 
@@ -46,6 +47,10 @@ class Labelled(NamedTuple):
     images: list[npt.NDArray[np.uint8]]
     faces: list[Faces]
     decoys: list[Faces]
+
+    def arrays(self) -> list[npt.NDArray[Any]]:
+        """All of them."""
+        return [*self.images, *self.faces, *self.decoys]
 
 
 def load(source: Source, part: str) -> Labelled:
@@ -71,13 +76,32 @@ def train_detector(
 ) -> Path:
     """Label the photos where that was not done yet, and `train` on them."""
     learned, valid = load(source, "train"), load(source, "valid")
-    return train(plan, learned, valid, folder, start=start, fresh=fresh)
+    return train(plan, lesson_of(plan, learned, valid), folder, start=start, fresh=fresh)
+
+
+class Lesson(NamedTuple):
+    """What is learned from, how a network is judged on the validation photos (the more the
+    better), and a digest of all that both go by."""
+
+    maker: PictureMaker
+    judge: Callable[[DetectorNetwork], float]
+    digest: str
+
+
+def lesson_of(plan: DetectorPlan, learned: Labelled, valid: Labelled) -> Lesson:
+    """The first look's: whole photos, judged by precision over recall."""
+    longer = [max(image.shape[:2]) for image in valid.images]
+
+    def judge(network: DetectorNetwork) -> float:
+        found = [look(network, image, plan) for image in valid.images]
+        return average_precision(match(found, valid.faces, longer))
+
+    return Lesson(Maker(plan, *learned), judge, digest_of([*learned.arrays(), *valid.arrays()]))
 
 
 def train(
     plan: DetectorPlan,
-    learned: Labelled,
-    valid: Labelled,
+    lesson: Lesson,
     folder: Path,
     *,
     start: Path | None = None,
@@ -89,7 +113,7 @@ def train(
     Goes on from `folder`'s checkpoint, unless `fresh`; DataError where that is of another plan,
     start, photos or labels. Writes log.csv, last.pt and best.pt.
     """
-    run = _Run(plan, learned, valid, folder)
+    run = _Run(plan, lesson, folder)
     if start is not None:
         run.start_from(start)
     if not fresh:
@@ -101,11 +125,9 @@ def train(
 class _Run:
     """A training under way."""
 
-    def __init__(
-        self, plan: DetectorPlan, learned: Labelled, valid: Labelled, folder: Path
-    ) -> None:
+    def __init__(self, plan: DetectorPlan, lesson: Lesson, folder: Path) -> None:
         torch.manual_seed(plan.seed)
-        self.plan, self.folder, self.learned, self.valid = plan, folder, learned, valid
+        self.plan, self.folder, self.lesson = plan, folder, lesson
         self.device = device()
         network = DetectorNetwork(plan)
         self.network = network.to(self.device, memory_format=torch.channels_last)
@@ -129,21 +151,18 @@ class _Run:
         self.seconds = 0.0
         self.took: dict[str, Any] = {}
         self.start: str | None = None
-        self.source = {"lesson": digest_of([*_arrays(learned), *_arrays(valid)])}
+        self.source = {"lesson": lesson.digest}
 
     def train(self) -> None:
         """All epochs that are left."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._describe()
-        made = batches(
-            self.plan, *self.learned, self.epoch * self.plan.steps, gpu=self.device.type == "cuda"
-        )
+        first = self.epoch * self.plan.steps
+        made = batches(self.plan, self.lesson.maker, first, gpu=self.device.type == "cuda")
         while self.epoch < self.plan.epochs and self.epoch - self.best_epoch < self.plan.patience:
             begun = time.monotonic()
             costs = self._train_epoch(made)
-            found = [look(self.average, image, self.plan) for image in self.valid.images]
-            longer = [max(image.shape[:2]) for image in self.valid.images]
-            score = average_precision(match(found, self.valid.faces, longer))
+            score = self.lesson.judge(self.average)
             self.epoch += 1
             if score >= self.best:
                 self.best, self.best_epoch = score, self.epoch
@@ -180,7 +199,8 @@ class _Run:
         grid = cells(*pictures.shape[2:]).to(self.device)
         with autocast():
             logits, places = self.network(pictures.contiguous(memory_format=torch.channels_last))
-        costs = loss(logits.float(), places.float(), batch.truth.to(self.device), grid)
+        truth = batch.truth.to(self.device)
+        costs = loss(logits.float(), places.float(), truth, grid, self.plan.points)
         self.optimizer.zero_grad()
         sum(costs.values()).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
@@ -239,15 +259,17 @@ class _Run:
         tqdm.write(f"going on after epoch {self.epoch}")
 
 
-def _arrays(part: Labelled) -> list[npt.NDArray[Any]]:
-    return [*part.images, *part.faces, *part.decoys]
-
-
 @torch.no_grad()
-def look(network: DetectorNetwork, image: npt.NDArray[np.uint8], plan: DetectorPlan) -> Faces:
-    """Faces in a BGR photo, shown as the device does it, in the photo's pixels."""
+def look(
+    network: DetectorNetwork,
+    image: npt.NDArray[np.uint8],
+    plan: DetectorPlan,
+    longer_side: int | None = None,
+) -> Faces:
+    """Faces in a BGR photo, shown as the device does it (or smaller: `longer_side`), in the photo's
+    pixels."""
     height, width = image.shape[:2]
-    scale = plan.longer_side / max(height, width)
+    scale = (longer_side or plan.longer_side) / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     view = np.zeros((-(-size[1] // 32) * 32, -(-size[0] // 32) * 32, 3), np.uint8)
     view[: size[1], : size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)

@@ -103,7 +103,9 @@ def assign(logits: Tensor, boxes: Tensor, truth: Truth, grid: Cells) -> Assignme
     return Assignment(quality, face, ~unknown | (quality > 0))
 
 
-def loss(logits: Tensor, places: Tensor, truth: Truth, grid: Cells) -> dict[str, Tensor]:
+def loss(
+    logits: Tensor, places: Tensor, truth: Truth, grid: Cells, points_share: float = 18.0
+) -> dict[str, Tensor]:
     """What scores, boxes and points cost; their sum is to become small."""
     boxes, points = decode(places, grid)
     given = assign(logits, boxes, truth, grid)
@@ -122,7 +124,7 @@ def loss(logits: Tensor, places: Tensor, truth: Truth, grid: Cells) -> dict[str,
     return {
         "score": (score * weight * given.judged).sum() / total,
         "box": 2 * (distance_iou_loss(boxes[n, cell], true_box) * share).sum() / total,
-        "points": 18 * (point * share).sum() / total,
+        "points": points_share * (point * share).sum() / total,
     }
 
 

@@ -1,8 +1,10 @@
-"""The detector's figures: its size, what it learns from and how."""
+"""The detector's figures: its two networks' size, what they learn from and how."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from device.vision.detect import CLOSE_SIDE
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class DetectorPlan:
     weight_decay: float = 0.03
     average: float = 0.999
     """Share of the averaged weights that each step keeps."""
+    points: float = 18.0
+    """Weight of the points' places in what is learned."""
     seed: int = 1
 
     smallest: float = 8.0
@@ -55,3 +59,31 @@ class DetectorPlan:
     """Share of pictures shown as if enlarged."""
     jpeg: float = 0.2
     noise: float = 0.15
+
+
+@dataclass(frozen=True)
+class CloserPlan(DetectorPlan):
+    """The second look's network: as large, each picture shows one place in the middle."""
+
+    batches: tuple[tuple[int, int], ...] = ((CLOSE_SIDE, 96),)
+    epochs: int = 12
+    patience: int = 12
+    """All epochs: most is gained while the rate falls, at the end."""
+    peak_rate: float = 1e-3
+    average: float = 0.998
+    points: float = 30.0
+
+    faces: float = 0.55
+    """Share of pictures that show a face that the teacher is sure of."""
+    proposed: float = 0.35
+    """Share that show what the first look proposes where there is none, the likelier the surer it
+    is; the others show what was judged to be none, where something was."""
+    room: float = 0.12
+    """How much more or less of its surroundings a place is shown with: standard deviation of the
+    logarithm of what the device shows."""
+    aside: float = 0.07
+    """How far from the middle a place is: standard deviation, of its size."""
+    smallest: float = 12.0
+    turn: float = 9.0
+    stretch: float = 0.08
+    coarse: float = 0.3

@@ -64,7 +64,7 @@ def write_report(models: Path) -> Path:
     """Write `models`/REPORT.md, its PNGs and MODEL_CARD.md from report.json, ablation.json and
     the sidecars; ModelError where nothing was measured."""
     report = load_report(models)
-    sidecars = {n: read_sidecar(models / f"{n}.json") for n in (DETECTOR, "emotion", "age")}
+    sidecars = {n: read_sidecar(models / f"{n}.json") for n in (*DETECTOR, "emotion", "age")}
     text = report_text(models, report, sidecars)
     try:
         from training.report.figures import draw  # noqa: PLC0415 - only drawing needs matplotlib
@@ -105,7 +105,7 @@ def _sections(
         shown("age", age.age),
         shown("fairface", age.fairface),
         "\n\n".join([rest.robust(*robust), *warnings]) if harmed else None,
-        rest.detector(sidecars[DETECTOR]),
+        rest.detector(*(sidecars[name] for name in DETECTOR)),
         rest.quantization(sidecars),
         shown("cost", rest.cost),
         ablation(models),

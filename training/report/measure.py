@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from device.types import AgeGroup
+from device.vision.detect import CLOSER, FIRST, open_detector
 from device.vision.runtime import Model
 from training.baselines import Baseline
 from training.data import DataError, samples
@@ -16,7 +17,6 @@ from training.data.base import copied, listed_name
 from training.evaluate import (
     evaluate_scenes,
     grouped,
-    open_detector,
     read_faces,
     reader,
     score,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OURS = "Attune"
-DETECTOR = "face"
+DETECTOR = (FIRST, CLOSER)
 
 
 class Bench(NamedTuple):
@@ -191,7 +191,7 @@ def _robust_age(bench: Bench) -> Section:
 
 
 def _cost(bench: Bench) -> Section:
-    figures: Section = {name: cost(bench.models, name) for name in (DETECTOR, "emotion", "age")}
+    figures: Section = {name: cost(bench.models, name) for name in (*DETECTOR, "emotion", "age")}
     for each in bench.baselines:
         figures[each.name] = {
             "what": each.what,
@@ -214,13 +214,13 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
 """What is measured, cheap parts first."""
 
 MEASURES = {
-    "emotion": ("emotion", DETECTOR),
-    "age": ("age", DETECTOR),
-    "ferplus": ("emotion", DETECTOR),
-    "fairface": ("age", DETECTOR),
-    "scenes": ("emotion", DETECTOR),
-    "robust emotion": ("emotion", DETECTOR),
-    "robust age": ("age", DETECTOR),
-    "cost": ("emotion", "age", DETECTOR),
+    "emotion": ("emotion", *DETECTOR),
+    "age": ("age", *DETECTOR),
+    "ferplus": ("emotion", *DETECTOR),
+    "fairface": ("age", *DETECTOR),
+    "scenes": ("emotion", *DETECTOR),
+    "robust emotion": ("emotion", *DETECTOR),
+    "robust age": ("age", *DETECTOR),
+    "cost": ("emotion", "age", *DETECTOR),
 }
 """The models that each section's figures are of."""

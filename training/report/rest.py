@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.report.cost import pi4_milliseconds
+from training.report.measure import DETECTOR
 from training.report.text import bullets, megas, percent, plain, share, table, years
 
 if TYPE_CHECKING:
@@ -56,14 +57,20 @@ def _left(section: Section, shown: Any) -> str:  # noqa: ANN401 - percent or yea
     )
 
 
-def detector(sidecar: Sidecar) -> str:
-    """Whatever the detector's sidecar says it was measured at."""
+def detector(sidecar: Sidecar, closer: Sidecar) -> str:
+    """Whatever the detector's first model says both were measured at."""
     return "\n\n".join(
         [
             "## Face detector",
             (
                 f"{sidecar.intended_use[:1].upper()}{sidecar.intended_use[1:]}. "
                 f"Licence: {sidecar.licence}."
+            ),
+            (
+                f"Two models: `{sidecar.task}` looks at the whole picture, `{closer.task}` "
+                f"({megas(closer.metrics['multiply_adds'])} multiply-adds, "
+                f"{closer.metrics['bytes']:,} bytes) again at each place that may be a face. The "
+                "first one's size, and figures of both together:"
             ),
             bullets(sidecar.metrics),
         ]
@@ -98,8 +105,8 @@ def cost(section: Section) -> str:
         for name, each in models.items()
     ]
     own = {name: pi4_milliseconds(each) for name, each in models.items() if "arithmetic" in each}
-    # A face in view: found, looked at once more, and both models see it and its mirror image.
-    whole = 2 * sum(own.values())
+    # A face in view: found, looked at closer, and both models see it and its mirror image.
+    whole = sum(taken * (1 if name in DETECTOR else 2) for name, taken in own.items())
     return "\n\n".join(
         [
             "## Cost",
@@ -121,8 +128,8 @@ def cost(section: Section) -> str:
             (
                 "The estimate: XNNPACK's README gives 24 ms (int8) and 77 ms (float) for the 569 "
                 "million multiply-adds of MobileNet v1 on all four cores of a Pi 4; two cores are "
-                "taken to do half of that. One face in a frame costs two looks of the detector "
-                "and, with the mirror image, two of each other model: about "
+                "taken to do half of that. One face in a frame costs a look of each of the "
+                "detector's models and, with the mirror image, two of each other model: about "
                 f"**{whole:.0f} ms of the {1000 / HERTZ:.0f} ms** that {HERTZ} looks a second "
                 "leave. Capture, resizing and cutting come on top; `attune bench` measures all."
             ),

@@ -13,7 +13,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from device.vision.runtime import ModelError, default_runtime, read_sidecar
-from training.report.measure import MEASURES
+from training.report.measure import DETECTOR, MEASURES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,7 @@ def _same_faces(before: Section, now: Section) -> bool:
     counts = [{r["count"] for r in each.get("readers", {}).values()} for each in (before, now)]
     return (
         before["every"] == now["every"]
-        and before["models"]["face"] == now["models"]["face"]
+        and all(before["models"].get(name) == now["models"][name] for name in DETECTOR)
         and counts[0] == counts[1]
     )
 

@@ -1,0 +1,193 @@
+"""The second look's network: it learns from what the first look proposes, right or wrong.
+
+Each picture shows one place as the device shows it: in the middle, with its surroundings, so that
+all of what the network can is spent on whether that is a face, and where its eyes are.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from device.vision.detect import CLOSE_SIDE, CLOSER_ROOM, GridDetector
+from training.data import DataError
+from training.detector.augment import Example, hardly_seen, move, warp, wear
+from training.detector.evaluate import LOWEST_SCORE, as_faces
+from training.detector.labels import NO_FACE, SURE, overlap
+from training.detector.loop import Lesson, load, look, train
+from training.detector.measure import ASKED, average_precision, match
+from training.detector.network import DetectorNetwork
+from training.detector.twin import FloatModel
+from training.source import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from training.detector.labels import Faces, Source
+    from training.detector.loop import Labelled
+    from training.detector.plan import CloserPlan
+
+LONGER_SIDES = (448, 320)
+"""Longer sides that photos are shown to the first look at, to see what it takes for a face."""
+LEAST_PROPOSED = 0.08
+"""Score from which it proposes one, below what the device asks, for its mistakes in other photos
+are surer."""
+NARROWEST = 9.0
+"""Pixels of a photo that a face is wide at least: less shows nothing, however enlarged."""
+APART_IOU = 0.2
+"""A proposal that overlaps no face by more shows none."""
+DOUBTED = 0.14
+"""As the score of what the teacher itself half takes for a face: hands and fists, mostly."""
+SURENESS = 1.5
+"""A proposal is shown as often as its score to this power says."""
+
+
+class Place(NamedTuple):
+    """A box (4) in the photo of that number."""
+
+    photo: int
+    box: npt.NDArray[np.float32]
+
+
+class CloserMaker:
+    """Makes the second look's training pictures. `proposed` (n, 6): number of the photo, score and
+    box of what is no face but was taken for one."""
+
+    def __init__(
+        self, plan: CloserPlan, learned: Labelled, proposed: npt.NDArray[np.float32]
+    ) -> None:
+        self._plan, self._images = plan, learned.images
+        self._all = [rows[rows[:, 0] >= NO_FACE] for rows in learned.faces]
+        self._faces = [
+            Place(photo, face[1:5])
+            for photo, rows in enumerate(self._all)
+            for face in rows
+            if face[0] >= SURE and face[3] - face[1] > NARROWEST
+        ]
+        if not self._faces:
+            raise DataError("the teacher is sure of no face in these photos: give others")
+        self._decoys = [
+            Place(photo, box) for photo, boxes in enumerate(learned.decoys) for box in boxes
+        ]
+        self._proposed = [Place(int(row[0]), row[2:]) for row in proposed]
+        share = proposed[:, 1].astype(np.float64) ** SURENESS
+        self._share = share / share.sum() if len(share) else share
+
+    def make(self, side: int, rng: np.random.Generator) -> Example:
+        """One picture, side x side."""
+        plan, place = self._plan, self._draw(rng)
+        image = self._images[place.photo]
+        matrix = self._matrix(place.box, side, rng)
+        # Beyond the photo's edge it is black, as on the device.
+        seen = warp(image, matrix, np.zeros((side, side, 3), np.uint8))
+        faces, unseen = hardly_seen(move(self._all[place.photo], matrix), side, side)
+        left_out = unseen | (faces[:, 0] < SURE) | (faces[:, 3] - faces[:, 1] < plan.smallest)
+        return Example(np.ascontiguousarray(wear(seen, plan, rng)[:, :, ::-1]), faces, left_out)
+
+    def _draw(self, rng: np.random.Generator) -> Place:
+        plan, kind = self._plan, rng.random()
+        if kind >= plan.faces + plan.proposed and self._decoys:
+            return self._decoys[int(rng.integers(len(self._decoys)))]
+        if kind >= plan.faces and self._proposed:
+            return self._proposed[int(rng.choice(len(self._proposed), p=self._share))]
+        return self._faces[int(rng.integers(len(self._faces)))]
+
+    def _matrix(
+        self, box: npt.NDArray[np.float32], side: int, rng: np.random.Generator
+    ) -> npt.NDArray[np.float64]:
+        """From the photo's pixels to the picture's: mirrored or not, turned, about as wide as the
+        device shows it."""
+        plan = self._plan
+        size = float((box[2:] - box[:2]).max())
+        scale = side / (CLOSER_ROOM * size * math.exp(rng.normal(0, plan.room)))
+        source = (box[:2] + box[2:]) / 2 + rng.normal(0, plan.aside, 2) * size
+        angle = math.radians(rng.normal(0, plan.turn))
+        stretch = math.exp(rng.uniform(-plan.stretch, plan.stretch) / 2)
+        mirror = -1 if rng.random() < 0.5 else 1
+        linear = np.array(
+            [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
+        ) @ np.diag([scale * stretch * mirror, scale / stretch])
+        return np.hstack([linear, (side / 2 - linear @ source)[:, None]])
+
+
+def propose(
+    network: DetectorNetwork, learned: Labelled, plan: CloserPlan
+) -> npt.NDArray[np.float32]:
+    """Rows (n, 6) of photo, score and box: what the first look's network takes for a face, or the
+    teacher nearly, where there is none."""
+    rows: list[npt.NDArray[np.float32]] = []
+    photos = zip(learned.images, learned.faces, strict=True)
+    bar = tqdm(photos, "proposals", len(learned.images), mininterval=1)
+    for number, (image, faces) in enumerate(bar):
+        there = faces[faces[:, 0] >= NO_FACE, 1:5]
+        for side in LONGER_SIDES:
+            found = look(network, image, plan, side)[:, :5]
+            found = found[found[:, 0] >= LEAST_PROPOSED]
+            rows.append(_of_photo(number, found[_apart(found[:, 1:], there)]))
+        doubted = faces[faces[:, 0] < NO_FACE, :5].copy()
+        doubted[:, 0] = DOUBTED
+        rows.append(_of_photo(number, doubted))
+    return np.concatenate(rows) if rows else np.empty((0, 6), np.float32)
+
+
+def _apart(boxes: Faces, there: Faces) -> npt.NDArray[np.bool_]:
+    return np.asarray(~(overlap(boxes, there) > APART_IOU).any(1))
+
+
+def _of_photo(number: int, rows: Faces) -> Faces:
+    return np.hstack([np.full((len(rows), 1), number, np.float32), rows])
+
+
+def train_closer(
+    plan: CloserPlan, source: Source, folder: Path, *, start: Path, fresh: bool = False
+) -> Path:
+    """Train on what the detector in `start`, best.pt of a run of `face`, proposes, from its weights
+    on. Returns best.pt."""
+    learned, valid = load(source, "train"), load(source, "valid")
+    first = DetectorNetwork(plan).eval()
+    first.load_state_dict(torch.load(start, map_location="cpu")["network"])
+    proposed = propose(first, learned, plan)
+    # What is proposed follows from these and `start`, but for a last digit on another machine.
+    digest = digest_of([*learned.arrays(), *valid.arrays()])
+    lesson = Lesson(CloserMaker(plan, learned, proposed), judge(first, valid, plan), digest)
+    return train(plan, lesson, folder, start=start, fresh=fresh)
+
+
+def judge(
+    first: DetectorNetwork, valid: Labelled, plan: CloserPlan
+) -> Callable[[DetectorNetwork], float]:
+    """How good a network is as the second look after `first`: its precision over recall, less by
+    how far the eyes are off, as a share of their distance."""
+    longer = [max(image.shape[:2]) for image in valid.images]
+
+    def score(network: DetectorNetwork) -> float:
+        matches = match(
+            found_by(first, network, valid.images, plan.longer_side), valid.faces, longer
+        )
+        asked = matches.eyes[matches.width >= ASKED]
+        off = np.nanmedian(asked) if np.isfinite(asked).any() else 1.0
+        return average_precision(matches) - float(off)
+
+    return score
+
+
+def found_by(
+    first: DetectorNetwork,
+    closer: DetectorNetwork,
+    images: Iterable[npt.NDArray[np.uint8]],
+    longer_side: int,
+) -> list[Faces]:
+    """What both networks find in BGR photos, asked as the device asks."""
+    detector = GridDetector(
+        FloatModel(first, (longer_side, longer_side)),
+        FloatModel(closer, (CLOSE_SIDE, CLOSE_SIDE)),
+        min_score=LOWEST_SCORE,
+    )
+    return [as_faces(detector, image) for image in images]
