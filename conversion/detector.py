@@ -80,12 +80,12 @@ def convert_detector(weights: Path, closer: Path, source: Source, models: Path) 
     sidecar of `face`, which has what was measured.
     """
     train, held_out = (photos(source.data, part) for part in ("train", "valid"))
-    chosen = train[:: max(1, len(train) // CALIBRATION_PHOTOS)]
-    labels = load_labels(train, source.teacher, source.cache)[:: len(train) // len(chosen)]
-    shown = [read_photo(photo.path) for photo in chosen]
+    every = max(1, len(train) // CALIBRATION_PHOTOS)
+    labels = load_labels(train, source.teacher, source.cache)[::every]
+    shown = [read_photo(photo.path) for photo in train[::every]]
     near = [
         show(image, face[1:5])
-        for image, faces in zip(shown, labels, strict=False)
+        for image, faces in zip(shown, labels, strict=True)
         for face in faces[:CALIBRATION_FACES]
     ]
     networks = [
