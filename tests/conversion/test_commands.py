@@ -7,6 +7,7 @@ import importlib.util
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,26 +33,16 @@ from training.detector.loop import train_detector
 from training.detector.plan import CloserPlan, DetectorPlan
 
 PARTS = {"train": 6, "valid": 3, "test": 4}
-TINY = dataclasses.replace(
-    DetectorPlan(),
-    stem=(4, 4),
-    stages=(4, 8, 8),
-    depths=(1, 1, 1),
-    necks=(4, 8, 8),
-    batches=((64, 2),),
-    epochs=1,
-    steps=2,
-)
-TINY_CLOSER = dataclasses.replace(
-    CloserPlan(),
-    stem=(4, 4),
-    stages=(4, 8, 8),
-    depths=(1, 1, 1),
-    necks=(4, 8, 8),
-    batches=((160, 2),),
-    epochs=1,
-    steps=2,
-)
+SMALL: dict[str, Any] = {
+    "stem": (4, 4),
+    "stages": (4, 8, 8),
+    "depths": (1, 1, 1),
+    "necks": (4, 8, 8),
+    "epochs": 1,
+    "steps": 2,
+}
+TINY = dataclasses.replace(DetectorPlan(), batches=((64, 2),), **SMALL)
+TINY_CLOSER = dataclasses.replace(CloserPlan(), batches=((160, 2),), **SMALL)
 
 
 class Ours:

@@ -142,13 +142,18 @@ class Maker:
             scale = min(max(wanted / max(float(box[2] - box[0]), 1.0), least), LARGEST_SCALE)
             source = (box[:2] + box[2:]) / 2
             target = rng.uniform(0.1, 0.9, 2) * (right - left, bottom - top)
-        angle = math.radians(rng.normal(0, plan.turn))
-        stretch = math.exp(rng.uniform(-plan.stretch, plan.stretch) / 2)
-        mirror = -1 if rng.random() < 0.5 else 1
-        linear = np.array(
-            [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
-        ) @ np.diag([scale * stretch * mirror, scale / stretch])
+        linear = turned(scale, plan, rng)
         return np.hstack([linear, (target - linear @ source)[:, None]])
+
+
+def turned(scale: float, plan: DetectorPlan, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """The linear part (2, 2) of a random way to show a photo: scaled, stretched, mirrored or not,
+    turned."""
+    angle = math.radians(rng.normal(0, plan.turn))
+    stretch = math.exp(rng.uniform(-plan.stretch, plan.stretch) / 2)
+    mirror = -1 if rng.random() < 0.5 else 1
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    return np.asarray(turn @ np.diag([scale * stretch * mirror, scale / stretch]))
 
 
 def _cuts(side: int, tiles: int, rng: np.random.Generator) -> list[int]:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from device.vision.detect import CLOSE_SIDE, CLOSER_ROOM, GridDetector
 from training.data import DataError
-from training.detector.augment import Example, hardly_seen, move, warp, wear
+from training.detector.augment import Example, hardly_seen, move, turned, warp, wear
 from training.detector.evaluate import LOWEST_SCORE, as_faces
 from training.detector.labels import NO_FACE, SURE, overlap
 from training.detector.loop import Lesson, load, look, train
@@ -108,12 +108,7 @@ class CloserMaker:
         size = float((box[2:] - box[:2]).max())
         scale = side / (CLOSER_ROOM * size * math.exp(rng.normal(0, plan.room)))
         source = (box[:2] + box[2:]) / 2 + rng.normal(0, plan.aside, 2) * size
-        angle = math.radians(rng.normal(0, plan.turn))
-        stretch = math.exp(rng.uniform(-plan.stretch, plan.stretch) / 2)
-        mirror = -1 if rng.random() < 0.5 else 1
-        linear = np.array(
-            [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
-        ) @ np.diag([scale * stretch * mirror, scale / stretch])
+        linear = turned(scale, plan, rng)
         return np.hstack([linear, (side / 2 - linear @ source)[:, None]])
 
 
