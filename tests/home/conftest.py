@@ -1,3 +1,5 @@
+"""What the tests of home share: brokers, and speakers at them."""
+
 from __future__ import annotations
 
 import contextlib
@@ -5,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from device.settings import MqttSettings
+from tests.home.bridged import Speaker, Start
 from tests.home.broker import Broker, running
 from tests.home.cable import MQTT_3_1_1, MQTT_5, Cable
 
@@ -20,3 +24,17 @@ def shared(
             return
         with contextlib.closing(Cable(broker.port, newest=MQTT_3_1_1)) as old:
             yield old
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    speakers: list[Speaker] = []
+
+    def start(settings: MqttSettings) -> Speaker:
+        speakers.append(Speaker(settings))
+        speakers[-1].start()
+        return speakers[-1]
+
+    yield start
+    for speaker in speakers:
+        speaker.stop()

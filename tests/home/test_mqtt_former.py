@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,8 @@ from device.home.topics import topics
 from device.settings import MqttSettings
 from device.types import Health
 from tests.fakes import a_status
+from tests.home.bridged import Door, Speaker, Start, settings_for
 from tests.home.broker import Listener
-from tests.home.test_mqtt import Door, Speaker, settings_for
-
-Start = Callable[[MqttSettings], Speaker]
 
 NOW = discovery(MqttSettings(), "2")
 GHOSTS = {
