@@ -1,4 +1,4 @@
-"""The page without a browser: its addresses, what its forms ask, what it draws and says."""
+"""The page without a browser: its addresses, what its forms ask, and the same for programs."""
 
 from __future__ import annotations
 
@@ -7,33 +7,24 @@ import datetime as dt
 import re
 import time
 from pathlib import Path
-from typing import Any
 
-import flask.testing
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
-from device.diary import Diary, MoodSpan, Played
-from device.home.appliance import Appliance
+from device.diary import Played
 from device.home.collection import TrackPage, TrackTold
-from device.home.page import forms, past, words
-from device.home.page.circle import RADIUS, colour, spot
-from device.lessons import Ended, ForgetTaste, TasteChanged, TasteRequest
+from device.home.page import forms, past
+from device.lessons import ForgetTaste
 from device.music.corrections import moods
-from device.music.search import Search
 from device.ports import CannotDo
 from device.types import (
-    Affect,
-    AgeGroup,
     Command,
     Correct,
     Emotion,
     Goal,
     Health,
-    LibraryScanned,
     MoodLabel,
     OverrideMood,
     Part,
@@ -46,78 +37,12 @@ from device.types import (
     SetQuietHours,
     SetSleep,
     SetVolume,
-    SkippedFile,
-    Status,
-    Track,
-    TrackId,
 )
 from tests.fakes import a_status
-from tests.local_api import client_of
+from tests.home.asked import FIRST, TRACKS, Home
 from tests.privacy.tables import STORED
 
-FIRST = TrackId("0123456789abcdef")
-TRACKS = tuple(
-    Track(
-        id=TrackId(f"{number + 0x0123456789ABCDEF:016x}"),
-        path=f"/music/{number}.ogg",
-        title="Bright Harbour" if number == 0 else f"Песня & <b>{number}</b>",
-        artist="Ensemble" if number % 2 else "",
-        affect=Affect(0.7, 0.5, 0.1, "file tag") if number % 3 else Affect(0, 0, 0.5, "unknown"),
-        duration_seconds=200.0,
-    )
-    for number in range(120)
-)
 PAGES = ("/", "/history", "/history?view=week", "/library", f"/library/{FIRST}", "/settings")
-
-
-class Home:
-    """A speaker that remembers what it was asked."""
-
-    def __init__(self, folder: Path) -> None:
-        self.now = a_status()
-        self.asked: list[Command] = []
-        self.taste_asked: list[TasteRequest] = []
-        self.corrections: dict[TrackId, Correct] = {}
-        self.announcements: list[str] = []
-        self.refusal: Exception | None = None
-        self.diary: tuple[Any, ...] = ()
-        self.library = LibraryScanned(TRACKS, skipped=(SkippedFile("/m/x.ogg", "broken"),))
-        self.client = client_of(
-            Appliance(
-                status=lambda: self.now,
-                command=self.command,
-                taste=self.taste,
-                library=lambda: self.library,
-                history=self.history,
-                corrections=lambda: self.corrections,
-                find=Search(),
-                moods=moods(),
-                announcements=lambda: self.announcements,
-            ),
-            folder,
-        )
-
-    def command(self, command: Command) -> Status:
-        if self.refusal is not None:
-            raise self.refusal
-        self.asked.append(command)
-        return self.now
-
-    def taste(self, request: TasteRequest) -> TasteChanged:
-        self.taste_asked.append(request)
-        return TasteChanged(3)
-
-    def history(self, since: float, until: float, step_minutes: int) -> Diary:
-        plays = tuple(each for each in self.diary if since <= each.at < until)
-        return Diary(since, until, step_minutes, (), plays)
-
-    def get(self, path: str) -> str:
-        answer = self.client.get(path)
-        assert answer.status_code == 200, answer.data
-        return answer.get_data(as_text=True)
-
-    def post(self, name: str, **fields: str) -> flask.testing.TestResponse:
-        return self.client.post(f"/do/{name}", data=fields)
 
 
 @pytest.fixture
@@ -199,6 +124,36 @@ def test_now_tells_what_is_wrong(home: Home) -> None:
     assert "no card" in html
     assert "There is no music yet" in html
     assert "no card" in home.get("/settings")
+
+
+def test_the_history_lists_newest_first(home: Home) -> None:
+    since, _ = past.bounds(dt.datetime.now().astimezone().date())
+    home.diary = tuple(
+        Played(since + number, FIRST, f"Track {number}", "B", Goal.MATCH, MoodLabel.FEAR, "so")
+        for number in range(3)
+    )
+    html = home.get("/history").partition('class="plays"')[2]
+    assert html.index("Track 2") < html.index("Track 1") < html.index("Track 0")
+
+
+TOLD = {
+    "resume": "where to go on playing",
+    "plays": "how much was heard",
+    "feedback": "Likes and dislikes",
+    "moods": "One mood a minute",
+    "tracks": "index and what listening to a track told",
+    "known_files": "index and what listening to a track told",
+    "skipped_files": "Files that cannot be played",
+    "listened": "what listening to a track told",
+    "corrections": "Your word on a track",
+}
+
+
+def test_the_page_tells_of_every_table(home: Home) -> None:
+    assert TOLD.keys() == STORED.keys()
+    shown = home.get("/settings")
+    for table, words_for_it in TOLD.items():
+        assert words_for_it in shown, table
 
 
 # --- forms ----------------------------------------------------------------------------------------
@@ -358,163 +313,3 @@ def test_one_track(home: Home) -> None:
 def test_history(home: Home, query: str, code: int) -> None:
     answer = home.client.get(f"/api/v1/history?{query}")
     assert answer.status_code == code, answer.data
-
-
-# --- drawings -------------------------------------------------------------------------------------
-
-unit = st.floats(-1.0, 1.0)
-
-
-@given(unit, unit)
-def test_every_place_has_a_spot_in_the_circle_and_a_colour(valence: float, arousal: float) -> None:
-    x, y = spot(valence, arousal)
-    assert x * x + y * y <= (RADIUS + 0.2) ** 2
-    assert (x >= 0) == (round(valence, 3) >= 0) or abs(x) < 0.2
-    assert re.fullmatch(r"#[0-9a-f]{6}", colour(valence, arousal))
-
-
-def test_the_four_corners_look_apart() -> None:
-    amber, red, blue, green = (
-        tuple(bytes.fromhex(colour(*place)[1:]))
-        for place in ((0.8, 0.5), (-0.5, 0.6), (-0.6, -0.3), (0.6, -0.6))
-    )
-    assert amber[0] > amber[2] + 100
-    assert red[0] > max(red[1:]) + 80
-    assert blue[2] > max(blue[:2]) + 50
-    assert green[1] > max(green[0], green[2]) + 20
-
-
-DATE = dt.date(2026, 3, 14)
-
-
-def test_a_day_is_drawn_from_midnight_to_midnight() -> None:
-    since, until = past.bounds(DATE)
-    moods_ = (
-        MoodSpan(since, 5, MoodLabel.HAPPINESS, 0.5, 0.2, 1),
-        MoodSpan(since + (until - since) / 2, 3, MoodLabel.SADNESS, -1.0, -0.4, 2),
-        MoodSpan(until, 5, MoodLabel.ANGER, -0.5, 0.5, 1),
-    )
-    play = Played(
-        at=since + (until - since) / 4,
-        track=FIRST,
-        title="A",
-        artist="B",
-        goal=Goal.MATCH,
-        label=MoodLabel.HAPPINESS,
-        because="so",
-        heard_seconds=(until - since) / 10,
-        ended=Ended.FINISHED,
-    )
-    day = past.day(DATE, Diary(since, until + 600, 5, moods_, (play,)))
-    assert [(bar.x, bar.y, bar.height) for bar in day.valence] == [(0, 250, 250), (500, 500, 500)]
-    assert [(bar.x, bar.width, bar.fill) for bar in day.plays] == [(250, 100, "finished")]
-    assert "most of it happy (62%)" in day.told
-    assert "1 track sounded" in day.told
-
-
-def test_bars_of_a_colour_are_drawn_as_one() -> None:
-    bars = [past.Bar(10, 0, 2.5, 1000, fill, "") for fill in ("liked", "other", "liked")]
-    assert list(past.outlines(bars)) == [
-        ("liked", "M10 0h2.5v1000h-2.5zM10 0h2.5v1000h-2.5z"),
-        ("other", "M10 0h2.5v1000h-2.5z"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("changes", "taken"),
-    [
-        ({}, "other"),
-        ({"ended": Ended.FINISHED}, "finished"),
-        ({"ended": Ended.SKIPPED}, "skipped"),
-        ({"ended": Ended.SKIPPED, "liked": True}, "liked"),
-        ({"ended": Ended.FINISHED, "liked": False}, "disliked"),
-        ({"ended": Ended.DISLIKED}, "disliked"),
-        ({"ended": Ended.MOOD}, "other"),
-    ],
-)
-def test_how_a_play_was_taken(changes: dict[str, Any], taken: str) -> None:
-    play = Played(0.0, FIRST, "", "", Goal.MATCH, MoodLabel.NEUTRAL, "")
-    assert past.taken(replace(play, **changes)) == taken
-
-
-def test_a_day_of_nothing() -> None:
-    assert past.told((), ()) == "Nothing was noted."
-
-
-def test_the_history_lists_newest_first(home: Home) -> None:
-    since, _ = past.bounds(dt.datetime.now().astimezone().date())
-    home.diary = tuple(
-        Played(since + number, FIRST, f"Track {number}", "B", Goal.MATCH, MoodLabel.FEAR, "so")
-        for number in range(3)
-    )
-    html = home.get("/history").partition('class="plays"')[2]
-    assert html.index("Track 2") < html.index("Track 1") < html.index("Track 0")
-
-
-# --- words ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("seconds", "told"), [(0, "0:00"), (67.9, "1:07"), (3600, "1:00:00"), (-3, "0:00")]
-)
-def test_clock(seconds: float, told: str) -> None:
-    assert words.clock(seconds) == told
-
-
-@pytest.mark.parametrize(
-    ("seconds", "told"),
-    [(5, "5 s"), (60, "1 min"), (7200, "2 h"), (12_000, "3 h 20 min"), (180_000, "2 d 2 h")],
-)
-def test_span(seconds: float, told: str) -> None:
-    assert words.span(seconds) == told
-
-
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({}, "1 person, about 36 (30 to 42), adult"),
-        ({"people": 3, "age_group": AgeGroup.CHILD}, "3 people, about 36 (30 to 42), child"),
-        ({"age": None}, "1 person"),
-        ({"people": 0}, "the room looks empty"),
-        ({"privacy": True}, "the camera is off"),
-    ],
-)
-def test_who(changes: dict[str, Any], told: str) -> None:
-    assert words.who(a_status(**changes)) == told
-
-
-TOLD = {
-    "resume": "where to go on playing",
-    "plays": "how much was heard",
-    "feedback": "Likes and dislikes",
-    "moods": "One mood a minute",
-    "tracks": "index and what listening to a track told",
-    "known_files": "index and what listening to a track told",
-    "skipped_files": "Files that cannot be played",
-    "listened": "what listening to a track told",
-    "corrections": "Your word on a track",
-}
-
-
-def test_the_page_tells_of_every_table(home: Home) -> None:
-    assert TOLD.keys() == STORED.keys()
-    shown = home.get("/settings")
-    for table, words_for_it in TOLD.items():
-        assert words_for_it in shown, table
-
-
-def test_kept() -> None:
-    assert words.kept(400) == "400 days, or until you erase it"
-    assert words.kept(0) == "until you erase it"
-
-
-@pytest.mark.parametrize(
-    ("place", "told"),
-    [
-        ((0.8, 0.5), "very pleasant and lively"),
-        ((-0.2, -0.9), "a little unpleasant and very quiet"),
-        ((0.05, 0.0), "in the middle"),
-    ],
-)
-def test_side(place: tuple[float, float], told: str) -> None:
-    assert words.side(*place) == told
