@@ -1,0 +1,109 @@
+"""Choosing after what was heard: tracks and artists rest, albums go on."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from device.lessons import Ended, Lesson, Moment
+from device.music.catalogue import Catalogue, Wish
+from device.music.features import traits_of
+from device.music.taste import Belief
+from device.types import AgeGroup, Goal, MoodLabel, Track, TrackId
+from tests.music.shelves import HAPPY, NOW, PLEASED, draws, track
+
+
+def test_nothing_repeats_within_the_hours_while_half_is_left() -> None:
+    shelf = [track(name) for name in "abcdefgh"]
+    recent = [(TrackId(name), NOW - 600 * age) for age, name in enumerate("abc")]
+    chosen = draws(Catalogue(shelf), Wish(HAPPY, wall=NOW, recent=recent))
+    assert {each.id for each in chosen} == set("defgh")
+    later = Wish(HAPPY, wall=NOW + 3 * 3600, recent=recent)
+    assert {each.id for each in draws(Catalogue(shelf), later, 2000)} == set("abcdefgh")
+
+
+def test_when_all_was_heard_the_longest_ago_half_is_left() -> None:
+    shelf = [track(name) for name in "abcdef"]
+    recent = [(TrackId(name), NOW - 60 * age) for age, name in enumerate("abcdef")]
+    wish = Wish(HAPPY, wall=NOW, recent=recent, exclude=TrackId("f"))
+    assert {each.id for each in draws(Catalogue(shelf), wish)} == {"c", "d", "e"}
+
+
+def test_a_clock_that_was_set_back_forgets_nothing() -> None:
+    recent = [(TrackId("a"), NOW + 1e6)]
+    wish = Wish(HAPPY, wall=NOW, recent=recent)
+    assert {each.id for each in draws(Catalogue([track("a"), track("b")]), wish)} == {"b"}
+
+
+def test_an_artist_is_not_played_twice_in_a_row_while_others_fit() -> None:
+    shelf = [track(f"a{n}", artist="A") for n in range(5)]
+    shelf += [track(f"b{n}", artist="B") for n in range(5)]
+    wish = Wish(HAPPY, wall=NOW, recent=[(TrackId("a0"), NOW - 200)])
+    artists = Counter(each.artist for each in draws(Catalogue(shelf), wish, 500))
+    assert artists["A"] == 0
+    shelf[5:] = [track(f"b{n}", -0.7, -0.6, artist="B") for n in range(5)]
+    assert {each.artist for each in draws(Catalogue(shelf), wish, 100)} == {"A"}
+
+
+def test_an_artist_just_heard_gives_way_to_what_fits_almost() -> None:
+    """One whose music fits too little to be drawn otherwise is drawn about as often."""
+    shelf = [track(f"a{n}", *PLEASED, artist="A") for n in range(6)]
+    shelf += [track(f"b{n}", PLEASED[0] - 0.75, PLEASED[1], artist="B") for n in range(5)]
+    wish = Wish(HAPPY, wall=NOW, recent=[(TrackId("a0"), NOW - 200)])
+    artists = Counter(each.artist for each in draws(Catalogue(shelf), wish, 1000))
+    assert artists["B"] / artists["A"] == pytest.approx(math.exp(2.5 - 0.75**2 / 0.205), rel=0.2)
+    assert {each.artist for each in draws(Catalogue(shelf), Wish(HAPPY, wall=NOW))} == {"A"}
+
+
+def test_the_artists_heard_before_the_last_come_seldomer_too() -> None:
+    shelf = [track(f"{artist}{n}", artist=artist) for artist in "abcd" for n in range(5)]
+    recent = [(TrackId(f"{artist}0"), NOW - 200 * age) for age, artist in enumerate("abc", start=1)]
+    wish = Wish(HAPPY, wall=NOW, recent=recent)
+    artists = Counter(each.artist for each in draws(Catalogue(shelf), wish, 3000))
+    # Of the three heard one track rests, and four are left, of five.
+    assert artists["b"] / artists["d"] == pytest.approx(0.8 * math.exp(-1.5), abs=0.03)
+    assert artists["c"] / artists["d"] == pytest.approx(0.8 * math.exp(-0.8), abs=0.04)
+
+
+def test_an_artist_that_is_loved_is_not_played_twice_in_a_row_either() -> None:
+    catalogue, belief = Catalogue([track(f"{n}", artist=f"A{n % 5}") for n in range(50)]), Belief()
+    for loved in catalogue.tracks[::5]:
+        moment = Moment(0.0, traits_of(loved), 60.0, 20.0, AgeGroup.ADULT)
+        belief.teach(
+            Lesson(loved.id, NOW, Goal.MATCH, 0.1, MoodLabel.HAPPINESS, 0.7, 0.4, 1, moment, 60.0,
+                   Ended.FINISHED, liked=True)
+        )  # fmt: skip
+    wish = Wish(HAPPY, wall=NOW, recent=[(TrackId("0"), NOW - 200)], exclude=TrackId("0"))
+    chosen = [catalogue.choose(wish, random.Random(n), belief) for n in range(100)]
+    assert not any(choice is not None and choice.track.artist == "A0" for choice in chosen)
+
+
+def test_an_album_goes_on_by_disc_and_number_and_mixes_with_no_other() -> None:
+    def on(name: str, disc: int | None, number: int | None, **other: Any) -> Track:
+        told = {"artist": "A", "album": "Best of"} | other
+        return replace(track(name), disc_number=disc, track_number=number, **told)
+
+    shelf = [
+        on("2-1", 2, 1), on("1-2", 1, 2), on("2-2", 2, 2), on("1-1", None, 1), on("1-4", 1, 4),
+        on("unnumbered", 1, None), on("alone", None, 3, album=None), on("single", 1, 1, album=None),
+        on("of another", 1, 3, artist="B"), on("the next", 1, 3, album="Best of, part two"),
+        on("guests", 1, 3, artist="A and B", album_artist="A"),
+    ]  # fmt: skip
+    catalogue, order = Catalogue(shelf), [TrackId("1-1")]
+    while (following := catalogue.following(order[-1], HAPPY)) is not None:
+        order.append(following.id)
+    assert order == ["1-1", "1-2", "guests", "1-4", "2-1", "2-2"]
+    for name in ("unnumbered", "alone", "single", "of another", "not here"):
+        assert catalogue.following(TrackId(name), HAPPY) is None
+
+
+def test_an_album_does_not_go_on_with_what_a_child_may_not_hear() -> None:
+    album = [replace(track(f"{n}", explicit=n == 2), album="A", track_number=n) for n in (1, 2, 3)]
+    catalogue, child = Catalogue(album), replace(HAPPY, age_years=8.0, youngest_years=8.0)
+    assert catalogue.following(TrackId("1"), HAPPY) == album[1]
+    assert catalogue.following(TrackId("1"), child) is None
