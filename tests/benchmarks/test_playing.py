@@ -29,8 +29,8 @@ from device.types import Affect, Track, TrackId, TrackStarted
 from tests.music.audio import tone
 from tests.music.capture import audible, decibels, longest_silence_seconds, read_raw, rms, windows
 from tests.music.meter import measured
+from tests.music.real_player import RealClock
 from tests.music.sources import ArraySource, limited, noise, render, track
-from tests.music.test_player import RealClock
 
 pytestmark = pytest.mark.benchmark
 

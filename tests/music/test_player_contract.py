@@ -24,6 +24,7 @@ from device.types import (
 from tests.fakes import FakeClock
 from tests.music.audio import tone
 from tests.music.fakes import FakePlayer
+from tests.music.real_player import RealClock
 
 SLACK = 0.45
 """Two chunks of sound and a little: the real player's ends come early by so much."""
@@ -44,14 +45,6 @@ class World(Protocol):
     def pass_seconds(self, seconds: float) -> None: ...
     def unplug(self) -> None: ...
     def plug(self) -> None: ...
-
-
-class RealClock:
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    def wall(self) -> float:
-        return time.time()
 
 
 class RealWorld:
