@@ -124,7 +124,7 @@ def _nearest_genre(name: str) -> tuple[float, float, float] | None:
     return None
 
 
-_ALSO_CALLED = {
+ALSO_CALLED = {
     "hiphop": "hip hop",
     "rnb": "r&b",
     "rhythm & blues": "r&b",
@@ -165,9 +165,10 @@ _ALSO_CALLED = {
     "trap": "rap",
     "bluesrock": "blues rock",
 }
+"""Genre, as tags spell it, -> as it is known here."""
 _PLACES = {genre: (*place, FITTED_DEVIATION) for genre, place in FITTED.items()} | {
     genre: (*place, RATED_DEVIATION) for genre, place in RATED.items()
 }
 _KNOWN = {fold(genre): place for genre, place in _PLACES.items()} | {
-    fold(name): _PLACES[genre] for name, genre in _ALSO_CALLED.items()
+    fold(name): _PLACES[genre] for name, genre in ALSO_CALLED.items()
 }

@@ -19,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from device.lessons import Lesson, Traits
+from device.music.affect import ALSO_CALLED
+from device.music.words import fold
 from device.types import AgeGroup, Goal, Track
 
 Floats = npt.NDArray[np.float64]
@@ -28,27 +30,42 @@ NUMBERS = ("valence", "arousal", "valence²", "arousal²", "valence·arousal", "
            "voice", "explicit")  # fmt: skip
 ERAS = tuple(range(1950, 2021, 10))
 """Years between which a release is placed; before the first and after the last counts as these."""
-GENRE_BUCKETS, ARTIST_BUCKETS = 32, 128
-"""Names are hashed, so that any library fits into a vector of fixed length. Each name is two signed
-entries: two names rarely share both (feature hashing; Weinberger et al., ICML 2009). There are more
-artists than genres, and whoever shares an entry with somebody hated is thought worse of."""
+COMMON_GENRES = (
+    "rock", "pop", "jazz", "classical", "metal", "folk", "hip hop", "electronic", "soul", "country",
+    "reggae", "blues", "punk", "funk", "r&b", "disco", "dance", "house", "techno", "trance",
+    "ambient", "soundtrack", "world", "latin", "gospel", "children's music", "new age",
+    "singer songwriter",
+)  # fmt: skip
+"""Genres that most libraries hold: each has an entry of its own, so that what is thought of jazz
+says nothing of rock. A kind of one, such as hard rock, is half that one."""
+GENRE_BUCKETS, ARTIST_BUCKETS = 24, 128
+"""Other names are hashed, so that any library fits into a vector of fixed length. Each name is two
+signed entries: two names rarely share both (feature hashing; Weinberger et al., ICML 2009). There
+are more artists than genres, and whoever shares an entry with somebody hated is thought worse of.
+"""
 GENRES_OF_A_TRACK = 3
 
 DENSE = len(NUMBERS) + len(ERAS)
-TRACK = DENSE + GENRE_BUCKETS + ARTIST_BUCKETS
+GENRE_ENTRIES = len(COMMON_GENRES) + GENRE_BUCKETS
+TRACK = DENSE + GENRE_ENTRIES + ARTIST_BUCKETS
 CONSTANT, FIT, FIRST = 0, 1, 2
 """Where z has its constant, its fit, and the first of what describes the track itself."""
 Z = FIRST + TRACK
 VALENCE, AROUSAL = FIRST, FIRST + 1
 ERA = FIRST + len(NUMBERS)
 GENRE = FIRST + DENSE
-ARTIST = GENRE + GENRE_BUCKETS
+ARTIST = GENRE + GENRE_ENTRIES
+
+_COMMON = {fold(name): place for place, name in enumerate(COMMON_GENRES)}
+for _other, _name in (("rap", "hip hop"), ("electronica", "electronic"), ("edm", "electronic")):
+    _COMMON[_other] = _COMMON[_name]
+_GUESTS = re.compile(r"\s*[\s(\[]\s*(?:feat|ft|featuring)\b\.?\s", re.IGNORECASE)
 
 GROUPS = tuple(AgeGroup)
 GOALS = tuple(Goal)
 _PLACE = range(VALENCE, VALENCE + 5)
-BY_GROUP = (*_PLACE, *range(ERA, ARTIST))
-"""What an age group may like otherwise: places, eras and genres."""
+BY_GROUP = (*_PLACE, *range(ERA, GENRE + len(COMMON_GENRES)))
+"""What an age group may like otherwise: places, eras and the common genres."""
 CROSSED = 4 + 4 + 2 * len(GOALS)
 """Valence and arousal, each crossed with the mood's two, with two of the hour, with each goal."""
 WEIGHTS = Z + CROSSED + len(GROUPS) * len(BY_GROUP)
@@ -121,19 +138,52 @@ def dense_of(traits: Sequence[Traits]) -> Floats:
 
 @lru_cache(maxsize=4096)
 def genre_vector(genre: str) -> tuple[float, ...]:
-    """A genre tag, of up to three genres, as `GENRE_BUCKETS` numbers of length 1."""
+    """A genre tag, of up to three genres, as `GENRE_ENTRIES` numbers of about length 1."""
     names = genres_in(genre)
     if not names:
-        return (0.0,) * GENRE_BUCKETS
-    total = np.sum([_hashed(name, GENRE_BUCKETS) for name in names], axis=0)
-    return tuple(total / max(1.0, math.sqrt(len(names))))
+        return (0.0,) * GENRE_ENTRIES
+    total = np.sum([_one_genre(name) for name in names], axis=0)
+    return tuple(total / math.sqrt(len(names)))
+
+
+def _one_genre(name: str) -> Floats:
+    """A genre of its own, a kind of one (half that, half itself), or only its name hashed."""
+    plain = fold(name)
+    if plain not in _COMMON:
+        plain = fold(ALSO_CALLED.get(plain, plain))
+    vector = np.zeros(GENRE_ENTRIES)
+    if plain in _COMMON:
+        vector[_COMMON[plain]] = 1.0
+        return vector
+    vector[len(COMMON_GENRES) :] = _hashed(plain, GENRE_BUCKETS)
+    kind = _kind_of(plain.split())
+    if kind is not None:
+        vector *= math.sqrt(0.5)
+        vector[kind] = math.sqrt(0.5)
+    return vector
+
+
+def _kind_of(words: Sequence[str]) -> int | None:
+    """The common genre that a genre is a kind of: the last one that it names, for "blues rock" is
+    a kind of rock."""
+    for end in range(len(words), 0, -1):
+        for start in range(end):
+            place = _COMMON.get(" ".join(words[start:end]))
+            if place is not None:
+                return place
+    return None
 
 
 @lru_cache(maxsize=4096)
 def artist_vector(artist: str) -> tuple[float, ...]:
     """An artist as `ARTIST_BUCKETS` numbers of length 1, or 0 where nobody is named."""
-    name = artist.casefold().strip()
+    name = lead_artist(artist).casefold()
     return tuple(_hashed(name, ARTIST_BUCKETS)) if name else (0.0,) * ARTIST_BUCKETS
+
+
+def lead_artist(artist: str) -> str:
+    """Whose music it is: the artist without guests."""
+    return _GUESTS.split(artist, maxsplit=1)[0].strip() or artist.strip()
 
 
 @lru_cache(maxsize=4096)
@@ -193,11 +243,11 @@ def deviations(prior: Spread) -> Floats:
     group = [
         *[prior.place_by_group] * 5,
         *[prior.era_by_group] * len(ERAS),
-        *[prior.genre_by_group] * GENRE_BUCKETS,
+        *[prior.genre_by_group] * len(COMMON_GENRES),
     ]
     return np.array([
         prior.constant, prior.fit, *numbers, *[prior.era] * len(ERAS),
-        *[prior.genre] * GENRE_BUCKETS, *[prior.artist] * ARTIST_BUCKETS,
+        *[prior.genre] * GENRE_ENTRIES, *[prior.artist] * ARTIST_BUCKETS,
         *[prior.by_mood] * 4, *[prior.by_hour] * 4, *[prior.by_goal] * (2 * len(GOALS)),
         *group * len(GROUPS),
     ])  # fmt: skip
