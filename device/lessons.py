@@ -164,7 +164,8 @@ class MoodMap(Value, frozen=True):
 
 
 class TasteReport(Value, frozen=True, tag="report"):
-    """What was learned, for people. `rewards`: the mean of each stretch of `stretch` plays."""
+    """What was learned, for people. `rewards`: the mean of each stretch of `stretch` plays, at
+    last of the newest so many."""
 
     learning: bool
     lessons: int

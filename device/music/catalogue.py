@@ -112,10 +112,9 @@ class Catalogue:
         self._variance = np.array([track.affect.deviation**2 for track in self.tracks], float)
         self._year = np.array([track.year or np.nan for track in self.tracks], float)
         self._explicit = np.array([track.explicit for track in self.tracks], bool)
-        names = {name: number for number, name in enumerate({t.artist for t in self.tracks})}
-        self._artist = np.array(
-            [names[track.artist] if track.artist else -1 for track in self.tracks], int
-        )
+        artists = [features.lead_artist(track.artist).casefold() for track in self.tracks]
+        names = {name: number for number, name in enumerate(dict.fromkeys(artists))}
+        self._artist = np.array([names[name] if name else -1 for name in artists], int)
         self._voice = np.array([0.5 if t.voice is None else t.voice for t in self.tracks], float)
         self._shelf = Shelf(self.tracks)
 
@@ -283,12 +282,13 @@ class Catalogue:
         return BUMP_WEIGHT * np.where(np.isnan(bump), NO_YEAR, bump)
 
     def _age_then(self, wish: Wish, index: int) -> float | None:
-        """The listener's age when a track came out, where that spoke for it."""
+        """The listeners' age when a track came out, where that spoke for it with all of them."""
         year, age = self.tracks[index].year, wish.mood.age_years
         if age is None or not year or wish.wall < CLOCK_SET:
             return None
-        then = age - (time.gmtime(wish.wall).tm_year - year)
-        return then if BUMP_YEARS[0] <= then <= BUMP_YEARS[1] else None
+        passed = time.gmtime(wish.wall).tm_year - year
+        youngest, oldest = (each - passed for each in _ages(wish.mood))
+        return age - passed if BUMP_YEARS[0] <= youngest <= oldest <= BUMP_YEARS[1] else None
 
     def _taste(self, feedback: Mapping[TrackId, int]) -> Floats:
         score = np.zeros(len(self))

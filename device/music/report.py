@@ -26,6 +26,7 @@ from device.music.features import (
     artist_vector,
     genre_vector,
     genres_in,
+    lead_artist,
     spread,
     z_of,
 )
@@ -52,7 +53,7 @@ def reporting(
     yield
     taught = [(lesson, r) for lesson in lessons if (r := reward(lesson)) is not None]
     rewards = [r for _, r in taught]
-    stretches = [rewards[at : at + STRETCH] for at in range(0, len(rewards), STRETCH)]
+    stretches = _stretches(rewards)
     yield
     leanings = yield from _leanings(taught, mean, covariance)
     maps = yield from _maps(taught, weights)
@@ -72,6 +73,12 @@ def reporting(
     )
 
 
+def _stretches(rewards: Sequence[float]) -> list[Sequence[float]]:
+    """So many plays each, and the newest so many where some are left over: few say little."""
+    ends = [*range(STRETCH, len(rewards), STRETCH), len(rewards)] if rewards else []
+    return [rewards[max(0, end - STRETCH) : end] for end in ends]
+
+
 def reason(traits: Traits, lessons: Collection[Lesson], belief: Belief) -> str:
     """What was learned that spoke for a track, in words; empty where nothing did.
 
@@ -81,7 +88,7 @@ def reason(traits: Traits, lessons: Collection[Lesson], belief: Belief) -> str:
     for kind, name in names_of(traits):
         if kind == "decade" or float(_vector(kind, name) @ mean) <= 0.0:
             continue
-        same = [lesson for lesson in lessons if (kind, name) in names_of(lesson.moment.traits)]
+        same = [lesson for lesson in lessons if (kind, name.casefold()) in _plainly(lesson)]
         verdicts = [lesson for lesson in same if reward(lesson) is not None]
         kept = sum(lesson.ended is Ended.FINISHED for lesson in verdicts)
         if len(verdicts) > LEAST and kept >= FEW_SKIPS * len(verdicts):
@@ -93,10 +100,15 @@ def names_of(traits: Traits) -> list[tuple[Kind, str]]:
     """What of a track has a name: its genres, artist and decade."""
     names: list[tuple[Kind, str]] = [("genre", name) for name in genres_in(traits.genre or "")]
     if traits.artist:
-        names.append(("artist", traits.artist))
+        names.append(("artist", lead_artist(traits.artist)))
     if traits.year is not None:
         names.append(("decade", f"{traits.year // 10 * 10}s"))
     return names
+
+
+def _plainly(lesson: Lesson) -> list[tuple[Kind, str]]:
+    """What of a lesson's track has a name, whatever its capitals."""
+    return [(kind, name.casefold()) for kind, name in names_of(lesson.moment.traits)]
 
 
 def _leanings(
@@ -104,11 +116,14 @@ def _leanings(
 ) -> Generator[None, None, tuple[Leaning, ...]]:
     """Genres, artists and decades heard often enough, best first; a step a name."""
     heard: dict[tuple[Kind, str], list[float]] = defaultdict(list)
+    spelled: dict[tuple[Kind, str], str] = {}
     for lesson, verdict in taught:
-        for key in names_of(lesson.moment.traits):
-            heard[key].append(verdict)
+        for kind, name in names_of(lesson.moment.traits):
+            spelled[kind, name.casefold()] = name
+            heard[kind, name.casefold()].append(verdict)
     found = []
-    for (kind, name), verdicts in heard.items():
+    for (kind, key), verdicts in heard.items():
+        name = spelled[kind, key]
         if len(verdicts) < LEAST:
             continue
         yield

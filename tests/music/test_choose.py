@@ -10,6 +10,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from device.lessons import Ended, Lesson, Moment, Traits
 from device.mood.circumplex import COORDINATES
@@ -276,9 +277,14 @@ OLD = Mood(
 )  # fmt: skip
 
 
+YOUNG_AND_OLD = replace(OLD, people=2, oldest_years=59.0, youngest_years=21.0, age_years=40.0)
+
+
 @pytest.mark.parametrize(
     ("shelf", "wish", "words"),
     [
+        (track("a", 0.7, 0.4, year=2004), Wish(YOUNG_AND_OLD, wall=NOW),  # 18 and 37 then
+         "bright and lively, as the room looks happy"),
         (
             track("a", 0.7, 0.4, year=1984),
             Wish(OLD, wall=NOW),

@@ -50,6 +50,14 @@ def test_an_artist_is_not_played_twice_in_a_row_while_others_fit() -> None:
     assert {each.artist for each in draws(Catalogue(shelf), wish, 100)} == {"A"}
 
 
+@pytest.mark.parametrize("spelled", ["ABBA", "abba ", "Abba feat. Somebody"])
+def test_an_artist_is_one_however_spelled(spelled: str) -> None:
+    shelf = [track("a", artist="Abba"), *(track(f"a{n}", artist=spelled) for n in range(5))]
+    shelf += [track(f"b{n}", artist="B") for n in range(5)]
+    wish = Wish(HAPPY, wall=NOW, recent=[(TrackId("a"), NOW - 200)])
+    assert {each.artist for each in draws(Catalogue(shelf), wish, 200)} == {"B"}
+
+
 def test_an_artist_just_heard_gives_way_to_what_fits_almost() -> None:
     """One whose music fits too little to be drawn otherwise is drawn about as often."""
     shelf = [track(f"a{n}", *PLEASED, artist="A") for n in range(6)]
