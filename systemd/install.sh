@@ -40,7 +40,8 @@ candidate() { # PACKAGE: has the distribution such a one?
 
 install_packages() {
     local package missing=()
-    local packages=(python3-venv python3-systemd "$(renamed libglib2.0-0)" "$(renamed libasound2)")
+    local packages=(python3-venv python3-systemd libjemalloc2
+        "$(renamed libglib2.0-0)" "$(renamed libasound2)")
     if [[ $(dpkg --print-architecture) == arm* ]]; then
         for package in python3-libcamera python3-picamera2; do
             candidate "$package" && packages+=("$package")

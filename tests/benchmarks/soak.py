@@ -4,7 +4,7 @@ The real daemon, with a real broker, is lived with: the API is polled, people (o
 demonstration's portraits) come and go, commands come over the API and MQTT, a browser listens and
 shows the page, the broker restarts, files come and go in the music folder. Meanwhile memory,
 threads and file descriptors are counted each second. At speed 1 sound goes to SDL's dummy driver;
-faster, see `tests.benchmarks.household`.
+faster, see `tests.benchmarks.household`. The daemon runs in its service's environment.
 
 What the speaker remembers is at its bound from the start: a week and a day are in its diary.
 After a warm-up of a fifth of the time, the median of the resident memory in the first tenth of
@@ -58,6 +58,7 @@ from tests.benchmarks.browser import Browser
 from tests.benchmarks.furnished import furnish
 from tests.home.broker import Broker, Listener
 
+UNIT = HOME / "systemd/attune.service"
 FIGURES = HOME / "tests/benchmarks/soak.json"
 PICTURE = HOME / "docs/soak.svg"
 WARM_UP = 0.2
@@ -215,6 +216,20 @@ class Home:
         self.counts["scans"] += 1
 
 
+def as_the_service() -> dict[str, str]:
+    """The environment that the service runs in; its C library's heap decides what memory does."""
+    lines = UNIT.read_text().splitlines()
+    told = dict(
+        line.removeprefix("Environment=").split("=", 1)
+        for line in lines
+        if line.startswith("Environment=")
+    )
+    said = subprocess.run(["/bin/true"], env=told, capture_output=True, check=True).stderr
+    if said:
+        raise SystemExit(f"{said.decode()}apt-get install libjemalloc2, as ./setup.sh install does")
+    return told
+
+
 @contextlib.contextmanager
 def daemon(folder: Path, path: Path, speed: float) -> Iterator[subprocess.Popen[bytes]]:
     """The daemon in a process of its own."""
@@ -229,7 +244,12 @@ def daemon(folder: Path, path: Path, speed: float) -> Iterator[subprocess.Popen[
             stdout=log,
             stderr=log,
             cwd=HOME,
-            env={**os.environ, "PYTHONPATH": str(HOME), "SDL_AUDIODRIVER": "dummy"},
+            env={
+                **os.environ,
+                **as_the_service(),
+                "PYTHONPATH": str(HOME),
+                "SDL_AUDIODRIVER": "dummy",
+            },
         )
     try:
         yield process

@@ -82,6 +82,13 @@ def test_it_runs_hardened(speaker: Machine) -> None:
     assert speaker.run("stat -c '%a %U' /run/attune /var/lib/attune").stdout == "750 attune\n" * 2
 
 
+def test_its_memory_is_jemallocs(speaker: Machine) -> None:
+    """As the soak measures it (`tests.benchmarks.soak.as_the_service`)."""
+    maps = speaker.run(f"cat /proc/{speaker.prop('MainPID')}/maps").stdout
+    assert "libjemalloc.so.2" in maps
+    assert "ld.so" not in speaker.run("journalctl -u attune -o cat").stdout
+
+
 def test_its_exposure(speaker: Machine, figures: dict[str, str]) -> None:
     told = speaker.run("systemd-analyze security --no-pager attune.service").stdout
     level = re.search(r"Overall exposure level for attune\.service: ([\d.]+)", told)
