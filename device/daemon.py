@@ -178,7 +178,12 @@ class Daemon:
             store=store,
             bus=bus,
             clock=clock,
-            actions=Actions(self._watcher.set_privacy, self._librarian.scan, self._listener.offer),
+            actions=Actions(
+                self._watcher.set_privacy,
+                self._librarian.scan,
+                self._listener.offer,
+                self._librarian.settled,
+            ),
         )
         stack.callback(self._speaker.close)
         self._status = self._speaker.status()

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from device.music.catalogue import Catalogue
 from device.music.corrections import playable
+from device.music.identity import inherit
 from device.music.listened import Work, sound_key, still_to_hear
 from device.music.stock import Stock
 from device.ports import CannotDo, Clock, Store
@@ -24,7 +25,8 @@ class Holdings:
     """Keeps it in the store, and hands it on to whoever chooses. Main thread alone.
 
     `listen` is given what is still to be listened to, and how many sounds there are in all;
-    `choose_from` what may be chosen from now on. Both return at once.
+    `choose_from` what may be chosen from now on; `settled` a scanned library in which ids went over
+    to copies of what is gone. All return at once.
     """
 
     def __init__(
@@ -34,9 +36,10 @@ class Holdings:
         *,
         listen: Callable[[Sequence[Work], int], None],
         choose_from: Callable[[Catalogue], None],
+        settled: Callable[[LibraryScanned], None],
     ) -> None:
         self._store, self._clock = store, clock
-        self._listen, self._choose_from = listen, choose_from
+        self._listen, self._choose_from, self._settled = listen, choose_from, settled
         self._stock = Stock()
         self._heard_since: float | None = None
         self._listened = {known.key: known for known in store.listened()}
@@ -48,6 +51,9 @@ class Holdings:
 
     def scanned(self, library: LibraryScanned) -> None:
         """Take in what a scan found."""
+        found, library = library, inherit(library, self._store.remembered)
+        if library is not found:
+            self._settled(library)
         self._store.replace_library(library)
         self.library = library
         sounds = {sound_key(track) for track in (*library.tracks, *library.missing)}

@@ -264,6 +264,10 @@ class Store(Resource, Protocol):
         """The library as scanned just now."""
         ...
 
+    def remembered(self) -> set[TrackId]:
+        """Tracks that have a history: were played, liked, disliked or corrected."""
+        ...
+
     def listened(self) -> Sequence[Listened]:
         """All that was listened to, and what could not be."""
         ...

@@ -76,6 +76,7 @@ class Actions(NamedTuple):
     set_privacy: Callable[[bool], None]
     scan: Callable[[], None]
     listen: Callable[[Sequence[Work], int], None]
+    settled: Callable[[LibraryScanned], None]
 
 
 class Speaker:
@@ -118,7 +119,11 @@ class Speaker:
         self._expired_at = now - DAY_SECONDS + SETTLED_SECONDS
         self.dropped_sightings = 0
         self.holdings = Holdings(
-            store, clock, listen=actions.listen, choose_from=self._session.restock
+            store,
+            clock,
+            listen=actions.listen,
+            choose_from=self._session.restock,
+            settled=actions.settled,
         )
         self._wake()
 

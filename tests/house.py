@@ -12,6 +12,7 @@ from device.system.store import SqliteStore
 from device.types import (
     Affect,
     Emotion,
+    LibraryScanned,
     NowStarted,
     PlayerState,
     Track,
@@ -53,6 +54,7 @@ class House:
         self.privacy: list[bool] = []
         self.scans = 0
         self.offered: list[tuple[list[str], int]] = []
+        self.settled: list[LibraryScanned] = []
         self.silent_ticks = 0
         self.speaker = Speaker(
             settings,
@@ -60,7 +62,7 @@ class House:
             store=self.store,
             bus=self.bus,
             clock=clock,
-            actions=Actions(self.privacy.append, self._scan, self._listen),
+            actions=Actions(self.privacy.append, self._scan, self._listen, self.settled.append),
         )
 
     def _listen(self, work: Sequence[Work], total: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -42,7 +42,7 @@ def settle(known: LibraryScanned, there: Sequence[Present], wall: float) -> Libr
     A file keeps the id of its path as long as it sounds the same, whatever its tags; else it gets
     that of a vanished file that sounds alike (it was moved); else that of its path (it was
     replaced, by a better copy most likely); else a new one. Copies of a file are tracks of their
-    own, for only what is gone gives its id away.
+    own, for only what is gone gives its id away: see also `inherit`.
     """
     before = {track.id: track for track in (*known.missing, *known.tracks)}
     ids = _Ids(before)
@@ -62,6 +62,61 @@ def settle(known: LibraryScanned, there: Sequence[Present], wall: float) -> Libr
     return LibraryScanned(
         tracks=tuple(tracks), missing=missing, skipped=known.skipped, files=(*files, *absent)
     )
+
+
+def inherit(
+    library: LibraryScanned, remembered: Callable[[], Collection[TrackId]]
+) -> LibraryScanned:
+    """The library in which a copy has the id, and so the history, of the deleted original.
+
+    A move between drives is a copy first and a deletion later, so that both were tracks for a
+    while. `remembered`: ids that a history goes by; asked only where a file with a copy is gone. A
+    copy that has a history itself keeps that. The same library comes back where nothing changes,
+    and the same change where it was made before, but whoever scans did not know yet.
+    """
+    lost = {track.audio_hash for track in library.gone} - {None}
+    copies = [track for track in library.tracks if track.audio_hash in lost] if lost else []
+    if not copies:
+        return library
+    history = remembered()
+    heirs = _heirs(
+        [track for track in library.gone if track.id in history],
+        [track for track in copies if track.id not in history],
+    )
+    if not heirs:
+        return library
+    called = set(heirs.values())
+    return LibraryScanned(
+        tracks=tuple(_called(track, heirs.get(track.id, track.id)) for track in library.tracks),
+        missing=tuple(track for track in library.missing if track.id not in called),
+        skipped=library.skipped,
+        files=tuple(
+            replace(file, track=heirs.get(file.track, file.track))
+            for file in library.files
+            if file.track not in called
+        ),
+    )
+
+
+def _heirs(gone: Sequence[Track], copies: Sequence[Track]) -> dict[TrackId, TrackId]:
+    """Id of a copy -> that of the gone track whose place it takes, by name where several could."""
+    free: defaultdict[str | None, list[Track]] = defaultdict(list)
+    for copy in copies:
+        free[copy.audio_hash].append(copy)
+    heirs = {}
+    for track in gone:
+        if alike := free[track.audio_hash]:
+            heirs[_take_best(alike, track).id] = track.id
+    return heirs
+
+
+def _take_best(alike: list[Track], track: Track) -> Track:
+    """Of tracks that sound as this one does, one of the same file name if there is any, taken out
+    of the list."""
+    name = PurePath(track.path).name
+    best = max(alike, key=lambda other: PurePath(other.path).name == name)
+    alike.remove(best)
+    return best
 
 
 class _Ids:
@@ -96,12 +151,7 @@ class _Ids:
                 if old.id not in self._taken and old.audio_hash is not None:
                     self._lost[old.audio_hash].append(old)
         alike = self._lost.get(track.audio_hash or "")
-        if not alike:
-            return None
-        name = PurePath(track.path).name
-        best = max(alike, key=lambda old: PurePath(old.path).name == name)
-        alike.remove(best)
-        return best.id
+        return _take_best(alike, track).id if alike else None
 
     def same_place(self, track: Track) -> TrackId | None:
         """Its path's, whatever it sounds like."""

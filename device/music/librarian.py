@@ -52,6 +52,13 @@ class Librarian:
         if self._context is not None:
             self._context.wake()
 
+    def settled(self, library: LibraryScanned) -> None:
+        """A posted library as it was taken in, with other ids; callable from any thread.
+
+        It may be overtaken by a scan that began before: what that finds is settled again.
+        """
+        self._known = library
+
     def run(self, context: WorkerContext) -> None:
         """Scan, post, rest. Raises PartUnavailable while there is no music at all; what is known
         stays known, for a drive may be back soon."""

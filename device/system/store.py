@@ -181,6 +181,14 @@ class SqliteStore:
         # What the disk refused is compared with what is there the next time.
         self._library = library if self._write(replace) else None
 
+    def remembered(self) -> set[TrackId]:
+        """Tracks that have a history: were played, liked, disliked or corrected."""
+        rows = self._db.execute(
+            "SELECT track FROM plays UNION SELECT track FROM feedback"
+            " UNION SELECT track FROM corrections"
+        )
+        return {TrackId(track) for (track,) in rows}
+
     # --- what listening told ---
 
     def listened(self) -> Sequence[Listened]:
