@@ -21,6 +21,7 @@ from device.music import features
 from device.music.because import Spoke, because
 from device.music.clock import CLOCK_SET, local_hour
 from device.music.goals import Aim, Pace, aim_of
+from device.music.listened import sound_key
 from device.music.shelf import Shelf
 from device.music.taste import FIT_MEANS, Belief
 from device.types import Choice, Goal, Mood, Track, TrackId
@@ -94,8 +95,8 @@ class Wish(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """Tracks that were played lately, each once, newest first: their places in the catalogue, and
-    hours since."""
+    """Tracks that were played lately, and copies of them, each once, newest first: their places in
+    the catalogue, and hours since one that sounds the same was played."""
 
     places: Indices
     hours: Floats
@@ -116,6 +117,11 @@ class Catalogue:
         names = {name: number for number, name in enumerate(dict.fromkeys(artists))}
         self._artist = np.array([names[name] if name else -1 for name in artists], int)
         self._voice = np.array([0.5 if t.voice is None else t.voice for t in self.tracks], float)
+        sounds: dict[str, int] = {}
+        self._sound = np.array(
+            [sounds.setdefault(sound_key(track), len(sounds)) for track in self.tracks], int
+        )
+        self._sounds = len(sounds)
         self._shelf = Shelf(self.tracks)
 
     def __len__(self) -> int:
@@ -234,7 +240,20 @@ class Catalogue:
         walls = np.fromiter(walls_of, float, count)
         known = np.sort(np.unique(places, return_index=True)[1])
         known = known[places[known] >= 0]
-        return Heard(places[known], np.maximum(0.0, wish.wall - walls[known]) / 3600.0)
+        hours = np.maximum(0.0, wish.wall - walls[known]) / 3600.0
+        return self._with_copies(Heard(places[known], hours))
+
+    def _with_copies(self, heard: Heard) -> Heard:
+        """A file that lies there twice is heard once."""
+        if self._sounds == len(self):
+            return heard
+        count = len(heard.places)
+        newest = np.full(self._sounds, count)
+        newest[self._sound[heard.places][::-1]] = np.arange(count)[::-1]  # the last one stays
+        since = newest[self._sound]
+        places = np.flatnonzero(since < count)
+        places = places[np.argsort(since[places], kind="stable")]
+        return Heard(places, heard.hours[since[places]])
 
     def _resting(self, wish: Wish, allowed: npt.NDArray[np.bool_], heard: Heard) -> Indices:
         """What may not be played yet: the newest first, and at most half of what may be heard."""

@@ -34,6 +34,24 @@ def test_when_all_was_heard_the_longest_ago_half_is_left() -> None:
     assert {each.id for each in draws(Catalogue(shelf), wish)} == {"c", "d", "e"}
 
 
+def test_a_copy_rests_with_what_was_heard() -> None:
+    """The same sound twice in the library: another track, but nothing else to hear."""
+    shelf = [
+        replace(track(f"{name}{copy}"), audio_hash=name) for name in "abcdef" for copy in (1, 2)
+    ] + [track("g"), track("h")]  # of an older Attune, which named no sounds
+    recent = [(TrackId(name), NOW - 600 * age) for age, name in enumerate(("a2", "b1", "g"))]
+    chosen = {each.id for each in draws(Catalogue(shelf), Wish(HAPPY, wall=NOW, recent=recent))}
+    assert chosen == {"c1", "c2", "d1", "d2", "e1", "e2", "f1", "f2", "h"}
+
+
+def test_of_copies_too_the_longest_ago_half_is_left() -> None:
+    shelf = [replace(track(f"{name}{copy}"), audio_hash=name) for copy in (1, 2) for name in "abcd"]
+    recent = [(TrackId(f"{name}1"), NOW - 60 * age) for age, name in enumerate("abcd")]
+    recent.append((TrackId("a2"), NOW - 5000))  # heard again since, as its copy
+    chosen = {each.id for each in draws(Catalogue(shelf), Wish(HAPPY, wall=NOW, recent=recent))}
+    assert chosen == {"c1", "c2", "d1", "d2"}
+
+
 def test_a_clock_that_was_set_back_forgets_nothing() -> None:
     recent = [(TrackId("a"), NOW + 1e6)]
     wish = Wish(HAPPY, wall=NOW, recent=recent)
