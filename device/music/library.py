@@ -71,7 +71,7 @@ def scan(
     keep_going: Callable[[Progress], bool] = lambda _: True,
     wall: float | None = None,
 ) -> ScanResult | None:
-    """Look through folders, and those within; links are followed, each place is seen once.
+    """Look through folders, and those within; links are followed, each place is found once.
 
     `known`: the last result's library. `keep_going` is called before each file and folder; once
     it returns False the scan ends, and the result is None. `wall`: now, in seconds since the epoch.
@@ -110,7 +110,7 @@ class _Scan:
             changed = [
                 (file, stamp, names)
                 for file in found.files
-                for names in (lists.get(str(file.path), ()),)
+                for names in (_names(file, lists),)
                 for stamp in (_stamp(file, names),)
                 if not self._unchanged(file, stamp)
             ]
@@ -179,9 +179,9 @@ class _Scan:
         self._there.append((file.root, Present(track, stamp)))
 
     def _playlists(self, found: Found) -> Mapping[str, Sequence[str]]:
-        """Path of a track -> names of playlists that say something of it: of a mood or genre."""
+        """Path of a file -> names of playlists that say something of it: of a mood or genre."""
         names: dict[str, list[str]] = {}
-        files = {str(file.path) for file in found.files}
+        files = {str(way.path) for file in found.files for way in file.ways}
         for root, path in found.playlists:
             if place_of_folder(path.stem) is None and not is_genre(path.stem):
                 self._unused.append(f"{_printable(path)}: its name is no mood and no genre")
@@ -224,11 +224,19 @@ class _Scan:
             raise _Stopped
 
 
+def _names(file: SoundFile, lists: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """Names of the playlists that a file is on, by whatever way to it, each once."""
+    if not file.links:
+        return lists.get(str(file.path), ())
+    return list(dict.fromkeys(n for way in file.ways for n in lists.get(str(way.path), ())))
+
+
 def _stamp(file: SoundFile, playlists: Sequence[str]) -> str:
     """Differs once the file, or what is said of it from without, changed."""
     said = ""
-    if playlists or file.label != _SILENT:
-        said = hashlib.sha256(repr((file.label, playlists)).encode()).hexdigest()[:8]
+    if playlists or file.links or file.label != _SILENT:
+        folders = [link.folders for link in file.links]
+        said = hashlib.sha256(repr((file.label, playlists, folders)).encode()).hexdigest()[:8]
     return f"{READER}:{file.size}:{file.mtime_ns}:{said}"
 
 
@@ -269,7 +277,8 @@ def _track(file: SoundFile, playlists: Sequence[str]) -> Track:
         raise Unplayable("the file is empty")
     tags, seconds, audio_hash = probe(path)
     relative = path.relative_to(root.path)
-    folders = (root.path.name, *relative.parts[:-1])
+    # The nearest folder counts first, and those of other ways to it last.
+    folders = [name for way in reversed(file.ways) for name in way.folders]
     sorted_as = (*reversed(folders), *playlists)
     genre = own.genre or tags.genre or next(filter(is_genre, sorted_as), None)
     return Track(

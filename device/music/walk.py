@@ -14,6 +14,8 @@ from device.music.labels import LABEL_FILES, Label, Labels, read_labels
 from device.music.looks import Looks, Pulse, Unanswered
 
 Result = TypeVar("Result")
+Place = tuple[int, int]
+"""Device and inode: where a file or folder is, whatever leads there."""
 
 _PLAYLISTS = frozenset((".m3u", ".m3u8", ".xspf"))
 _NOT_OURS = frozenset(
@@ -54,13 +56,24 @@ class Root(NamedTuple):
 
 
 class SoundFile(NamedTuple):
-    """A file that may be music, as it was found."""
+    """A file that may be music, as it was found first; `links` are other ways to it."""
 
     root: Root
     path: Path
     size: int
     mtime_ns: int
     label: Label
+    links: tuple[SoundFile, ...] = ()
+
+    @property
+    def ways(self) -> tuple[SoundFile, ...]:
+        """All of them, the one that was found first before the others."""
+        return (self, *self.links)
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Names of the folders that it lies in, outermost first, from the configured one on."""
+        return self.root.path.name, *self.path.relative_to(self.root.path).parts[:-1]
 
 
 class Found(NamedTuple):
@@ -92,13 +105,14 @@ def roots(folders: Sequence[Path]) -> list[Root]:
 def walk(
     places: Sequence[Root], skip: Callable[[Path, str], None], breathe: Callable[[int], None]
 ) -> Found:
-    """Look through folders, and those within; links are followed, each place is seen once.
+    """Look through folders, and those within; links are followed, each place is found once.
 
     `skip` is told what cannot be used, and why; `breathe` the number of files, often.
     """
-    found, seen = Found([], [], set(), set()), set[tuple[int, int]]()
+    found, seen = Found([], [], set(), set()), set[Place]()
+    ways: dict[Place, list[SoundFile]] = {}
     for root in places:
-        walker = _Walker(root, seen, lambda more: breathe(len(found.files) + more))
+        walker = _Walker(root, seen, lambda more: breathe(len(ways) + more))
         try:
             there = root.look(walker.walk, walker.breathe)
         except Unanswered:
@@ -109,21 +123,30 @@ def walk(
             continue
         for path, reason in walker.refused:
             skip(path, reason)
-        found.files.extend(walker.files)
+        for place, file in walker.files:
+            ways.setdefault(place, []).append(file)
         found.playlists.extend(walker.playlists)
         seen = walker.seen
+    for first, *links in ways.values():
+        found.files.append(_together(first, links) if links else first)
     return found
+
+
+def _together(first: SoundFile, links: Sequence[SoundFile]) -> SoundFile:
+    """A file with other ways to it, and with what all of them say; the first one wins."""
+    label = first.label
+    for link in links:
+        label = label.over(link.label)
+    return first._replace(label=label, links=tuple(links))
 
 
 class _Walker:
     """Looks through one folder."""
 
-    def __init__(
-        self, root: Root, seen: set[tuple[int, int]], breathe: Callable[[int], None]
-    ) -> None:
+    def __init__(self, root: Root, seen: set[Place], breathe: Callable[[int], None]) -> None:
         self._root, self._breathe = root, breathe
         self.seen = seen.copy()
-        self.files: list[SoundFile] = []
+        self.files: list[tuple[Place, SoundFile]] = []
         self.playlists: list[tuple[Root, Path]] = []
         self.refused: list[tuple[Path, str]] = []
 
@@ -162,10 +185,10 @@ class _Walker:
                 below.append((path, labels.all))
             elif path.suffix.lower() in _PLAYLISTS:
                 self.playlists.append((self._root, path))
-            elif self._first_visit(status):
+            else:
                 label = labels.of(path.name)
                 found = SoundFile(self._root, path, status.st_size, status.st_mtime_ns, label)
-                self.files.append(found)
+                self.files.append((_place(status), found))
         return below
 
     def _labels(
@@ -205,11 +228,15 @@ class _Walker:
                     self.refused.append((path, "not a file"))
 
     def _first_visit(self, status: os.stat_result) -> bool:
-        """False for what was seen already, by another way or in a circle of links."""
-        place = (status.st_dev, status.st_ino)
+        """False for a folder that was seen already, by another way or in a circle of links."""
+        place = _place(status)
         new = place not in self.seen
         self.seen.add(place)
         return new
+
+
+def _place(status: os.stat_result) -> Place:
+    return status.st_dev, status.st_ino
 
 
 def _listed(folder: Path, pulse: Pulse) -> list[os.DirEntry[str]]:
