@@ -18,7 +18,7 @@ from __future__ import annotations
 import stat
 import sys
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,7 +91,7 @@ class Labels(NamedTuple):
         """Label of the file of this name."""
         if not self.by_name:
             return self.all
-        own = self.by_name.get(_plain(name))
+        own = self.by_name.get(plain(name))
         return self.all if own is None else own.over(self.all)
 
 
@@ -107,7 +107,7 @@ def read_labels(
 ) -> tuple[Labels, list[Problem]]:
     """The labels of a folder that holds files of these `names`; wrong ones are told."""
     problems: list[Problem] = []
-    sounds = {_plain(name) for name in names if is_sound(name)}
+    sounds = {plain(name) for name in names if is_sound(name)}
     entries: list[tuple[str, Label]] = []
     # `.attune.toml` is the more exact of the two: what comes later wins.
     for name in sorted(names, key=lambda name: (_says_more(name), name)):
@@ -123,10 +123,10 @@ def read_labels(
         for key, label in read:
             if isinstance(label, str):
                 problems.append(Problem(path, label))
-            elif key != ALL and _plain(key) not in sounds:
+            elif key != ALL and plain(key) not in sounds:
                 problems.append(Problem(path, f"{key!r}: there is no such sound file here"))
             else:
-                entries.append((_plain(key), label))
+                entries.append((plain(key), label))
     everything, by_name = inherited, dict[str, Label]()
     for key, label in entries:
         if key == ALL:
@@ -160,10 +160,22 @@ def _read(path: Path) -> str:
 def _toml(text: str) -> Iterable[tuple[str, Label | str]]:
     """Entries of `.attune.toml`; a text says what is wrong with one. Raises `ValueError`."""
     for name, entry in tomllib.loads(text).items():
+        if unquoted := list(_unquoted(name, entry)):
+            yield from ((file, f'put {file!r} in quotes: ["{file}"]') for file in unquoted)
+            continue
         try:
             yield name, msgspec.convert(entry, Label)
         except msgspec.ValidationError as error:
             yield name, f"entry {name!r}: {error}"
+
+
+def _unquoted(name: str, entry: object) -> Iterator[str]:
+    """Names whose tables lie within that one: without quotes, a dot parts them."""
+    if isinstance(entry, dict):
+        for key, inner in entry.items():
+            if isinstance(inner, dict):
+                whole = f"{name}.{key}"
+                yield from list(_unquoted(whole, inner)) or [whole]
 
 
 def _mood_text(text: str, sounds: Collection[str]) -> Iterable[tuple[str, Label | str]]:
@@ -181,7 +193,7 @@ def _mood_text(text: str, sounds: Collection[str]) -> Iterable[tuple[str, Label 
         except ValueError as error:
             yield line, f"line {number}: {error}"
             continue
-        for key in meant.get(_plain(name.strip()), [name.strip()]) if colon else [ALL]:
+        for key in meant.get(plain(name.strip()), [name.strip()]) if colon else [ALL]:
             yield key, label
 
 
@@ -193,6 +205,6 @@ def _meant(sounds: Collection[str]) -> Mapping[str, Sequence[str]]:
     return meant | {sound: [sound] for sound in sounds}
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A file's name as it is compared: systems spell umlauts in two ways."""
     return unicodedata.normalize("NFC", name)

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -18,7 +18,7 @@ from device.music.affect import affect_of, is_genre
 from device.music.identity import Present, settle, track_id
 from device.music.labels import Label
 from device.music.looks import Pulse, Unanswered
-from device.music.playlists import BadPlaylist, read_playlist
+from device.music.playlists import BadPlaylist, read_playlist, spelled
 from device.music.probe import TooSlow, Unplayable, probe
 from device.music.walk import Found, Root, SoundFile, walk
 from device.music.words import place_of_folder
@@ -181,26 +181,28 @@ class _Scan:
     def _playlists(self, found: Found) -> Mapping[str, Sequence[str]]:
         """Path of a file -> names of playlists that say something of it: of a mood or genre."""
         names: dict[str, list[str]] = {}
-        files = {str(way.path) for file in found.files for way in file.ways}
+        ways = (str(way.path) for file in found.files for way in file.ways)
+        files = spelled(ways) if found.playlists else {}
         for root, path in found.playlists:
             if place_of_folder(path.stem) is None and not is_genre(path.stem):
                 self._unused.append(f"{_printable(path)}: its name is no mood and no genre")
                 continue
             self._breathe(self._progress)
-            entries = self._look(root, partial(self._entries, path, files)) or ()
-            for entry in entries:
+            entries = self._look(root, partial(self._entries, path, files))
+            for entry in entries or ():
                 names.setdefault(entry, []).append(path.stem)
-            if entries and files.isdisjoint(entries):
-                self._unused.append(f"{_printable(path)}: none of the files it names is here")
+            if entries is not None and not any(entry in files for entry in entries):
+                none = "none of the files it names is here" if entries else "it names no files"
+                self._unused.append(f"{_printable(path)}: {none}")
         return names
 
-    def _entries(self, path: Path, files: Container[str], _pulse: Pulse) -> Sequence[str]:
-        """What a playlist names, each once."""
+    def _entries(self, path: Path, files: Mapping[str, str], _pulse: Pulse) -> Sequence[str] | None:
+        """What a playlist names, each once; None where it is refused."""
         try:
             return list(dict.fromkeys(read_playlist(path, files)))
         except BadPlaylist as error:
             self._skip(path, str(error))
-            return []
+            return None
 
     def _look(self, root: Root, look: Callable[[Pulse], Result]) -> Result | None:
         """What comes of it; None where the folder's drive is silent."""

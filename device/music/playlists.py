@@ -10,11 +10,13 @@ import os
 import re
 import stat
 import xml.parsers.expat
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
+from types import MappingProxyType
 from urllib.parse import quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+from device.music.labels import plain
 from device.types import Track
 
 LARGEST_BYTES = 10_000_000
@@ -27,11 +29,17 @@ class BadPlaylist(Exception):  # noqa: N818 - a state of the file, not a program
     """The playlist is refused; the message says why."""
 
 
-def read_playlist(path: Path, files: Container[str] = frozenset()) -> list[str]:
+def spelled(paths: Iterable[str]) -> dict[str, str]:
+    """Each way that a playlist may spell the path of a file -> that path."""
+    exact = {path: path for path in paths}
+    return {plain(path): path for path in exact} | exact
+
+
+def read_playlist(path: Path, files: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """Absolute, normalised paths of the files that a playlist names; the web is left out.
 
-    An entry may be spelled with percent signs, if it names one of the `files` only so. Raises
-    `BadPlaylist`.
+    `files`: those that are there, see `spelled`. An entry may be spelled with percent signs, or
+    with spaces around it, if it names one of them only so. Raises `BadPlaylist`.
     """
     try:
         status = path.stat()
@@ -45,10 +53,7 @@ def read_playlist(path: Path, files: Container[str] = frozenset()) -> list[str]:
     entries = _xspf(data) if path.suffix.lower() == ".xspf" else _m3u(data)
     found = []
     for entry in entries:
-        place = _place(path.parent, entry)
-        if place not in files and "%" in entry:
-            unquoted = _place(path.parent, unquote(entry))
-            place = unquoted if unquoted in files else place
+        place = _found(path.parent, entry, files) or _place(path.parent, entry.strip())
         if place is not None:
             found.append(place)
         if len(found) > MOST_ENTRIES:
@@ -75,6 +80,18 @@ def write_playlist(path: Path, tracks: Sequence[Track]) -> None:
         aside.unlink(missing_ok=True)
 
 
+def _found(folder: Path, entry: str, files: Mapping[str, str]) -> str | None:
+    """Which file that is there an entry means; letter by letter comes first."""
+    ways = list(dict.fromkeys((entry, entry.strip())))
+    if "%" in entry:
+        ways += map(unquote, ways[:])
+    for way in ways:
+        place = _place(folder, way)
+        if place is not None and (file := files.get(place) or files.get(plain(place))):
+            return file
+    return None
+
+
 # --- reading ---------------------------------------------------------------------------------
 
 
@@ -90,9 +107,8 @@ def _m3u(data: bytes) -> Iterator[str]:
     if "\0" in text:
         raise BadPlaylist("it is not text")
     for line in re.split(r"[\r\n]+", text):
-        entry = line.strip()
-        if entry and not entry.startswith("#"):
-            yield entry
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield line
 
 
 def _xspf(data: bytes) -> list[str]:
@@ -144,9 +160,8 @@ def _place(folder: Path, entry: str) -> str | None:
         entry = unquote(uri.path)
     elif "\\" in entry and "/" not in entry:
         windows = PureWindowsPath(entry)
-        if windows.drive:
-            return None
-        entry = windows.as_posix()
+        if not windows.drive:  # else it stays as it is: a file, but of another machine
+            entry = windows.as_posix()
     return None if "\0" in entry else os.path.normpath(folder / entry)
 
 
@@ -160,7 +175,7 @@ def _m3u_lines(path: Path, tracks: Sequence[Track]) -> Iterator[str]:
             continue  # no line can hold it
         yield f"#EXTINF:{round(track.duration_seconds)},{_name(track)}"
         place = _relative(path, track)
-        yield f"./{place}" if place.startswith("#") else place
+        yield f"./{place}" if place.startswith("#") or place[0].isspace() else place
 
 
 def _xspf_lines(path: Path, tracks: Sequence[Track]) -> Iterator[str]:

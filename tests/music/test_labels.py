@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
 
 import msgspec
@@ -116,6 +117,8 @@ def test_a_label_that_changes_is_seen_and_what_is_skipped_keeps_its_id(tmp_path:
         (OWN_TAGS, b'["a.flac"]\nyear = 3', "year must be"),
         (OWN_TAGS, b'["a.flac"]\nskip = 3', "skip"),
         (OWN_TAGS, b'["other.flac"]\nskip = true', "no such sound file"),
+        (OWN_TAGS, b"[a.flac]\nskip = true\n[a.b.mp3]", """put 'a.flac' in quotes: ["a.flac"]"""),
+        (OWN_TAGS, b"[a.flac]\nskip = true\n[a.b.mp3]", """put 'a.b.mp3' in quotes: ["a.b.mp3"]"""),
     ],
 )
 def test_wrong_labels_are_told(tmp_path: Path, name: str, text: bytes, says: str) -> None:
@@ -199,12 +202,38 @@ def test_a_playlist_that_says_nothing_is_told(tmp_path: Path) -> None:
     (tmp_path / "Road trip.m3u8").write_text("a.flac\n")
     (tmp_path / "Sad.m3u8").write_text("/home/me/a.flac\n")
     (tmp_path / "Calm.m3u8").write_text("a.flac\n/home/me/a.flac\n")
+    (tmp_path / "Happy.m3u").write_text("D:\\Music\\a.flac\n\\\\nas\\music\\a.flac\n")
+    (tmp_path / "Tense.m3u").write_text("#EXTM3U\nhttp://example.org/a.mp3\n")
+    (tmp_path / "Angry.m3u").write_text("\0")
     result = look(tmp_path)
     assert result.unused == (
+        f"{tmp_path}/Happy.m3u: none of the files it names is here",
         f"{tmp_path}/Road trip.m3u8: its name is no mood and no genre",
         f"{tmp_path}/Sad.m3u8: none of the files it names is here",
+        f"{tmp_path}/Tense.m3u: it names no files",
     )
-    assert result.skipped == ()
+    assert [Path(skipped.path).name for skipped in result.skipped] == ["Angry.m3u"]
+
+
+def test_a_playlist_may_spell_umlauts_otherwise_than_the_file_system(tmp_path: Path) -> None:
+    for form in ("NFC", "NFD"):
+        tone(tmp_path / unicodedata.normalize(form, "für dich.flac"), 0.1)
+    tone(tmp_path / "a" / unicodedata.normalize("NFD", "für alle.flac"), 0.1)
+    named = ["für dich.flac", "a/für alle.flac"]
+    text = "\n".join(unicodedata.normalize("NFC", name) for name in named)
+    (tmp_path / "Calm.m3u8").write_text(text, encoding="utf-8")
+    result = look(tmp_path)
+    calm = [track.path for track in result.tracks if track.affect.source == "playlist"]
+    assert [unicodedata.is_normalized("NFC", path) for path in calm] == [False, True]
+    assert result.unused == ()
+
+
+def test_a_name_may_begin_with_a_space(tmp_path: Path) -> None:
+    paths = [str(tone(tmp_path / name, 0.1)) for name in (" 01 lead.flac", "b.flac")]
+    write_playlist(tmp_path / "a.m3u8", [a_track(path) for path in paths])
+    assert read_playlist(tmp_path / "a.m3u8") == paths
+    (tmp_path / "Calm.m3u8").write_text(" 01 lead.flac\n  b.flac \n")  # as others write it
+    assert {track.affect.source for track in look(tmp_path).tracks} == {"playlist"}
 
 
 def test_old_players_wrote_windows_letters(tmp_path: Path) -> None:
