@@ -25,12 +25,16 @@ def open_sound(
     *,
     probe_bytes: int | None = None,
     timeout_seconds: float | None = None,
+    fast_seek: bool = False,
 ) -> Any:  # noqa: ANN401 - PyAV's classes differ by version
     """An input container, to be used in a `with`. Raises one of `DAMAGED`.
 
     `probe_bytes`: FFmpeg looks at so much to tell what it is, instead of up to 5 MB.
     `timeout_seconds`: opening, or reading the next packet, fails with `av.error.ExitError` after
-    so long; without it, FFmpeg searches gigabytes of zeros to their end.
+    so long; without it, FFmpeg searches gigabytes of zeros to their end. `fast_seek`: it goes to
+    where a time should be by the bit rate; without it, it may read all that lies before.
     """
     options = {} if probe_bytes is None else {"probesize": str(probe_bytes)}
+    if fast_seek:
+        options["fflags"] = "fastseek"
     return av.open(os.fspath(path), "r", options=options, timeout=timeout_seconds, **_LENIENT)

@@ -27,7 +27,7 @@ from device.types import LibraryScanned, SkippedFile, Track
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-READER = 3
+READER = 4
 """Raised when files are read otherwise, so that all are read anew."""
 CHANGING = "it changed while it was read: it is looked at again in a minute"
 

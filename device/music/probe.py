@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from mutagen.aiff import AIFF
 from mutagen.apev2 import APEv2
 from mutagen.asf import ASF
 from mutagen.flac import FLAC
-from mutagen.mp3 import MP3
+from mutagen.mp3 import MP3, BitrateMode
 from mutagen.mp4 import MP4
 from mutagen.wave import WAVE
 
@@ -28,6 +29,16 @@ of it (MP3): those play to where they end.
 """
 MISSING_SECONDS = 2.0
 """So much less sound than promised, and 5 % of it, is a broken file and not a rounding."""
+
+STREAMED_BYTES = 0x7FFF_F000
+"""A WAV that claims to hold so much, and more than there is, was written to a pipe: FFmpeg claims
+4 GB then, SoX 4 KiB less than 2 GB."""
+WALKED_BYTES = 64 << 20
+"""So much coded sound is read where only that tells the length: all of most files, and several
+seconds of a slow memory card. What lies behind it is reckoned to last as long for each byte."""
+SAMPLED_PLACES, SAMPLED_PACKETS = (0.0, 0.25, 0.5, 0.75), 20
+"""Where in an MP3, and at how many packets in a row, it is seen whether its bit rate varies: half
+a second at each."""
 
 LONGEST_SECONDS = 86_400.0
 """A longer file is no music, or its header is damaged."""
@@ -74,12 +85,15 @@ def probe(path: Path) -> Probe:
         file: Any = mutagen.File(path)
     except Exception:  # noqa: BLE001 - whatever it trips over, FFmpeg has the last word
         file = None
-    seconds = float(getattr(getattr(file, "info", None), "length", 0.0) or 0.0)
+    seconds = 0.0 if _is_streamed(file, path) else _stated(file)
     try:
         # In a WAV, FFmpeg searches megabytes for surround sound in disguise.
         enough = WAVE_PROBE_BYTES if isinstance(file, WAVE) else None
         with open_sound(path, probe_bytes=enough, timeout_seconds=TIMEOUT_SECONDS) as container:
             heard = _listen(container, seconds if isinstance(file, PROMISES_LENGTH) else 0)
+        seconds = seconds or heard.seconds
+        if seconds <= 0.0 or (_guesses_length(file) and _varies(path, seconds)):
+            seconds = _walked(path) or seconds
     except Unplayable:
         raise
     except av.error.ExitError as error:
@@ -89,8 +103,6 @@ def probe(path: Path) -> Probe:
     except DAMAGED as error:
         raise Unplayable(f"not sound, or damaged ({_words(error)})") from error
     if seconds <= 0.0:
-        seconds = heard.seconds
-    if seconds <= 0.0:
         raise Unplayable("it holds no sound")
     if seconds > LONGEST_SECONDS:
         raise Unplayable(f"damaged: it claims to last {seconds / 3600:.0f} hours")
@@ -99,6 +111,60 @@ def probe(path: Path) -> Probe:
         flat = _ape_tags(path) | flat
     # Not all containers tell the length exactly, but all parts of a series begin with its jingle.
     return Probe(parse(flat), seconds, f"{heard.audio_hash}-{int(seconds + 0.5)}")
+
+
+def _stated(file: Any) -> float:  # noqa: ANN401 - mutagen has no common type
+    """Seconds that a file says it lasts, 0 where it does not."""
+    return float(getattr(getattr(file, "info", None), "length", 0.0) or 0.0)
+
+
+def _is_streamed(file: Any, path: Path) -> bool:  # noqa: ANN401 - as above
+    """Whether a WAV's header was written when nobody knew yet how long it would be."""
+    if not isinstance(file, WAVE):
+        return False
+    info: Any = file.info  # untyped
+    claimed = float(info.length * info.bitrate / 8.0)
+    return claimed >= STREAMED_BYTES - 1 and claimed > path.stat().st_size
+
+
+def _guesses_length(file: Any) -> bool:  # noqa: ANN401 - as above
+    """Whether an MP3's length is but its size by the bit rate of its first frame."""
+    info: Any = getattr(file, "info", None)
+    return isinstance(file, MP3) and info.bitrate_mode is BitrateMode.UNKNOWN
+
+
+def _varies(path: Path, seconds: float) -> bool:
+    """Whether an MP3's packets differ by more than a byte of padding."""
+    sizes: set[int] = set()
+    try:
+        with open_sound(path, timeout_seconds=TIMEOUT_SECONDS, fast_seek=True) as container:
+            for share in SAMPLED_PLACES:
+                container.seek(int(share * seconds * av.time_base))
+                # The first one may be half of a packet.
+                packets = islice(container.demux(audio=0), 1, SAMPLED_PACKETS)
+                sizes.update(packet.size for packet in packets if packet.size)
+    except av.error.FFmpegError:
+        return False  # it plays to where it ends, so a guess of its length will do
+    return bool(sizes) and max(sizes) - min(sizes) > 1
+
+
+def _walked(path: Path) -> float:
+    """Where a file's last packet ends, in seconds, by its packets themselves; 0 if none tells.
+
+    Raises one of `DAMAGED`.
+    """
+    end = read = 0
+    with open_sound(path, timeout_seconds=TIMEOUT_SECONDS) as container:
+        stream = container.streams.audio[0]
+        for packet in container.demux(stream):
+            if packet.pts is None:
+                continue
+            end = max(end, packet.pts - (stream.start_time or 0) + (packet.duration or 0))
+            read += packet.size
+            if read > WALKED_BYTES and packet.pos:
+                end = end * container.size // (packet.pos + packet.size)
+                break
+        return float(end * stream.time_base)
 
 
 def _ape_tags(path: Path) -> dict[str, str]:
