@@ -31,7 +31,7 @@ ALIASES = {
     "tdor": "originaldate",
     "tory": "originaldate",
     "tdrc": "date",
-    "tdrl": "date",
+    "tdrl": "releasedate",
     "tyer": "date",
     "tbpm": "bpm",
     "tmoo": "mood",
@@ -70,6 +70,11 @@ ALIASES = {
     "disc": "discnumber",
 }
 """Names that formats have for a tag -> the Vorbis comment of that meaning."""
+
+YES = ("1", "true", "yes")
+_EXPLICIT = re.compile(r"(?:[(\[][^)\]]*|\s[-\u2013\u2014]\s+)\bexplicit\b", re.IGNORECASE)
+"""What stores add to a title or an album's name, in brackets or behind a dash."""
+_NOT_EXPLICIT = re.compile(r"\b(?:not|non)[\s-]explicit\b", re.IGNORECASE)
 
 
 class Tags(NamedTuple):
@@ -138,13 +143,14 @@ def parse(flat: Mapping[str, str]) -> Tags:
         artist=flat.get("artist") or flat.get("albumartist"),
         album=album,
         genre=flat.get("genre"),
-        year=_year(flat.get("originaldate")) or _year(flat.get("date")),
+        year=_year(flat.get("originaldate"))
+        or _year(flat.get("date"))
+        or _year(flat.get("releasedate")),  # of this edition, which may be long after
         tempo_bpm=_number(flat.get("bpm"), 20.0, 400.0),
         loudness_lufs=_loudness(flat, "track"),
         explicit=flat.get("itunesadvisory") in ("1", "4")
-        or any(
-            re.search(r"[(\[]explicit\b", text, re.IGNORECASE) for text in (title, album) if text
-        ),
+        or flat.get("explicit", "").casefold() in YES
+        or any(_says_explicit(text) for text in (title, album) if text),
         moods=tuple(
             part.strip() for part in re.split(r"[;,/|]", flat.get("mood", "")) if part.strip()
         ),
@@ -217,6 +223,10 @@ def _year(text: str | None) -> int | None:
     """The first thing in a date that can be a year of music."""
     match = re.search(r"(?<!\d)(1[0-9]{3}|20[0-9]{2})(?!\d{1,3}(?!\d))", text or "")
     return int(match[1]) if match else None
+
+
+def _says_explicit(text: str) -> bool:
+    return _EXPLICIT.search(_NOT_EXPLICIT.sub("", text)) is not None
 
 
 def _count(text: str | None) -> int | None:

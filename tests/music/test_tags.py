@@ -11,7 +11,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutagen.apev2 import APEv2
-from mutagen.id3 import ID3, RVA2, TCON, TXXX
+from mutagen.id3 import ID3, RVA2, TCON, TDRC, TDRL, TXXX
 
 from device.music.probe import Unplayable, probe
 from device.music.tags import LONGEST_TEXT, Tags, flatten, parse
@@ -87,6 +87,8 @@ def test_a_file_without_tags_says_nothing(tmp_path: Path) -> None:
         ({"date": "0000"}, Tags()),
         ({"date": "99999999999"}, Tags()),
         ({"originaldate": "soon", "date": "1970"}, Tags(year=1970)),
+        ({"releasedate": "2009", "date": "1969"}, Tags(year=1969)),
+        ({"releasedate": "2009", "date": "0000"}, Tags(year=2009)),
         ({"bpm": "0"}, Tags()),
         ({"bpm": "127,5 BPM"}, Tags(tempo_bpm=127.5)),
         ({"bpm": "1e400"}, Tags()),
@@ -103,7 +105,13 @@ def test_a_file_without_tags_says_nothing(tmp_path: Path) -> None:
         ({"itunesadvisory": "2"}, Tags()),
         ({"itunesadvisory": "4"}, Tags(explicit=True)),
         ({"title": "Hit (Explicit Version)"}, Tags(title="Hit (Explicit Version)", explicit=True)),
-        ({"title": "Explicit"}, Tags(title="Explicit")),
+        *(({"title": title}, Tags(title=title, explicit=True)) for title in (
+            "Hit (Album Version - Explicit)", "Hit [Remix, explicit]", "Hit - Explicit Version")),
+        *(({"title": title}, Tags(title=title)) for title in (
+            "Explicit", "Hit (Non-Explicit)", "Hit (not explicit)", "Explicit (Live)",
+            "Hit (Inexplicit)")),
+        *(({"explicit": said}, Tags(explicit=True)) for said in ("1", "true", "Yes")),
+        *(({"explicit": said}, Tags()) for said in ("0", "no", "false", "")),
         ({"albumartist": "Band"}, Tags(artist="Band", album_artist="Band")),
         ({"mood": "Sad; slow/dark"}, Tags(moods=("Sad", "slow", "dark"))),
         ({"valence": "5", "arousal": "nan"}, Tags()),
@@ -149,6 +157,14 @@ def test_any_numbers_are_survived(flat: dict[str, str]) -> None:
     tags = parse(flat)
     assert tags.year is None or 1000 <= tags.year < 2100
     assert tags.loudness_lufs is None or -160 < tags.loudness_lufs < 120
+
+
+def test_a_release_anew_is_not_when_music_came_out() -> None:
+    tags = ID3()
+    tags.add(TDRC(text="1969"))
+    tags.add(TDRL(text="2009"))
+    tags.add(TXXX(desc="EXPLICIT", text="1"))
+    assert parse(flatten(tags)) == Tags(year=1969, explicit=True)
 
 
 def test_a_user_frame_is_read_by_its_own_name() -> None:
