@@ -186,9 +186,10 @@ class Affect(Value, frozen=True):
 class Track(Value, frozen=True):
     """One piece of the library. `path` is absolute; None means that nothing says so.
 
-    Loudness (integrated) and peaks (of samples, or true ones) are what ReplayGain or R128 tags
-    say, of the track and of its album. `audio_hash` names the coded audio, whatever its tags.
-    `lead_in_seconds` and `lead_out_seconds` are the silence before and after the music.
+    Loudness (integrated) and peaks (of samples, or true ones), of the track and of its album, are
+    what ReplayGain or R128 tags say; where those do not, what was measured. `audio_hash` names the
+    coded audio, whatever its tags. `lead_in_seconds` and `lead_out_seconds` are the silence before
+    and after the music.
     """
 
     id: TrackId

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from device.music.albums import album_of
 from device.types import Track
 
 LONGEST_SILENCE_SECONDS = 10.0
@@ -30,9 +31,8 @@ JOINED = Passage(0.0, 0.0, 0.0)
 def joins(before: Track, after: Track) -> bool:
     """Whether an album goes from the one track right to the other."""
     return (
-        bool(before.album)
-        and before.album == after.album
-        and (before.album_artist or before.artist) == (after.album_artist or after.artist)
+        album_of(before) is not None
+        and album_of(before) == album_of(after)
         and before.disc_number == after.disc_number
         and before.track_number is not None
         and after.track_number == before.track_number + 1

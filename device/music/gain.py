@@ -28,10 +28,14 @@ def track_gain(track: Track, normalising: Normalising) -> float:
 
 
 def album_gain(track: Track) -> float | None:
-    """Gain that brings its whole album to the target; None where that was not measured."""
+    """Gain that brings its whole album to the target; None where that was not measured.
+
+    Bounded by the track's own peak, too: not every tag of an album tells its peak, or the truth.
+    """
     if track.album_loudness_lufs is None:
         return None
-    return loudness_gain(track.album_loudness_lufs, track.album_peak_dbfs)
+    peaks = [peak for peak in (track.album_peak_dbfs, track.peak_dbfs) if peak is not None]
+    return loudness_gain(track.album_loudness_lufs, max(peaks, default=None))
 
 
 def loudness_gain(lufs: float | None, peak_dbfs: float | None = None) -> float:

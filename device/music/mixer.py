@@ -20,8 +20,9 @@ from device.types import PlayerEvent, PlayerState, Track, TrackEnded, TrackStart
 
 VOLUME_SECONDS = 0.2
 """Length of the ramp from one volume to another."""
-TURN_SECONDS = 5.0
-"""Length of the ramp from a track's own gain to its album's, before the album's next track."""
+TURN_SECONDS, LEAST_TURN_SECONDS = 5.0, 0.5
+"""Length of the ramp from a track's own gain to its album's, before the album's next track; and
+where less than that is left of the track. The next one goes on with the rest of it."""
 
 
 class Span(NamedTuple):
@@ -101,9 +102,9 @@ class Mixer:
         if self._normalising != "album" or not joins(current.track, track):
             return track_gain(track, self._normalising)
         gain = album_gain(track)
-        if gain is None:
-            return current.gain.target
-        current.gain.send(gain, TURN_SECONDS)
+        if gain is None:  # as the album goes on, but no louder than its own loudness and peak allow
+            gain = min(current.gain.target, track_gain(track, self._normalising))
+        current.gain.send(gain, min(TURN_SECONDS, max(current.left_seconds, LEAST_TURN_SECONDS)))
         return gain
 
     def pause(self) -> None:
@@ -266,6 +267,8 @@ class Mixer:
             self._paused = False
         else:
             self.current.fade.take_over(ended.fade)
+            if self.current.gain.target == ended.gain.target:  # on its way to the album's
+                self.current.gain.take_over(ended.gain)
 
     def _drop_broken_next(self) -> None:
         """Tell early of a queued file that does not open, so that another can be chosen."""

@@ -129,6 +129,14 @@ class Voice:
         """Where reading stands."""
         return self.start_seconds + self.frames / RATE
 
+    @property
+    def left_seconds(self) -> float:
+        """How much of it is to come: as its file claims, until the end is in sight."""
+        left = self.source.remaining
+        if left is None:
+            return max(0.0, self.track.duration_seconds - self.position_seconds)
+        return left / RATE
+
     def add_to(self, mix: Samples) -> int:
         """Add the next samples; returns how many there were. Reads no further than is heard."""
         wanted = len(mix)

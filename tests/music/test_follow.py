@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from device.music.decode import RATE, decode
 from device.music.follow import JOINED, Passage, joins, longest_lead_seconds, passage
-from device.music.gain import MAXIMUM_BOOST_DB, loudness_gain
+from device.music.gain import LIMITED_DB, MAXIMUM_BOOST_DB, loudness_gain
 from device.music.heard import enrich
 from device.music.listen import VERSION
 from device.music.listen.analyse import listen
 from device.music.mixer import Mixer
+from device.music.stock import Stock
 from device.settings import HOME
 from device.types import Listened, PlayerState, TrackEnded, TrackId, TrackStarted
 from tests.music.capture import amplitude_at, decibels, rms, windows
@@ -315,3 +316,63 @@ def test_a_track_glides_to_its_albums_gain_before_the_next_one_joins() -> None:
 )
 def test_a_boost_minds_the_peak(lufs: float, peak: float, decibel: float) -> None:
     assert decibels(loudness_gain(lufs, peak)) == pytest.approx(decibel, abs=0.01)
+
+
+@pytest.mark.parametrize("normalising", ["album", "track"])
+def test_a_quiet_tracks_boost_is_not_its_loud_successors(normalising: Any) -> None:
+    """Where nothing is known of the album but its two tracks."""
+    mixer = Mixer(0.0, 100, normalising=normalising)
+    soft, loud = noise(20, 1, 0.02), noise(20, 2, 0.25)
+    tracks = [
+        track(name, heard.lufs, 20.0, peak_dbfs=heard.true_peak_db, track_number=number, **ALBUM)
+        for number, (name, heard) in enumerate(
+            (("a", measured(soft)), ("b", measured(loud))), start=1
+        )
+    ]
+    mixer.play(tracks[0], ArraySource(soft), 0.0)
+    before = render(mixer, 14.0)
+    mixer.queue(tracks[1], ArraySource(loud), passage(*tracks, 3.0))
+    after = render(mixer, 25.0)[round(6.1 * RATE) :]
+    boosted = measured(soft).lufs + MAXIMUM_BOOST_DB
+    assert measured(before).lufs == pytest.approx(boosted, abs=0.3)
+    assert measured(after).lufs == pytest.approx(-18.0, abs=0.3)
+
+
+def test_a_track_too_short_to_glide_ends_without_a_step() -> None:
+    """The rest of the way is gone in the one that follows."""
+    mixer = Mixer(0.0, 100, normalising="album")
+    album = {**ALBUM, "album_loudness_lufs": -10.0}
+    mixer.play(track("a", -18.0, 2.0, track_number=1, **album), ArraySource(level(2)), 0.0)
+    render(mixer, 1.8)
+    mixer.queue(track("b", -8.0, 10.0, track_number=2, **album), ArraySource(level(10)))
+    sound = render(mixer, 5.0)[:, 0]
+    assert np.abs(np.diff(sound)).max() < 1e-4
+    assert sound[-1] == pytest.approx(0.3 * 10 ** (-8 / 20), rel=0.01)
+
+
+def test_an_album_is_played_with_its_own_differences_though_no_tag_says_how_loud_it_is() -> None:
+    """As it comes out of the stock: a quiet beginning is not levelled, nor what follows boosted."""
+    mixer = Mixer(0.0, 100, normalising="album")
+    pieces = [noise(20, number, size) for number, size in enumerate((0.02, 0.1, 0.25), start=1)]
+    heard = [measured(piece) for piece in pieces]
+    tracks = Stock().lay_out(
+        [
+            track(str(n), each.lufs, 20.0, peak_dbfs=each.true_peak_db, track_number=n, **ALBUM)
+            for n, each in enumerate(heard)
+        ],
+        {},
+        {},
+    )
+    mixer.play(tracks[0], ArraySource(pieces[0]), 0.0)
+    sounds = []
+    for piece, following in zip(pieces[1:], tracks[1:], strict=True):
+        mixer.queue(following, ArraySource(piece))
+        sounds.append(render(mixer, 20.1))  # into the one that follows
+    whole = np.concatenate([*sounds, render(mixer, 19.0)])
+    levels = [
+        measured(whole[start * RATE : end * RATE]).lufs for start, end in ((21, 39), (41, 59))
+    ]
+    assert levels[1] - levels[0] == pytest.approx(heard[2].lufs - heard[1].lufs, abs=0.2)
+    together = measured(np.concatenate(pieces)).lufs
+    assert levels[1] == pytest.approx(heard[2].lufs - 18.0 - together, abs=0.3)
+    assert np.abs(whole).max() < 10 ** (LIMITED_DB / 20)
