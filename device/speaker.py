@@ -329,7 +329,7 @@ class Speaker:
             self._quiet_by_hand = resume.quiet_hours
             self._privacy = resume.privacy
             if resume.sleep_minutes:
-                self._sleep = Sleep.after(resume.sleep_minutes, self._started)
+                self._sleep = Sleep.resumed(resume.sleep_minutes, self._started)
         self._mind_volume(self._started)
         self._actions.set_privacy(self._privacy)
 
@@ -407,7 +407,7 @@ class Speaker:
     def _save(self, ahead_seconds: float = NOTE_SECONDS / 2) -> bool:
         """Remember where we shall be so much later, or half of the way to the end, if that is
         sooner; False where it could not be stored."""
-        now = self._session.now
+        now, later = self._session.now, self._clock.monotonic() + ahead_seconds
         self._saved_track = self._track
         position = now.position_seconds if now else 0.0
         if now is not None and self._session.playing:
@@ -421,7 +421,7 @@ class Speaker:
             volume=self._volume_by_hand,
             goal=self._session.goal_by_hand,
             privacy=self._privacy,
-            sleep_minutes=self._sleep and self._sleep.minutes_left(self._clock.monotonic()),
+            sleep_minutes=self._sleep and self._sleep.minutes_to_resume(later),
             quiet_hours=self._quiet_by_hand,
             held=self._session.held,
         )

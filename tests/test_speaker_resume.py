@@ -219,6 +219,33 @@ def test_the_sleep_timer_outlives_a_power_cut(tmp_path: Path) -> None:
     again.close()
 
 
+@pytest.mark.parametrize("left_seconds", [290, 95, 20])
+def test_a_power_cut_does_not_wake_who_is_falling_asleep(tmp_path: Path, left_seconds: int) -> None:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(5, Emotion.HAPPINESS)
+    house.speaker.command(SetSleep(10))
+    house.pass_time(10 * 60 - left_seconds, Emotion.HAPPINESS)
+    before = house.player.volume
+    house.power_cut()
+    again = House(tmp_path, FakeClock(50.0))
+    # It is noted once a minute, to a minute: a fifth of the fade.
+    assert again.player.volume == pytest.approx(before, abs=55 / 5 + 1)
+    again.pass_time(left_seconds + 61, Emotion.HAPPINESS)
+    assert again.player.state is PlayerState.PAUSED
+    again.close()
+
+
+def test_an_orderly_restart_takes_nothing_from_the_sleep_timer(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    house.speaker.command(SetSleep(7))
+    house.close()
+    again = House(tmp_path, FakeClock(50.0))
+    assert again.speaker.status().sleep_minutes == 7
+    again.close()
+
+
 def test_the_diary_stays_true_through_cross_fades(tmp_path: Path) -> None:
     house = House(tmp_path, FakeClock())
     house.player.crossfade_seconds = 3.0

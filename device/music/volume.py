@@ -44,6 +44,12 @@ class Sleep(NamedTuple):
         seconds = minutes * 60.0
         return Sleep(now + seconds, min(SLEEP_FADE_SECONDS, seconds / 2))
 
+    @staticmethod
+    def resumed(minutes: float, now: float) -> Sleep:
+        """One that was set before a restart and has so many minutes left. It fades as one of ten
+        minutes and more does: how short it once was is not noted, and too soft wakes nobody."""
+        return Sleep(now + minutes * 60.0, SLEEP_FADE_SECONDS)
+
     def share(self, now: float) -> float:
         """What is left of the volume: 1 until the fade begins, 0 at the end."""
         return max(0.0, min(1.0, (self.ends_at - now) / self.fade_seconds))
@@ -51,6 +57,10 @@ class Sleep(NamedTuple):
     def minutes_left(self, now: float) -> int:
         """Minutes until the end, begun ones as whole."""
         return max(0, math.ceil((self.ends_at - now) / 60.0))
+
+    def minutes_to_resume(self, at: float) -> int:
+        """What is left at a time, for `resumed`: to the nearest minute, and never none."""
+        return max(1, round((self.ends_at - at) / 60.0))
 
 
 def cap_of(settings: MusicSettings, wall: float, *, child: bool) -> Cap:
