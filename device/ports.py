@@ -174,7 +174,8 @@ class Player(Resource, Protocol):
 
     def announce(self, path: str) -> None:
         """Sound a file over the music, or over silence, after those asked for before. The music
-        goes on beneath, softer for so long; what is wrong with the file is logged."""
+        goes on beneath, softer for so long; what is wrong with the file is logged. Raises
+        `CannotDo` where too many wait."""
         ...
 
     def poll(self) -> Sequence[PlayerEvent]:

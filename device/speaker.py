@@ -172,7 +172,7 @@ class Speaker:
         elif isinstance(command, Correct):
             self._correct(command)
         elif isinstance(command, Say):
-            self._player.announce(command.file)
+            session.say(command.file)
         elif isinstance(command, SetGoal):
             session.set_goal(command.goal)
         elif isinstance(command, OverrideMood):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from device.ports import CannotDo
 from device.types import (
     Emotion,
     Health,
@@ -102,6 +103,20 @@ def test_asked_to_play_a_sound_output_that_is_back_is_tried_at_once(house: House
     house.speaker.command(Play())
     house.wait(0.3)
     assert house.speaker.status().playing
+
+
+def test_what_may_not_be_heard_is_said_to_be_so_and_tried_all_the_same(house: House) -> None:
+    house.pass_time(10, Emotion.HAPPINESS)
+    house.player.unplug()
+    house.wait(1)
+    assert house.speaker.status().sound.health is Health.DOWN
+    with pytest.raises(CannotDo, match=r"may not be heard.*sound card is gone"):
+        house.speaker.command(Say("/x/bell.ogg"))
+    assert house.player.announced == ["/x/bell.ogg"]
+    house.player.plug()
+    house.speaker.command(Play())
+    house.wait(1)
+    house.speaker.command(Say("/x/bell.ogg"))
 
 
 def test_a_sound_that_is_gone_when_something_is_said_heals(house: House) -> None:

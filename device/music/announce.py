@@ -18,7 +18,7 @@ import numpy as np
 from device.music.decode import RATE, CannotDecode, Samples, decode
 from device.music.ffmpeg import DAMAGED, open_sound
 from device.music.gain import amplitude
-from device.music.looks import Looks
+from device.music.looks import Looks, Pulse
 from device.music.loudness import loudness_lufs
 from device.music.voice import Gains, Ramp
 from device.ports import CannotDo
@@ -35,9 +35,12 @@ DUCK_SECONDS, RETURN_SECONDS = 0.4, 1.2
 BREATH_SECONDS = 0.5
 """Between two announcements."""
 LONGEST_SECONDS = 60.0
+SILENT_DBFS = -80.0
+"""A peak below: even at the pitch and on both sides where BS.1770 hears most, that is less than the
+-70 LUFS from which on it hears anything."""
 LARGEST_BYTES = 20 * 1024 * 1024
 MOST_WAITING = 8
-"""Of those that were asked for, so many wait; whoever asks for more is forgotten."""
+"""Of those that were asked for, so many wait; whoever asks for more is refused."""
 LOOKING_SECONDS = 2.5
 """A drive that does not show a file within so long is taken for dead: whoever asks waits."""
 LOADING_SECONDS = 20.0
@@ -56,7 +59,9 @@ def admit(file: str, folder: Path | None) -> Path:
     Reads the disk, and waits for it no longer than `Looks` does. Raises `CannotDo` with the reason
     and the mend.
     """
-    return _ADMISSIONS.take(lambda _: _admitted(file, folder), file[:200], LOOKING_SECONDS)
+    return _ADMISSIONS.take(
+        lambda pulse: _admitted(file, folder, pulse), file[:200], LOOKING_SECONDS
+    )
 
 
 def listed(folder: Path | None) -> list[str]:
@@ -77,7 +82,7 @@ _ADMISSIONS, _LISTINGS = Looks(MOST_LOOKING), Looks(MOST_LOOKING)
 """Apart, for the page lists again and again."""
 
 
-def _admitted(file: str, folder: Path | None) -> Path:
+def _admitted(file: str, folder: Path | None, pulse: Pulse) -> Path:
     path = Path(file) if file.startswith("/") else named(file, folder)
     try:
         found = path.stat()
@@ -100,7 +105,25 @@ def _admitted(file: str, folder: Path | None) -> Path:
         raise CannotDo(f"there is no sound in {path}")
     if length > LONGEST_SECONDS:
         raise CannotDo(f"{path} lasts {length:.0f} s; {LONGEST_SECONDS:.0f} s are the most")
+    _listen_into(path, pulse)
     return path
+
+
+def _listen_into(path: Path, pulse: Pulse) -> None:
+    """Read as far as to the first that is more than silence. Raises `CannotDo` where nothing is,
+    in what would be announced, or where it cannot be decoded up to there."""
+    left = round(LONGEST_SECONDS * RATE)
+    try:
+        for block in decode(str(path)):
+            pulse.beat(str(path))
+            if np.abs(block[:left]).max(initial=0.0) > amplitude(SILENT_DBFS):
+                return
+            left -= len(block)
+            if left <= 0:
+                break
+    except (CannotDecode, *DAMAGED) as error:
+        raise CannotDo(f"{path} cannot be decoded ({error})") from error
+    raise CannotDo(f"{path} is silent")
 
 
 def named(name: str, folder: Path | None) -> Path:
@@ -196,10 +219,9 @@ class Announcements:
         self._ducked = Ramp(0.0)  # 0: the music as it is, 1: all the way down
 
     def add(self, clip: Clip) -> None:
-        """Sound a clip after those before."""
+        """Sound a clip after those before. Raises `CannotDo` where too many wait."""
         if len(self._waiting) >= MOST_WAITING:
-            log.warning("%s is not announced: %d others wait", clip.path, MOST_WAITING)
-            return
+            raise CannotDo(f"{clip.path} is not announced: {MOST_WAITING} others wait")
         self._waiting.append(clip)
         if self._clip is None:
             self._take_next()

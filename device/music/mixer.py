@@ -149,7 +149,8 @@ class Mixer:
         self._announced_volume.send(announced_percent / 100.0, VOLUME_SECONDS)
 
     def announce(self, clip: Clip) -> None:
-        """Sound a clip over the music, after those that were asked for before."""
+        """Sound a clip over the music, after those that were asked for before. Raises `CannotDo`
+        where too many wait."""
         self._announcements.add(clip)
 
     @property

@@ -144,7 +144,7 @@ class PygamePlayer:
             self._mixer.set_volume(percent, announced_percent)
 
     def announce(self, path: str) -> None:
-        """Sound a file over the music, or over silence."""
+        """Sound a file over the music, or over silence. Raises `CannotDo` where too many wait."""
         with self._changed:
             self._mixer.announce(Clip(path, self._wake))
             self._changed.notify()

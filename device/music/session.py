@@ -21,7 +21,7 @@ from device.music.chooser import MOVED, Chooser
 from device.music.follow import longest_lead_seconds
 from device.music.going import Going, begun, shown, taken
 from device.music.learner import Steps
-from device.ports import Clock, PartUnavailable, Player, Resume, Store
+from device.ports import CannotDo, Clock, PartUnavailable, Player, Resume, Store
 from device.settings import MusicSettings
 from device.types import (
     Choice,
@@ -146,6 +146,13 @@ class Session:
         if going.lesson is not None and going is self._going:
             self._going = going._replace(lesson=replace(going.lesson, liked=liked))
         return stored
+
+    def say(self, file: str) -> None:
+        """Announce a file. Raises `CannotDo` where that is refused, and where it is tried, but
+        sound was down when the music last tried, which was within a minute."""
+        self._player.announce(file)
+        if self.sound.health is Health.DOWN and self.wishes_to_play:
+            raise CannotDo(f"it may not be heard: {self.sound.detail}")
 
     def taste(self, request: TasteRequest) -> Steps[TasteAnswer]:
         """Tell, give out, take in or erase what was learned of taste. Raises `CannotDo`."""
