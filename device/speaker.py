@@ -14,6 +14,7 @@ from device.lessons import Ended, ForgetTaste, Memory, TasteAnswer, TasteRequest
 from device.mood.circumplex import COORDINATES
 from device.mood.room import Room
 from device.music.catalogue import child_may_listen
+from device.music.clock import follow_time_zone
 from device.music.learner import Steps
 from device.music.listened import Work
 from device.music.session import Session
@@ -60,9 +61,10 @@ from device.types import (
 log = logging.getLogger(__name__)
 
 NOTE_SECONDS = 60.0
-"""So often it is written where we are and what the mood is, both at once: any moment at which
-something is written costs an SD card some 16 kB, ext4's journal included. A power cut leads back
-to within half of it of where we were, for what is saved is where we shall be by then."""
+"""So often the time zone is looked at, and it is written where we are and what the mood is, both at
+once: any moment at which something is written costs an SD card some 16 kB, ext4's journal included.
+A power cut leads back to within half of it of where we were, for what is saved is where we shall be
+by then."""
 DAY_SECONDS, SETTLED_SECONDS = 86_400.0, 600.0
 """What is old is erased so often, and first so long after a start, when the clock is set."""
 
@@ -223,6 +225,7 @@ class Speaker:
         self.holdings.pass_time(now)
         if now - self._noted_at >= NOTE_SECONDS:
             self._noted_at = now
+            follow_time_zone()
             self._save()
             if self.mood.people:
                 self._store.add_mood(self._clock.wall(), self.mood)

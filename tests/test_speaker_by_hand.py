@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -238,6 +240,28 @@ def test_quiet_hours_can_be_set_by_hand(tmp_path: Path) -> None:
     assert again.speaker.status().quiet_hours == "00:00-00:00"
     assert again.speaker.command(SetQuietHours("")).quiet_hours == ""
     assert again.speaker.command(SetQuietHours(None)).quiet_hours == "01:00-02:00"
+
+
+@pytest.fixture
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_utc")
+def test_quiet_hours_follow_another_time_zone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.speaker.command(SetQuietHours("17:00-18:00"))
+    house.wait(61)
+    assert not house.speaker.status().volume_why  # it is 08:17
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Asia/Tokyo")  # as `timedatectl set-timezone` does for all others
+        house.wait(61)
+        assert "quiet hours" in house.speaker.status().volume_why
 
 
 def test_quiet_hours_are_forgotten_with_what_was_set_by_hand(house: House) -> None:

@@ -14,3 +14,9 @@ def local_hour(wall: float) -> float | None:
         return None
     local = time.localtime(wall)
     return local.tm_hour + local.tm_min / 60.0
+
+
+def follow_time_zone() -> None:
+    """Take over another time zone of the machine's: a process stays in the one of its start until
+    it asks anew. Reads one file's status, and the file where it changed."""
+    time.tzset()
