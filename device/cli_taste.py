@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -90,7 +91,7 @@ def _export(parsed: argparse.Namespace) -> int:
         parsed.file.write_bytes(msgspec.json.format(msgspec.json.encode(answer)) + b"\n")
     except OSError as error:
         return fail(f"{parsed.file}: {error.strerror}", FAILED)
-    print(f"{parsed.file}: {len(answer.lessons)} plays")
+    print(f"{parsed.file}: {len(answer.lessons)} plays{_besides(answer.ratings)}")
     return 0
 
 
@@ -103,6 +104,12 @@ def _import(parsed: argparse.Namespace) -> int:
         return fail(f"{parsed.file}: {error.strerror}", FAILED)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return fail(f"{parsed.file} is no taste that `attune taste export` wrote: {error}", FAILED)
-    answer = client_of(parsed).taste(lessons.ImportTaste(taste.lessons), lessons.TasteChanged)
-    print(f"learned from {answer.count} plays; {len(taste.lessons) - answer.count} known before")
+    request = lessons.ImportTaste(taste.lessons, taste.ratings)
+    answer = client_of(parsed).taste(request, lessons.TasteChanged)
+    known = len(taste.lessons) - answer.count
+    print(f"learned from {answer.count} plays; {known} known before{_besides(taste.ratings)}")
     return 0
+
+
+def _besides(ratings: Sequence[lessons.Rating]) -> str:
+    return f"; {len(ratings)} likes and dislikes besides" if ratings else ""

@@ -56,7 +56,9 @@ class Moment(Value, frozen=True, gc=False):
     """A play's circumstances as the model saw them, and what it weighed.
 
     `fit`: how near the track lay to the goal's aim, 0 as near as any to -1. `hour`: local time of
-    day, None where the clock was not set. `drawn`: whether `probability` was that of a draw.
+    day, None where the clock was not set. `drawn`: whether `probability` was that of a draw; else
+    the play followed on an album, went on, or was started again, and an estimate that divides by
+    the probability must leave it out.
     """
 
     fit: Annotated[float, Meta(ge=-1.0, le=0.0)]
@@ -89,11 +91,21 @@ class Lesson(Value, frozen=True, gc=False):
     liked: bool | None = None
 
 
-class TasteFile(Value, frozen=True, tag="file"):
-    """What `attune taste export` writes and `import` reads."""
+class Rating(Value, frozen=True, gc=False):
+    """A like or dislike that no lesson holds: of a track that did not sound just then, of a play
+    that is remembered no longer, or said before another one in the same play."""
 
-    attune_taste: Literal[1]
+    track: Annotated[TrackId, Meta(min_length=1, max_length=64)]
+    wall: Annotated[float, Meta(ge=0.0, le=1e11)]
+    liked: bool
+
+
+class TasteFile(Value, frozen=True, tag="file"):
+    """What `attune taste export` writes and `import` reads; the first format had no ratings."""
+
+    attune_taste: Literal[1, 2]
     lessons: Annotated[tuple[Lesson, ...], Meta(max_length=LONGEST_EXPORT)]
+    ratings: Annotated[tuple[Rating, ...], Meta(max_length=LONGEST_EXPORT)] = ()
 
 
 # --- what may be asked about it ----------------------------------------------------------------
@@ -111,6 +123,7 @@ class ImportTaste(Value, frozen=True, tag="import"):
     """Learn from these, too; those already known are left out."""
 
     lessons: Annotated[tuple[Lesson, ...], Meta(max_length=LONGEST_EXPORT)]
+    ratings: Annotated[tuple[Rating, ...], Meta(max_length=LONGEST_EXPORT)] = ()
 
 
 class Memory(str, enum.Enum):

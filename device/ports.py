@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from typing_extensions import Self
 
-    from device.lessons import Ended, Lesson, Memory, Moment
+    from device.lessons import Ended, Lesson, Memory, Moment, Rating
     from device.types import (
         Choice,
         Correct,
@@ -320,6 +320,18 @@ class Store(Resource, Protocol):
     def add_lessons(self, lessons: Sequence[Lesson]) -> Iterator[int]:
         """Plays of elsewhere, taken for older than all others: some at a time, and how many of
         them were not known yet.
+
+        Raises `CannotDo` where the disk refuses; what was written before stays.
+        """
+        ...
+
+    def ratings(self, count: int) -> Sequence[Rating]:
+        """Likes and dislikes that none of so many of the newest plays holds, oldest first; the
+        newest so many."""
+        ...
+
+    def add_ratings(self, ratings: Sequence[Rating]) -> Iterator[None]:
+        """Likes and dislikes of elsewhere, but for those that are known: some at a time.
 
         Raises `CannotDo` where the disk refuses; what was written before stays.
         """

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
-import itertools
 import random
 import sqlite3
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -32,7 +32,6 @@ from device.settings import MoodSettings, MusicSettings, Settings
 from device.system import database
 from device.system.store import SqliteStore
 from device.types import (
-    Affect,
     Correct,
     Dislike,
     Emotion,
@@ -40,9 +39,10 @@ from device.types import (
     LibraryScanned,
     Like,
     Next,
+    Pause,
+    Play,
     Previous,
     SetGoal,
-    Track,
     TrackId,
 )
 from tests.fakes import FakeClock, finished
@@ -196,6 +196,76 @@ def test_what_was_exported_can_be_imported_once(house: House, tmp_path: Path) ->
     assert theirs.leanings == mine.leanings
 
 
+def test_what_goes_on_after_a_restart_or_is_started_again_teaches(
+    house: House, tmp_path: Path
+) -> None:
+    house.pass_time(8.0, Emotion.HAPPINESS)
+    house.power_cut()
+    again = House(tmp_path, house.clock, QUIET)
+    again.pass_time(10.0, Emotion.HAPPINESS)
+    again.speaker.command(Like())
+    again.speaker.command(Previous())
+    again.pass_time(8.0, Emotion.HAPPINESS)
+    again.speaker.command(Next())
+    told = [(lesson.ended, lesson.liked, lesson.moment.drawn) for lesson in learned(again)[:3]]
+    assert told == [
+        (None, None, True),
+        (Ended.REPLAYED, True, False),
+        (Ended.SKIPPED, None, False),
+    ]
+    report = taste(again, ShowTaste())
+    assert isinstance(report, TasteReport)
+    assert (report.lessons, report.liked, report.skipped) == (2, 1, 1)
+
+
+def test_what_lost_its_sound_teaches_where_it_goes_on(house: House) -> None:
+    house.pass_time(8.0, Emotion.HAPPINESS)
+    house.player.unplug()
+    house.pass_time(1.0, Emotion.HAPPINESS)
+    house.player.plug()
+    house.pass_time(30.0, Emotion.HAPPINESS)
+    house.speaker.command(Next())
+    told = [(lesson.ended, lesson.moment.drawn) for lesson in learned(house)[:2]]
+    assert told == [(Ended.FAILED, True), (Ended.SKIPPED, False)]
+    assert learned(house)[0].moment.fit == learned(house)[1].moment.fit
+
+
+def test_likes_that_belong_to_no_play_are_given_out_and_taken_in(
+    house: House, tmp_path: Path
+) -> None:
+    house.speaker.command(Pause())
+    house.power_cut()
+    again = House(tmp_path, house.clock, QUIET)
+    again.speaker.command(Like())  # of what goes on once somebody wishes: it does not sound yet
+    again.clock.now += 5.0
+    again.speaker.command(Play())
+    again.pass_time(3.0, Emotion.HAPPINESS)
+    again.speaker.command(Like())
+    again.clock.now += 5.0
+    again.speaker.command(Like())
+    feedback = again.store.feedback()
+    assert list(feedback.values()) == [3]
+    file = taste(again, ExportTaste())
+    assert isinstance(file, TasteFile)
+    assert [lesson.liked for lesson in file.lessons] == [None, True]
+    assert [rating.liked for rating in file.ratings] == [True, True]
+    other = House(tmp_path / "other", FakeClock(), QUIET)
+    for _ in range(2):
+        taste(other, ImportTaste(file.lessons, file.ratings))
+        assert other.store.feedback() == feedback
+        assert other.speaker._session._chooser._feedback == feedback
+    assert taste(other, ExportTaste()) == file
+
+
+def test_what_was_exported_before_there_were_ratings_is_still_read(house: House) -> None:
+    house.speaker.command(Dislike())
+    file = taste(house, ExportTaste())
+    old = msgspec.to_builtins(file) | {"attune_taste": 1}
+    del old["ratings"]
+    read = msgspec.convert(old, TasteFile)
+    assert (read.lessons, read.ratings) == (file.lessons, ())  # type: ignore[union-attr]
+
+
 def test_what_sounds_during_an_import_is_learned_from(house: House, tmp_path: Path) -> None:
     other = House(tmp_path / "other", FakeClock(), QUIET)
     other.speaker.handle(LibraryScanned(library()))
@@ -266,40 +336,6 @@ def test_a_damaged_lesson_is_left_out(house: House) -> None:
     house.store._db.execute("UPDATE plays SET moment = '{\"fit\": 7}' WHERE id = 1")
     assert TrackId(learned(house)[0].track)
     assert len(learned(house)) == 1
-
-
-def test_albums_stay_together_on_wish(tmp_path: Path) -> None:
-    settings = replace(QUIET, music=replace(QUIET.music, albums_together=True))
-    house = House(tmp_path, FakeClock(), settings)
-    album = tuple(
-        Track(
-            TrackId(f"{name}{number}"), f"/music/{name}{number}.ogg", f"{name} {number}", name,
-            Affect(0.7, 0.6, 0.1, "file tag"), 30.0, album=f"Album {name}", track_number=number,
-        )
-        for name in ("A", "B", "C")
-        for number in (1, 2, 3, 4)
-    )  # fmt: skip
-    house.speaker.handle(LibraryScanned(album))
-    house.pass_time(200.0, Emotion.HAPPINESS)
-    titles = [row[0] for row in house.store._db.execute("SELECT track FROM plays ORDER BY id")]
-    for before, after in itertools.pairwise(titles):
-        if before[1] != "4":
-            assert after == f"{before[0]}{int(before[1]) + 1}"
-
-
-def test_an_album_is_left_where_the_mood_is_another(tmp_path: Path) -> None:
-    music = replace(QUIET.music, albums_together=True, change_with_mood=False)
-    house = House(tmp_path, FakeClock(), replace(QUIET, music=music))
-    happy, angry, *others = library(per_mood=1)
-    album = [
-        replace(each, album="One", artist="", track_number=number)
-        for number, each in enumerate((happy, angry), start=1)
-    ]
-    house.speaker.handle(LibraryScanned((*album, *others)))
-    house.pass_time(30.0, Emotion.HAPPINESS)
-    assert house.mood_of_track == "happy"
-    house.pass_time(60.0, Emotion.SADNESS)
-    assert house.mood_of_track == "sad"
 
 
 def test_without_learning_nothing_weighs_in_but_it_is_noted(tmp_path: Path) -> None:

@@ -138,14 +138,11 @@ class Catalogue:
         Without a belief nothing that was learned counts. The choice's probability is exactly the
         one that it was drawn with, that of being listed included.
         """
-        allowed = ~self._explicit if child_may_listen(wish.mood) else np.ones(len(self), bool)
-        if not allowed.any():
-            return None
         heard = self._heard(wish)
-        resting = self._resting(wish, allowed, heard)
-        allowed[resting] = False
+        candidates = self._candidates(wish, heard)
+        if not len(candidates):
+            return None
         aim = aim_of(wish.goal, wish.mood, wish.steps, wish.pace)
-        candidates = np.flatnonzero(allowed)
         fit = self._fit(aim, wish.goal)
         fit -= fit[candidates].max()
         candidates = self._spaced(candidates, fit, wish)
@@ -172,6 +169,14 @@ class Catalogue:
             because=because(track, wish.goal, wish.mood, aim, spoke),
             fit=float(max(fit[index], -FURTHEST) / FURTHEST),
         )
+
+    def fit_of(self, track: TrackId, wish: Wish) -> float:
+        """`Choice.fit` of a track that was not drawn; 0 where there is nothing to compare with."""
+        index, candidates = self._index.get(track), self._candidates(wish, self._heard(wish))
+        if index is None or not len(candidates):
+            return 0.0
+        fit = self._fit(aim_of(wish.goal, wish.mood, wish.steps, wish.pace), wish.goal)
+        return float(np.clip(fit[index] - fit[candidates].max(), -FURTHEST, 0.0) / FURTHEST)
 
     def following(self, track: TrackId, mood: Mood) -> Track | None:
         """What comes next on a track's album; None at its end, or where none may be played."""
@@ -254,6 +259,12 @@ class Catalogue:
         places = np.flatnonzero(since < count)
         places = places[np.argsort(since[places], kind="stable")]
         return Heard(places, heard.hours[since[places]])
+
+    def _candidates(self, wish: Wish, heard: Heard) -> Indices:
+        """What may be heard and does not rest; none where nothing may be heard."""
+        allowed = ~self._explicit if child_may_listen(wish.mood) else np.ones(len(self), bool)
+        allowed[self._resting(wish, allowed, heard)] = False
+        return np.flatnonzero(allowed)
 
     def _resting(self, wish: Wish, allowed: npt.NDArray[np.bool_], heard: Heard) -> Indices:
         """What may not be played yet: the newest first, and at most half of what may be heard."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from device.lessons import ForgetTaste, Lesson, TasteAnswer, TasteChanged, TasteRequest
 from device.music.catalogue import Catalogue, Wish
 from device.music.goals import Pace, distance_to_go
@@ -55,18 +57,7 @@ class Chooser:
     def choose(self, goal: Goal, mood: Mood, left: TrackId | None) -> Choice | None:
         """Draw a track, but the one that is left; None when nothing may be played now."""
         self._mind_path(goal, mood)
-        wall = self._clock.wall()
-        wish = Wish(
-            mood=mood,
-            goal=goal,
-            wall=wall,
-            steps=self._steps,
-            recent=self._recent(wall),
-            feedback=self._feedback,
-            repeat_hours=self._settings.repeat_hours,
-            exclude=left,
-            pace=Pace(self._settings.path_step, self._settings.path_reach),
-        )
+        wish = self._wish(goal, mood, left)
         belief = self._learner.belief if self._settings.learn else None
         choice = self._catalogue.choose(wish, self._random, belief)
         return choice if choice is None or belief is None else self._learner.explained(choice)
@@ -79,6 +70,25 @@ class Chooser:
         if following is None:
             return None
         return Choice(following, 1.0, f"the next on {following.album}")
+
+    def placed(self, choice: Choice, goal: Goal, mood: Mood) -> Choice:
+        """A choice that was not drawn just now, with how near it lies to the goal's aim now."""
+        fit = self._catalogue.fit_of(choice.track.id, self._wish(goal, mood))
+        return replace(choice, fit=fit)
+
+    def _wish(self, goal: Goal, mood: Mood, left: TrackId | None = None) -> Wish:
+        wall = self._clock.wall()
+        return Wish(
+            mood=mood,
+            goal=goal,
+            wall=wall,
+            steps=self._steps,
+            recent=self._recent(wall),
+            feedback=self._feedback,
+            repeat_hours=self._settings.repeat_hours,
+            exclude=left,
+            pace=Pace(self._settings.path_step, self._settings.path_reach),
+        )
 
     def turn(self) -> None:
         """Another goal: its path begins where the person then is."""

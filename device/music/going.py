@@ -16,7 +16,7 @@ class Going(NamedTuple):
     """The choice that sounds, the mood it was made for, and its row in the diary.
 
     The mood is None for a choice of an earlier run: the first certain one is taken for it.
-    `drawn`: Attune chose it just now, so that how it is taken teaches; `lesson`: what, so far.
+    `drawn`: its probability is that of a draw; `lesson`: what it teaches, so far.
     `row` is None until it sounds, and 0 where there is none (the disk refused, it was forgotten).
     """
 
@@ -35,9 +35,9 @@ class Going(NamedTuple):
 def begun(store: Store, going: Going, goal: Goal, wall: float) -> Going:
     """What goes now has a row."""
     mood = going.mood or Mood()
-    lesson = lesson_of(going.choice, goal, mood, wall) if going.drawn else None
-    moment = None if lesson is None else lesson.moment
-    row = store.add_play(Play(going.choice.track.id, wall, goal, mood, going.choice, moment))
+    lesson = lesson_of(going.choice, goal, mood, wall, drawn=going.drawn)
+    play = Play(going.choice.track.id, wall, goal, mood, going.choice, lesson.moment)
+    row = store.add_play(play)
     return going._replace(row=row, lesson=lesson)
 
 

@@ -80,9 +80,13 @@ class Learner:
         """Tell, give out or take in what was learned, in short steps: a diary of years would keep
         the music waiting. Raises `CannotDo`."""
         if isinstance(request, ImportTaste):
-            return TasteChanged((yield from self._take_in(request.lessons)))
+            count = yield from self._take_in(request.lessons)
+            yield from self._store.add_ratings(request.ratings)
+            return TasteChanged(count)
         if isinstance(request, ExportTaste):
-            return TasteFile(1, tuple((yield from self._newest(LONGEST_EXPORT))))
+            # First what no lesson holds: what is said between the steps is in neither.
+            ratings = tuple(self._store.ratings(LONGEST_EXPORT))
+            return TasteFile(2, tuple((yield from self._newest(LONGEST_EXPORT))), ratings)
         return (yield from reporting(self._lessons, self.belief, learning=learning))
 
     def _take_in(self, lessons: Sequence[Lesson]) -> Steps[int]:
@@ -124,7 +128,7 @@ class Learner:
         self.belief.teach(lesson)
 
 
-def lesson_of(choice: Choice, goal: Goal, mood: Mood, wall: float) -> Lesson:
+def lesson_of(choice: Choice, goal: Goal, mood: Mood, wall: float, *, drawn: bool = True) -> Lesson:
     """What is known of a play at its start."""
     moment = Moment(
         choice.fit,
@@ -132,6 +136,7 @@ def lesson_of(choice: Choice, goal: Goal, mood: Mood, wall: float) -> Lesson:
         min(1e6, max(0.0, choice.track.duration_seconds)),
         local_hour(wall),
         mood.age_group,
+        drawn,
     )
     return Lesson(
         choice.track.id, max(0.0, wall), goal, choice.probability, mood.label,

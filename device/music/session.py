@@ -362,6 +362,9 @@ class Session:
         if going is None or event.track != going.choice.track.id or going.row is not None:
             return
         self._sound_works()
+        if not going.drawn:
+            choice = self._chooser.placed(going.choice, self.goal, going.mood or Mood())
+            going = going._replace(choice=choice)
         wall = self._clock.wall()
         self._going = begun(self._store, going, self.goal, wall)
         self._chooser.started(event.track, wall)

@@ -67,6 +67,14 @@ LESSON_COLUMNS = (
     " heard_seconds, ended, moved"
 )
 FEEDBACK_COLUMNS = f"track, wall, liked, {MOOD_COLUMNS}, play"
+RATINGS = """
+    SELECT track, max(wall, 0.0), liked FROM feedback WHERE id NOT IN (
+        SELECT max(id) FROM feedback WHERE play IN (
+            SELECT id FROM plays WHERE moment IS NOT NULL ORDER BY id DESC LIMIT :count
+        ) GROUP BY play
+    ) ORDER BY id DESC LIMIT :count
+"""
+"""The last word in a play is told with the play."""
 
 
 def insertion(table: str, columns: str) -> str:

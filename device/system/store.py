@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import operator
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from device.lessons import Ended, Lesson, Memory
+from device.lessons import Ended, Lesson, Memory, Rating
 from device.ports import CannotDo, Clock, Play, Resume
 from device.system import switch
 from device.system.copies import erase_copies, expire_copies
@@ -31,6 +32,7 @@ from device.system.rows import (
     LISTENED_COLUMNS,
     MOOD_COLUMNS,
     PLAY_COLUMNS,
+    RATINGS,
     RESUME_COLUMNS,
     TRACK_COLUMNS,
     correction_of,
@@ -326,6 +328,33 @@ class SqliteStore:
                 learned = f"only {start} of {len(new)} plays were" if start else "nothing was"
                 raise CannotDo(f"{self._folder} cannot be written: {learned} learned; {MEND}")
             yield len(page)
+
+    def ratings(self, count: int) -> Sequence[Rating]:
+        """Likes and dislikes that none of so many of the newest plays holds, oldest first; the
+        newest so many."""
+        rows = self._db.execute(RATINGS, {"count": count}).fetchall()
+        return [Rating(TrackId(track), wall, bool(liked)) for track, wall, liked in rows[::-1]]
+
+    def add_ratings(self, ratings: Sequence[Rating]) -> Iterator[None]:
+        """Likes and dislikes of elsewhere, but for those that are known: some at a time.
+
+        Raises `CannotDo` where the disk refuses; what was written before stays.
+        """
+        known = set(self._db.execute("SELECT track, wall FROM feedback"))
+        fresh = {(each.track, each.wall): each for each in ratings}
+        rows = [
+            (each.track, each.wall, each.liked, *mood_row(Mood()), None)
+            for key, each in fresh.items()
+            if key not in known
+        ]
+        sql = insertion("feedback", FEEDBACK_COLUMNS)
+        for start in range(0, len(rows), PAGE):
+            page = rows[start : start + PAGE]
+            if self._write(operator.methodcaller("executemany", sql, page)) is None:
+                raise CannotDo(
+                    f"{self._folder} cannot be written: likes and dislikes are missing; {MEND}"
+                )
+            yield
 
     def forget(self, since: float, what: Collection[Memory] = (Memory.TASTE, Memory.MOODS)) -> int:
         """Erase what is remembered from a wall time on; how many plays there were.

@@ -285,7 +285,9 @@ def a_lesson(number: int) -> lessons.Lesson:
 def a_taste_json() -> tuple[bytes, list[bytes]]:
     """An exported file, and the plays in it."""
     plays = [a_lesson(number) for number in range(4)]
-    return msgspec.json.encode(TasteFile(1, tuple(plays))), [msgspec.json.encode(p) for p in plays]
+    said = tuple(lessons.Rating(TrackId(f"{n:016x}"), 1.7e9 + n, bool(n % 2)) for n in range(4))
+    whole = TasteFile(2, tuple(plays), said)
+    return msgspec.json.encode(whole), [msgspec.json.encode(p) for p in plays]
 
 
 def taste_seeds(_folder: Path) -> Seeds:
@@ -298,7 +300,7 @@ def taste_seeds(_folder: Path) -> Seeds:
 TASTE_WORDS = (
     b'"type":"file"', b'"attune_taste":1', b'"lessons"', b'"moment"', b'"traits"', b"null",
     b"1e308",     b"5e-324", b"[]", b"{}", b'"liked":true', b'"disliked"', b'"probability":',
-    b"\\u0000", b"-1",
+    b"\\u0000", b"-1", b'"attune_taste":2', b'"ratings"', b'"wall":',
 )  # fmt: skip
 
 
@@ -332,7 +334,7 @@ def taste_attack(folder: Path) -> Iterator[Attack]:
                 taste = msgspec.json.decode(data, type=TasteFile)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 return False
-            asked(learner, store, lessons.ImportTaste(taste.lessons))
+            asked(learner, store, lessons.ImportTaste(taste.lessons, taste.ratings))
             report = asked(learner, store, lessons.ShowTaste())
             assert b"null,null" not in msgspec.json.encode(report)
             assert np.isfinite(learner.belief.mean).all()
@@ -344,6 +346,9 @@ def taste_attack(folder: Path) -> Iterator[Attack]:
             again = msgspec.json.decode(msgspec.json.encode(exported), type=TasteFile)
             assert {lesson.track for lesson in again.lessons} == {
                 lesson.track for lesson in taste.lessons
+            }
+            assert {rating.track for rating in again.ratings} <= {
+                rating.track for rating in taste.ratings
             }
             asked(learner, store, ForgetTaste())
             return True
