@@ -12,7 +12,7 @@ from device.music.identity import inherit
 from device.music.listened import Work, sound_key, still_to_hear
 from device.music.stock import Stock
 from device.ports import CannotDo, Clock, Store
-from device.types import Correct, LibraryScanned, Listened, Track
+from device.types import Correct, LibraryScanned, Listened, Track, TrackId
 
 HEARD_SECONDS = 30.0
 """What was listened to counts after so long."""
@@ -75,6 +75,14 @@ class Holdings:
         said = {} if correction.says_nothing else {correction.track: correction}
         self.corrections = others | said
         self._lay_out()
+
+    def known(self, track: TrackId) -> Track | None:
+        """A track that may be played, though its drive be away."""
+        correction = self.corrections.get(track)
+        if correction is not None and correction.skip:
+            return None
+        both = (*self.library.tracks, *self.library.missing)
+        return next((each for each in both if each.id == track), None)
 
     def pass_time(self, now: float) -> None:
         """Let count what was heard, once it waited long enough."""

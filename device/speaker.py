@@ -143,6 +143,7 @@ class Speaker:
                 self._follow(lambda: self._room.lose_sight(self._clock.monotonic()))
         elif isinstance(event, LibraryScanned):
             self.holdings.scanned(event)
+            self._session.scanned()
         elif isinstance(event, Listened):
             self.holdings.heard(event)
         elif isinstance(event, Board):
@@ -326,7 +327,8 @@ class Speaker:
         """Come back where an earlier run stopped."""
         resume = self._store.load_resume()
         if resume is not None:
-            self._session.resume(resume)
+            track = self.holdings.known(resume.track) if resume.track else None
+            self._session.resume(resume, track)
             self._paused_by_hand = resume.paused_by_hand
             self._volume_by_hand = resume.volume
             self._quiet_by_hand = resume.quiet_hours

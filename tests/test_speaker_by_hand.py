@@ -143,8 +143,11 @@ def test_a_drive_that_goes_away_takes_no_sounding_nor_resumed_track_along(
     assert house.player.track == was
     house.power_cut()
     again = House(tmp_path, house.clock)
-    again.speaker.handle(LibraryScanned(library(per_mood=1)))
+    again.player.broken = {each.path: "No such file" for each in library(per_mood=1)}
     again.speaker.handle(gone)
+    again.pass_time(200.0, Emotion.HAPPINESS)
+    assert again.player.played == []
+    again.player.broken = {}
     again.speaker.handle(LibraryScanned(library(per_mood=1)))
     again.pass_time(8.0, Emotion.HAPPINESS)
     assert [track.id for track, _ in again.player.played] == [was]

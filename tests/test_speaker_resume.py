@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from device.settings import MusicSettings, Settings
 from device.system.database import FILE
 from device.types import (
+    Correct,
     Emotion,
     Goal,
     Health,
@@ -65,6 +66,93 @@ def test_a_power_cut_just_after_a_track_leads_not_back_to_it(tmp_path: Path) -> 
     again.wait(0.3)
     assert again.player.track == track
     assert again.player.position_seconds < 31  # it saves where it will be half a minute later
+    again.close()
+
+
+def absent(house: House) -> None:
+    """The drive with all the music is not mounted."""
+    house.player.broken = {each.path: "No such file or directory" for each in library()}
+
+
+@pytest.mark.parametrize("scanned_after", [0.0, 3.0])
+def test_a_drive_that_comes_after_the_daemon_goes_on_where_it_was(
+    tmp_path: Path, scanned_after: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(15, Emotion.HAPPINESS)
+    track, position = house.player.track, house.player.position_seconds
+    house.close()
+    again = House(tmp_path, FakeClock(50.0))
+    absent(again)
+    again.pass_time(scanned_after, Emotion.HAPPINESS)
+    again.speaker.handle(LibraryScanned((), missing=library()))
+    again.pass_time(400, Emotion.HAPPINESS)
+    again.power_cut()  # once more, and still without the drive
+    last = House(tmp_path, FakeClock(50.0))
+    absent(last)
+    last.speaker.handle(LibraryScanned((), missing=library()))
+    last.pass_time(10, Emotion.HAPPINESS)
+    shown = last.speaker.status().track
+    assert shown is not None
+    assert shown.id == track
+    last.player.broken = {}
+    last.speaker.handle(LibraryScanned(library()))
+    last.pass_time(1, Emotion.HAPPINESS)
+    assert last.player.track == track
+    assert last.player.position_seconds == pytest.approx(position + 1.0, abs=1.0)
+    assert "cannot play" not in caplog.text
+    last.close()
+
+
+def test_a_drive_that_does_not_come_is_waited_for_in_vain_only_for_a_while(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(15, Emotion.HAPPINESS)
+    track = house.player.track
+    house.close()
+    again = House(tmp_path, FakeClock(50.0))
+    gone = tuple(each for each in library() if each.id == track)
+    rest = tuple(each for each in library() if each.id != track)
+    again.player.broken = {gone[0].path: "No such file or directory"}
+    again.speaker.handle(LibraryScanned(rest, missing=gone))
+    again.pass_time(80, Emotion.HAPPINESS)
+    assert again.player.played == []
+    again.pass_time(20, Emotion.HAPPINESS)
+    assert again.player.state is PlayerState.PLAYING
+    again.close()
+
+
+def test_what_is_broken_is_not_gone_on_with(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(15, Emotion.HAPPINESS)
+    track = house.player.track
+    house.close()
+    again = House(tmp_path, FakeClock(50.0))
+    again.player.broken = {each.path: "broken" for each in library() if each.id == track}
+    again.pass_time(3, Emotion.HAPPINESS)
+    again.speaker.handle(LibraryScanned(library()))
+    again.pass_time(5, Emotion.HAPPINESS)
+    assert again.player.state is PlayerState.PLAYING
+    assert again.player.track != track
+    again.close()
+
+
+def test_what_shall_never_play_is_not_waited_for(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(15, Emotion.HAPPINESS)
+    track = house.player.track
+    assert track is not None
+    house.speaker.command(Pause())
+    house.store.correct(Correct(track, skip=True))
+    house.store.replace_library(LibraryScanned((), missing=library()))
+    house.power_cut()
+    again = House(tmp_path, FakeClock(50.0))
+    assert again.speaker.status().track is None
     again.close()
 
 

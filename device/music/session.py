@@ -33,6 +33,7 @@ from device.types import (
     NowStarted,
     Part,
     PlayerState,
+    Track,
     TrackEnded,
     TrackId,
     TrackStarted,
@@ -40,6 +41,10 @@ from device.types import (
 
 log = logging.getLogger(__name__)
 
+MOUNT_SECONDS = 90.0
+"""So long after a start what is gone on with is waited for, where its drive is not there, before
+other music plays: as long as systemd waits for a drive (systemd.mount(5), systemd-system.conf(5)).
+"""
 AHEAD_SECONDS = 10.0
 """What follows is chosen so long before it may come in: time to open it, not to change the mood."""
 RESTART_SECONDS = 5.0
@@ -74,6 +79,8 @@ class Session:
         self._pending: Going | None = None
         self._position = 0.0
         self._failures = 0
+        self._scanned = False
+        self._wait_until = 0.0
         self._retry_at = 0.0
         self._retry_seconds = SOUND_RETRY_SECONDS[0]
         self.goal_by_hand: Goal | None = None
@@ -100,9 +107,14 @@ class Session:
             self._forget_queued()
         self._queued = queued
 
-    def resume(self, resume: Resume) -> None:
-        """Go on where an earlier run of the daemon stopped."""
-        track = self._chooser.get(resume.track) if resume.track else None
+    def scanned(self) -> None:
+        """The music folders were looked through: what is not there now is missing."""
+        if not self._scanned:
+            self._scanned, self._retry_at = True, 0.0
+
+    def resume(self, resume: Resume, track: Track | None) -> None:
+        """Go on where an earlier run stopped, with a track whose drive may be away."""
+        self._wait_until = self._clock.monotonic() + MOUNT_SECONDS
         self.wanted, self.held = resume.playing, resume.held
         self.goal_by_hand = resume.goal
         if track is not None:
@@ -237,13 +249,23 @@ class Session:
             return
         if state is PlayerState.STOPPED:
             if self._clock.monotonic() >= self._retry_at:
-                self._start(self._pending or self._choose(mood))
+                self._start(self._next_up(mood))
         elif self._is_astray or self._moved_on(mood):
             self._start(self._choose(mood), ended=Ended.MOOD)
         elif state is PlayerState.PAUSED:
             self._player.resume()
         else:
             self._queue_ahead(mood)
+
+    def _next_up(self, mood: Mood) -> Going | None:
+        """What sounds where nothing does; nothing while the drive of what goes on may yet come."""
+        pending = self._pending
+        if pending is not None:
+            if self._as_known(pending) is not None:
+                return pending
+            if self._clock.monotonic() < self._wait_until:
+                return None
+        return self._choose(mood)
 
     @property
     def _is_astray(self) -> bool:
@@ -373,12 +395,15 @@ class Session:
         self._tell(NowStarted(track.title, track.artist, going.choice.because))
 
     def _ended(self, event: TrackEnded) -> None:
-        if event.error is None:
-            self._failures = 0
-        else:
-            self._give_up_on(event.track, event.error)
         going, queued = self._going, self._queued
         current = going is not None and event.track == going.choice.track.id
+        if event.error is None:
+            self._failures = 0
+        elif current and queued is None and self._is_missing(event.track):
+            self._put_off(event.error)
+            return
+        else:
+            self._give_up_on(event.track, event.error)
         following = queued is not None and event.track == queued.choice.track.id
         if following and not (current and event.error is None):
             self._queued = None
@@ -386,6 +411,25 @@ class Session:
             self._remember()
             self._end_row(Ended.FINISHED if event.error is None else Ended.FAILED)
             self._going = None
+
+    def _is_missing(self, track: TrackId) -> bool:
+        """Whether a track that cannot be played may be on a drive that is not mounted."""
+        unsure = not self._scanned and self._clock.monotonic() < self._wait_until
+        return unsure or self._chooser.get(track) is None
+
+    def _put_off(self, reason: str) -> None:
+        """Go on with the sounding track once its drive is there."""
+        log.info("not there yet: %s", reason)
+        self._end_row(Ended.FAILED)
+        self._hold_on()
+        if not self._scanned:
+            self._retry_at = self._wait_until
+
+    def _hold_on(self) -> None:
+        """What sounded goes on later, from where it is now."""
+        if self._going is not None:
+            self._pending = self._going._replace(start_seconds=self._position, drawn=False)
+        self._going = None
 
     def _give_up_on(self, track: TrackId, reason: str) -> None:
         """Leave an unplayable track out like one just heard; rest when it is one after another."""
@@ -426,9 +470,8 @@ class Session:
             log.warning("sound is down: %s", error)
         self.sound = Part(Health.DOWN, str(error))
         self._end_row(Ended.FAILED)
-        if self._going is not None:
-            self._pending = self._going._replace(start_seconds=self._position, drawn=False)
-        self._going = self._queued = None
+        self._hold_on()
+        self._queued = None
         self._retry_at = self._clock.monotonic() + self._retry_seconds * (
             0.75 + 0.5 * self._random.random()
         )
