@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from device.lessons import ExportTaste, ImportTaste, ShowTaste, TasteFile, TasteReport
 from device.settings import MoodSettings, MusicSettings, Settings
-from device.types import Affect, Emotion, LibraryScanned, Like, Track, TrackId
+from device.types import Affect, Emotion, LibraryScanned, Like, Mood, Track, TrackId
 from tests.fakes import FakeClock, finished
 from tests.house import House, library
 
@@ -83,6 +83,32 @@ def test_albums_stay_together_on_wish(tmp_path: Path) -> None:
     for before, after in itertools.pairwise(played(house)):
         if before[1] != "4":
             assert after == f"{before[0]}{int(before[1]) + 1}"
+
+
+def test_an_album_neither_repeats_within_the_hours_nor_plays_what_is_disliked(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, FakeClock(), TOGETHER)
+    house.speaker.handle(LibraryScanned(albums("ABCDEFGHIJ", 10, 190.0)))
+    disliked = {TrackId(f"{name}5") for name in "ABCDEFGHIJ"}
+    for each in disliked:
+        for _ in range(3):
+            house.store.add_feedback(each, house.clock.wall(), liked=False, mood=Mood())
+    house.power_cut()
+    again = House(tmp_path, house.clock, TOGETHER)
+    for _ in range(240):
+        again.pass_time(1.0, Emotion.HAPPINESS)
+        again.wait(59.0)
+    rows = again.store._db.execute("SELECT track, wall FROM plays ORDER BY id").fetchall()
+    assert len(rows) > 60
+    last: dict[str, float] = {}
+    for track, wall in rows:
+        assert wall - last.get(track, 0.0) >= 2 * 3600.0, track
+        last[track] = wall
+    assert not disliked & set(last)
+    following = [a for a, b in itertools.pairwise(rows) if (a[0][0], b[0][0]) == 2 * (a[0][0],)]
+    assert len(following) > len(rows) / 2
+    assert any((a[0][1:], b[0]) == ("4", f"{a[0][0]}6") for a, b in itertools.pairwise(rows))
 
 
 def test_an_album_is_left_where_the_mood_is_another(tmp_path: Path) -> None:

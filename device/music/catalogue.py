@@ -178,8 +178,9 @@ class Catalogue:
         fit = self._fit(aim_of(wish.goal, wish.mood, wish.steps, wish.pace), wish.goal)
         return float(np.clip(fit[index] - fit[candidates].max(), -FURTHEST, 0.0) / FURTHEST)
 
-    def following(self, track: TrackId, mood: Mood) -> Track | None:
-        """What comes next on a track's album; None at its end, or where none may be played."""
+    def following(self, track: TrackId, wish: Wish) -> Track | None:
+        """What comes next on a track's album, passing by what rests or is disliked; None at its
+        end, or where a child may not hear it."""
         here = self.get(track)
         if here is None or not here.album or here.track_number is None:
             return None
@@ -192,10 +193,13 @@ class Catalogue:
             and each.track_number is not None
             and _place_on_album(each) > place
         ]
-        following = min(later, key=_place_on_album, default=None)
-        if following is not None and following.explicit and child_may_listen(mood):
-            return None
-        return following
+        candidates = self._candidates(wish, self._heard(wish)) if later else ()
+        for each in sorted(later, key=_place_on_album):
+            if each.explicit and child_may_listen(wish.mood):
+                return None
+            if self._index[each.id] in candidates and wish.feedback.get(each.id, 0) >= 0:
+                return each
+        return None
 
     def _by_belief(  # noqa: PLR0917 - one choice, in two parts
         self,

@@ -62,11 +62,11 @@ class Chooser:
         choice = self._catalogue.choose(wish, self._random, belief)
         return choice if choice is None or belief is None else self._learner.explained(choice)
 
-    def next_on_album(self, track: TrackId, mood: Mood) -> Choice | None:
+    def next_on_album(self, track: TrackId, goal: Goal, mood: Mood) -> Choice | None:
         """What follows a track on its album; None where there is nothing, or it is not wished."""
         if not self._settings.albums_together:
             return None
-        following = self._catalogue.following(track, mood)
+        following = self._catalogue.following(track, self._wish(goal, mood))
         if following is None:
             return None
         return Choice(following, 1.0, f"the next on {following.album}")

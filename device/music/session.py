@@ -297,7 +297,7 @@ class Session:
     def _choose_after(self, going: Going, mood: Mood) -> Going | None:
         """What follows a track that plays to its end: the next of its album, where wished."""
         if going.mood and going.mood.label is mood.label:
-            choice = self._chooser.next_on_album(going.choice.track.id, mood)
+            choice = self._chooser.next_on_album(going.choice.track.id, self.goal, mood)
             if choice is not None:
                 return Going(choice, mood)
         return self._choose(mood)

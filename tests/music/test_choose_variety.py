@@ -121,15 +121,27 @@ def test_an_album_goes_on_by_disc_and_number_and_mixes_with_no_other() -> None:
         on("guests", 1, 3, artist="A and B", album_artist="A"),
     ]  # fmt: skip
     catalogue, order = Catalogue(shelf), [TrackId("1-1")]
-    while (following := catalogue.following(order[-1], HAPPY)) is not None:
+    while (following := catalogue.following(order[-1], Wish(HAPPY))) is not None:
         order.append(following.id)
     assert order == ["1-1", "1-2", "guests", "1-4", "2-1", "2-2"]
     for name in ("unnumbered", "alone", "single", "of another", "not here"):
-        assert catalogue.following(TrackId(name), HAPPY) is None
+        assert catalogue.following(TrackId(name), Wish(HAPPY)) is None
 
 
 def test_an_album_does_not_go_on_with_what_a_child_may_not_hear() -> None:
     album = [replace(track(f"{n}", explicit=n == 2), album="A", track_number=n) for n in (1, 2, 3)]
     catalogue, child = Catalogue(album), replace(HAPPY, age_years=8.0, youngest_years=8.0)
-    assert catalogue.following(TrackId("1"), HAPPY) == album[1]
-    assert catalogue.following(TrackId("1"), child) is None
+    assert catalogue.following(TrackId("1"), Wish(HAPPY)) == album[1]
+    assert catalogue.following(TrackId("1"), Wish(child)) is None
+
+
+def test_an_album_goes_on_after_what_rests_or_is_disliked() -> None:
+    album = [replace(track(f"{n}"), album="A", track_number=n) for n in range(1, 6)]
+    catalogue, one = Catalogue(album), TrackId("1")
+    heard = [(one, NOW), (TrackId("2"), NOW - 900.0)]
+    assert catalogue.following(one, Wish(HAPPY, wall=NOW, recent=heard)) == album[2]
+    later = Wish(HAPPY, wall=NOW + 3 * 3600.0, recent=heard, feedback={TrackId("2"): 1})
+    assert catalogue.following(one, later) == album[1]
+    disliked = {TrackId(f"{n}"): -1 for n in range(2, 6)}
+    assert catalogue.following(one, Wish(HAPPY, feedback=disliked)) is None
+    assert catalogue.following(one, Wish(HAPPY, feedback={**disliked, TrackId("4"): 0})) == album[3]
