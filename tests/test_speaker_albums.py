@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from device.lessons import ExportTaste, ImportTaste, ShowTaste, TasteFile, TasteReport
 from device.settings import MoodSettings, MusicSettings, Settings
-from device.types import Affect, Emotion, LibraryScanned, Like, Mood, Track, TrackId
+from device.types import Affect, Emotion, Goal, LibraryScanned, Like, Mood, Track, TrackId
 from tests.fakes import FakeClock, finished
 from tests.house import House, library
 
@@ -109,6 +110,55 @@ def test_an_album_neither_repeats_within_the_hours_nor_plays_what_is_disliked(
     following = [a for a, b in itertools.pairwise(rows) if (a[0][0], b[0][0]) == 2 * (a[0][0],)]
     assert len(following) > len(rows) / 2
     assert any((a[0][1:], b[0]) == ("4", f"{a[0][0]}6") for a, b in itertools.pairwise(rows))
+
+
+def together(tmp_path: Path, **music: object) -> House:
+    """Albums of a minute a track go on, whatever the mood does meanwhile."""
+    settings = replace(TOGETHER, music=replace(TOGETHER.music, **music))
+    house = House(tmp_path, FakeClock(), settings)
+    house.speaker.handle(LibraryScanned(albums("ABCDEF", 9, 60.0)))
+    return house
+
+
+def torn(house: House) -> list[tuple[str, str]]:
+    """Where an album was left before its end."""
+    return [
+        (before, after)
+        for before, after in itertools.pairwise(played(house))
+        if before[1] != "9" and after != f"{before[0]}{int(before[1]) + 1}"
+    ]
+
+
+def test_focus_does_not_leave_an_album_for_a_mood(tmp_path: Path) -> None:
+    house = together(tmp_path, goal=Goal.FOCUS)
+    for _ in range(4):
+        house.pass_time(58.0, Emotion.HAPPINESS)
+        house.pass_time(62.0, Emotion.SADNESS)
+    assert len(played(house)) > 7
+    assert torn(house) == []
+
+
+@pytest.mark.parametrize("seconds", [3.0, 9.0, 14.0])
+def test_a_face_that_comes_and_goes_between_moods_leaves_no_album(
+    tmp_path: Path, seconds: float
+) -> None:
+    house = together(tmp_path, change_with_mood=False)
+    for _ in range(round(300.0 / seconds)):
+        house.pass_time(seconds, Emotion.HAPPINESS)
+        house.pass_time(seconds, Emotion.NEUTRAL)
+    assert len(played(house)) > 9
+    assert torn(house) == []
+
+
+def test_an_album_goes_on_after_a_restart(tmp_path: Path) -> None:
+    house = together(tmp_path)
+    house.pass_time(10.0, Emotion.HAPPINESS)
+    house.power_cut()
+    again = House(tmp_path, house.clock, TOGETHER)
+    again.wait(70.0)
+    again.pass_time(70.0, Emotion.HAPPINESS)
+    assert len(set(played(again))) > 2
+    assert torn(again)[1:] == []
 
 
 def test_an_album_is_left_where_the_mood_is_another(tmp_path: Path) -> None:

@@ -47,6 +47,10 @@ other music plays: as long as systemd waits for a drive (systemd.mount(5), syste
 """
 AHEAD_SECONDS = 10.0
 """What follows is chosen so long before it may come in: time to open it, not to change the mood."""
+ALBUM_SECONDS = 15.0
+"""Where albums play together, one is left only for a mood that held so long: a face that comes and
+goes between two moods would else tear it at every other track."""
+UNTOLD = (MoodLabel.NOBODY, MoodLabel.UNCERTAIN)
 RESTART_SECONDS = 5.0
 """`previous` within so long of a track's start goes to the track before, later to its own start."""
 SOUND_RETRY_SECONDS = (1.0, 60.0)
@@ -275,19 +279,27 @@ class Session:
     def _moved_on(self, mood: Mood) -> bool:
         """Whether the mood left the sounding track behind, and may end it now."""
         going = self._going
-        if going is None or mood.label in (MoodLabel.NOBODY, MoodLabel.UNCERTAIN):
+        if going is None or mood.label in UNTOLD:
             return False
-        if going.mood is None:
+        if going.mood is None or (going.mood.label in UNTOLD and not going.drawn):
             self._going = going._replace(mood=mood)
             return False
         return (
             self._settings.change_with_mood
-            and self.goal is not Goal.FOCUS
-            and mood.label is not going.mood.label
             and self._position - going.start_seconds >= self._settings.minimum_play_seconds
-            and math.hypot(mood.valence - going.mood.valence, mood.arousal - going.mood.arousal)
-            >= MOVED
+            and self._left_behind(going, mood)
         )
+
+    def _left_behind(self, going: Going, mood: Mood) -> bool:
+        """Whether the mood is another one than a track was chosen for, and lies elsewhere."""
+        before = going.mood
+        if before is None or mood.label in UNTOLD or self.goal is Goal.FOCUS:
+            return False
+        held = self._clock.monotonic() - mood.since
+        if self._settings.albums_together and held < ALBUM_SECONDS:
+            return False
+        way = math.hypot(mood.valence - before.valence, mood.arousal - before.arousal)
+        return mood.label is not before.label and way >= MOVED
 
     def _choose(self, mood: Mood) -> Going | None:
         left = self._going.choice if self._going else self._past[-1] if self._past else None
@@ -295,8 +307,9 @@ class Session:
         return None if choice is None else Going(choice, mood, drawn=True)
 
     def _choose_after(self, going: Going, mood: Mood) -> Going | None:
-        """What follows a track that plays to its end: the next of its album, where wished."""
-        if going.mood and going.mood.label is mood.label:
+        """What follows a track that plays to its end: the next of its album, where wished, unless
+        the mood left that behind."""
+        if not self._left_behind(going, mood):
             choice = self._chooser.next_on_album(going.choice.track.id, self.goal, mood)
             if choice is not None:
                 return Going(choice, mood)
@@ -345,7 +358,9 @@ class Session:
         return going._replace(choice=replace(going.choice, track=track))
 
     def _queue_ahead(self, mood: Mood) -> None:
-        going = self._going
+        going, queued = self._going, self._queued
+        if going and queued and not queued.drawn and self._left_behind(going, mood):
+            self._forget_queued()  # an album would go on, but the mood has settled elsewhere
         if going is None or going.row is None or self._queued is not None:
             return  # before its start is heard of, a track that follows itself could not be told
         if self._clock.monotonic() < self._retry_at:
