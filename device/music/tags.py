@@ -18,6 +18,8 @@ REPLAYGAIN_LUFS = -18.0
 """What ReplayGain 2.0 plays at: a track's loudness is this minus its gain."""
 R128_LUFS = -23.0
 """What RFC 7845's R128 gains play at; they are whole 1/256 dB."""
+VARIOUS = "Various Artists"
+"""As MusicBrainz calls the artist of a compilation."""
 LONGEST_TEXT = 300
 """Characters of a title that are kept: more is not a title."""
 
@@ -37,6 +39,7 @@ ALIASES = {
     "tmoo": "mood",
     "trck": "tracknumber",
     "tpos": "discnumber",
+    "tcmp": "compilation",
     # MP4
     "©nam": "title",
     "©art": "artist",
@@ -48,6 +51,7 @@ ALIASES = {
     "rtng": "itunesadvisory",
     "trkn": "tracknumber",
     "disk": "discnumber",
+    "cpil": "compilation",
     # ASF
     "author": "artist",
     "wm/albumtitle": "album",
@@ -59,6 +63,7 @@ ALIASES = {
     "wm/mood": "mood",
     "wm/tracknumber": "tracknumber",
     "wm/partofset": "discnumber",
+    "wm/iscompilation": "compilation",
     # APEv2 and loose spellings
     "year": "date",
     "originalyear": "originaldate",
@@ -156,13 +161,18 @@ def parse(flat: Mapping[str, str]) -> Tags:
         ),
         valence=_number(flat.get("valence"), -1.0, 1.0),
         arousal=_number(flat.get("arousal"), -1.0, 1.0),
-        album_artist=flat.get("albumartist"),
+        album_artist=flat.get("albumartist") or _of_many(flat),
         track_number=_count(flat.get("tracknumber")),
         disc_number=_count(flat.get("discnumber")),
         peak_dbfs=_peak(flat, "track"),
         album_loudness_lufs=_loudness(flat, "album"),
         album_peak_dbfs=_peak(flat, "album"),
     )
+
+
+def _of_many(flat: Mapping[str, str]) -> str | None:
+    """The album artist of what is only marked as part of a compilation."""
+    return VARIOUS if flat.get("compilation", "").casefold() in ("1", "true") else None
 
 
 def _relative_volume(tags: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - mutagen's ID3

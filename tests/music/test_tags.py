@@ -11,7 +11,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutagen.apev2 import APEv2
-from mutagen.id3 import ID3, RVA2, TCON, TDRC, TDRL, TXXX
+from mutagen.asf import ASFBoolAttribute, ASFTags
+from mutagen.id3 import ID3, RVA2, TCMP, TCON, TDRC, TDRL, TXXX
+from mutagen.mp4 import MP4Tags
 
 from device.music.probe import Unplayable, probe
 from device.music.tags import LONGEST_TEXT, Tags, flatten, parse
@@ -113,6 +115,10 @@ def test_a_file_without_tags_says_nothing(tmp_path: Path) -> None:
         *(({"explicit": said}, Tags(explicit=True)) for said in ("1", "true", "Yes")),
         *(({"explicit": said}, Tags()) for said in ("0", "no", "false", "")),
         ({"albumartist": "Band"}, Tags(artist="Band", album_artist="Band")),
+        ({"compilation": "1"}, Tags(album_artist="Various Artists")),
+        ({"compilation": "True", "albumartist": "Band"}, Tags(artist="Band", album_artist="Band")),
+        ({"compilation": "0", "artist": "Band"}, Tags(artist="Band")),
+        ({"compilation": "False"}, Tags()),
         ({"mood": "Sad; slow/dark"}, Tags(moods=("Sad", "slow", "dark"))),
         ({"valence": "5", "arousal": "nan"}, Tags()),
         ({"valence": ".7", "arousal": "+,5"}, Tags(valence=0.7, arousal=0.5)),
@@ -125,6 +131,15 @@ def test_a_file_without_tags_says_nothing(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_values_are_checked(flat: dict[str, str], wanted: Tags) -> None:
     assert parse(flat) == wanted
+
+
+def test_a_compilation_is_known_by_each_formats_mark() -> None:
+    marked, mp4, asf = ID3(), MP4Tags(), ASFTags()
+    marked.add(TCMP(encoding=3, text=["1"]))
+    mp4["cpil"] = True
+    asf["WM/IsCompilation"] = [ASFBoolAttribute(value=True)]
+    for tags in (marked, mp4, asf, {"COMPILATION": ["1"]}):
+        assert parse(flatten(tags)).album_artist == "Various Artists", tags
 
 
 def test_numbered_genres_are_spelled_out() -> None:
