@@ -39,7 +39,9 @@ whoever trains otherwise into a folder that holds a training is asked for --fres
   python -m training train face-closer --data DIR --teacher yunet_n_dynamic.onnx
   python -m conversion face --data DIR --teacher yunet_n_dynamic.onnx
   python -m training report --data DIR
-`python -m training all --dry-run ...` shows the steps, each a command of its own.
+`python -m training restore models_tflite/face.tflite ...` makes a run of a committed detector, to
+start another one from. `python -m training all --dry-run ...` shows the steps of the first line,
+each a command of its own.
 """
 
 
@@ -160,11 +162,18 @@ def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no ty
     ablate.add_argument("--faceres", type=Path, required=True, help="faceres.json")
     ablate.add_argument("--task", choices=OUTPUTS, action="append", help="default: both")
     ablate.set_defaults(run=_ablate)
+    restore = commands.add_parser(
+        "restore", help="a detector's run from its model file, where the checkpoints are gone"
+    )
+    restore.add_argument("model", type=Path, help="face.tflite or face-closer.tflite")
+    restore.add_argument("--teacher", type=Path, required=True, help="YuNet's ONNX file")
+    restore.add_argument("--out", type=Path, help="default: runs/ and the model's name")
+    restore.set_defaults(run=_restore)
     quantize = commands.add_parser("quantize", help="fine-tune a run's network rounded to int8")
     quantize.add_argument("run_folder", type=Path, metavar="RUN", help="such as runs/emotion")
     quantize.add_argument("--epochs", type=int, default=3, help="default: %(default)s")
     quantize.set_defaults(run=_quantize)
-    for command in (train, ensemble, distill, ablate, quantize):
+    for command in (train, ensemble, distill, ablate, restore, quantize):
         command.add_argument("--data", type=Path, required=True, help="folder of the data sets")
         command.add_argument("--cache", type=Path, default=Path("runs/cache"), help="eyes found")
     for command in (train, distill):
@@ -248,6 +257,16 @@ def _train_face(options: argparse.Namespace) -> int:
         closer = replace(CloserPlan(), **given)
         written = train_closer(closer, source, folder, start=start, fresh=options.fresh)
     print(f"wrote {written}")
+    return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from training.detector.labels import Source  # noqa: PLC0415
+    from training.detector.restore import restore  # noqa: PLC0415
+
+    folder = options.out or Path("runs", options.model.stem)
+    source = Source(options.data, options.teacher, options.cache)
+    print(f"wrote {restore(options.model, source, folder)}")
     return 0
 
 
