@@ -23,6 +23,8 @@ from training.detector.loss import Truth, assign, cells, decode, loss, pad  # no
 from training.detector.network import DetectorNetwork, depth_to_space  # noqa: E402
 from training.detector.plan import DetectorPlan  # noqa: E402
 
+# oneDNN's backward pass in bfloat16 (PyTorch 2.14) crashes now and then with batches of an odd or a small
+# number of pictures, on two threads; trainings have dozens.
 TINY = dataclasses.replace(
     DetectorPlan(),
     stem=(4, 4),
@@ -30,7 +32,7 @@ TINY = dataclasses.replace(
     depths=(1, 1, 1),
     necks=(4, 8, 8),
     longer_side=64,
-    batches=((64, 2), (96, 1)),
+    batches=((64, 4), (96, 8)),
     epochs=2,
     steps=2,
 )
@@ -138,7 +140,7 @@ def test_a_run_on_other_photos_or_plan_is_not_thrown_away_unasked(tmp_path: Path
 
 def test_batches_are_the_same_wherever_one_begins_and_whoever_makes_them() -> None:
     every = list(batches(TINY, Maker(TINY, *labelled()), 0, gpu=False))
-    assert [len(batch.pictures) for batch in every] == [2, 1, 2, 1]
+    assert [len(batch.pictures) for batch in every] == [4, 8, 4, 8]
     for first, gpu in ((2, False), (1, True)):
         for one, other in zip(
             batches(TINY, Maker(TINY, *labelled()), first, gpu=gpu), every[first:], strict=True
