@@ -75,11 +75,32 @@ def listed(folder: Path | None) -> list[str]:
         )
     except (CannotDo, OSError):
         return []
-    return [name for name in sorted(names) if SOUND_NAME.fullmatch(name)][:MOST_LISTED]
+    sounds = [name for name in sorted(names) if SOUND_NAME.fullmatch(name)]
+    _tell_left_out({name for name in sounds if not _is_text(name)})
+    return [name for name in sounds if _is_text(name)][:MOST_LISTED]
 
 
 _ADMISSIONS, _LISTINGS = Looks(MOST_LOOKING), Looks(MOST_LOOKING)
 """Apart, for the page lists again and again."""
+_left_out: set[str] = set()
+"""Names that were told of, for the same reason."""
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be shown: its bytes may be no UTF-8, as old systems wrote them."""
+    return not re.search("[\ud800-\udfff]", name)
+
+
+def _tell_left_out(names: set[str]) -> None:
+    fresh = sorted(names - _left_out)
+    if fresh:
+        _left_out.update(fresh)
+        shown = ", ".join(str(os.fsencode(name)) for name in fresh[:3])
+        log.warning(
+            "%d files cannot be announced by their names, which are no UTF-8: rename them. %s",
+            len(fresh),
+            shown,
+        )
 
 
 def _admitted(file: str, folder: Path | None, pulse: Pulse) -> Path:

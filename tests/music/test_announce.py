@@ -255,6 +255,17 @@ def test_what_may_be_announced_is_listed(tmp_path: Path) -> None:
     assert listed(None) == listed(tmp_path / "none") == []
 
 
+def test_a_name_that_is_no_text_is_left_out_and_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a memory stick of an old system has it."""
+    (tmp_path / os.fsdecode(b"b\xe4r.flac")).touch()
+    (tmp_path / "bell.ogg").touch()
+    for _ in range(3):
+        assert listed(tmp_path) == ["bell.ogg"]
+    assert caplog.text.count(r"b\xe4r.flac") == 1
+
+
 def test_a_drive_that_lists_nothing_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
