@@ -10,7 +10,7 @@ import ipaddress
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +33,18 @@ _THREADS = 2
 """Beside those that listeners take."""
 _CONNECTIONS = 50
 _IDLE_SECONDS = 30
+_UNREAD_SECONDS = 60.0
+"""A client that takes nothing of its answers for so long is let go, as `tls.SEND_SECONDS` does
+where it is https: waitress itself would keep it for ever."""
+_MOST_UNREAD_BYTES = 32 * 1024 * 1024
+_HURRIED_SECONDS = 5.0
+"""The same, where answers of more bytes than that wait to be read by all together."""
 _LONGEST_PAGE_BYTES = 1024 * 1024
 """Of a body over TCP, where anybody may send one before we know who it is; a longer taste is
 imported by the command line."""
+_READ_BYTES = 1024
+"""Taken at once over TCP: what a client asks ahead, without reading an answer, is no more."""
+_SOCKET_READ_BYTES = 8192
 _PERMISSIONS = 0o660
 
 
@@ -47,9 +56,10 @@ def serve(
     *,
     check: Callable[[], None] = lambda: None,
     longest_body: int,
+    read_bytes: int,
 ) -> None:
     """Serve until stopping, or until `check` raises. A body longer than `longest_body` bytes is
-    refused before anybody looks at it."""
+    refused before anybody looks at it; `read_bytes` are taken of a connection at once."""
     channels: dict[int, Any] = {}
     server = waitress.create_server(
         app,
@@ -60,6 +70,7 @@ def serve(
         connection_limit=_CONNECTIONS,
         # Notices while it answers that the other side went away.
         channel_request_lookahead=1,
+        recv_bytes=read_bytes,
         # What comes and goes stays in memory, not on the SD card, and what a client does not read
         # blocks no thread.
         inbuf_overflow=longest_body + 1,
@@ -74,11 +85,22 @@ def serve(
         context.up(detail)
         while not context.stopping:
             wasyncore.loop(timeout=_LOOP_SECONDS, map=channels, use_poll=True, count=1)
+            _let_go(channels.values())
             context.beat()
             check()
     finally:
         server.task_dispatcher.shutdown(timeout=_LOOP_SECONDS)
         wasyncore.close_all(channels)
+
+
+def _let_go(channels: Iterable[object]) -> None:
+    """Close the connections whose other side has stopped reading."""
+    open_ = [channel for channel in channels if isinstance(channel, Channel)]
+    unread = sum(channel.total_outbufs_len for channel in open_)
+    patience = _UNREAD_SECONDS if unread <= _MOST_UNREAD_BYTES else _HURRIED_SECONDS
+    for channel in open_:
+        if channel.unread_seconds() >= patience:
+            channel.handle_close()
 
 
 class PageServer:
@@ -119,8 +141,15 @@ class PageServer:
         context: WorkerContext,
         check: Callable[[], None],
     ) -> None:
-        limit = _LONGEST_PAGE_BYTES
-        serve(app, listener, context, self._settings.url, check=check, longest_body=limit)
+        serve(
+            app,
+            listener,
+            context,
+            self._settings.url,
+            check=check,
+            longest_body=_LONGEST_PAGE_BYTES,
+            read_bytes=_READ_BYTES,
+        )
 
     def _check(self) -> None:
         if not self._settings.local and not self._keyring.has_password:
@@ -158,8 +187,14 @@ class ApiServer:
         with self._bind() as listener:
             own = self._path.stat().st_ino
             try:
-                place, limit = str(self._path), MAXIMUM_TASTE_BYTES
-                serve(self._app, listener, context, place, longest_body=limit)
+                serve(
+                    self._app,
+                    listener,
+                    context,
+                    str(self._path),
+                    longest_body=MAXIMUM_TASTE_BYTES,
+                    read_bytes=_SOCKET_READ_BYTES,
+                )
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     if self._path.stat().st_ino == own:

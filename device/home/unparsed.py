@@ -1,8 +1,10 @@
-"""Answers to what waitress cannot even read as a request: problems, like all others."""
+"""Connections as waitress does not have them: what it cannot even read as a request is answered
+by a problem, like all others, and it shows who stopped reading."""
 
 from __future__ import annotations
 
 import http
+import time
 from typing import Any
 
 import msgspec
@@ -34,6 +36,22 @@ class _Refuse(ErrorTask):  # type: ignore[misc] # waitress has no types
 
 
 class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
-    """A connection whose malformed requests are answered by problems."""
+    """A connection whose malformed requests are answered by problems, and which knows for how
+    long its other side has taken nothing of what waits for it."""
 
     error_task_class = _Refuse
+    _moved = 0.0
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        """Bytes that the other side takes now."""
+        sent: int = super().send(data, do_close=do_close)
+        if sent:
+            self._moved = time.monotonic()
+        return sent
+
+    def unread_seconds(self) -> float:
+        """For how long nothing was taken though something waits. To be asked again and again."""
+        now = time.monotonic()
+        if not self.total_outbufs_len:
+            self._moved = now
+        return now - self._moved
