@@ -13,12 +13,14 @@ from device.config_text import schema
 from device.home.answers import Refusal
 from device.home.guard import Door, door
 from device.home.routes import Call, Route
+from device.home.shared import Shared
 from device.lessons import TasteAnswer, TasteRequest
 from device.types import Command, LibraryScanned, Part, Say, Status
 
 MAXIMUM_TASTE_BYTES = 16 * 1024 * 1024
 """Of a taste that is imported: `device.lessons.LONGEST_EXPORT` plays."""
 PARTS = ("camera", "broker", "sound", "library", "page")
+_LIBRARY = Shared()
 KINDS = ", ".join(sorted(kind.__struct_config__.tag for kind in typing.get_args(Command)))
 
 
@@ -68,7 +70,7 @@ ROUTES = (
         "GET",
         "/library",
         "The library as it was scanned last",
-        lambda call: call.appliance.library(),
+        lambda call: _LIBRARY.answer(call.appliance.library()),
         LibraryScanned,
     ),
     Route(

@@ -9,12 +9,15 @@ import random
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
 from device.client import Client
@@ -24,7 +27,7 @@ from device.home.keyring import Keyring
 from device.home.server import ApiServer, PageServer
 from device.settings import PageSettings
 from device.system.supervise import Supervisor, WorkerFailed
-from device.types import Health
+from device.types import Health, LibraryScanned, SkippedFile
 from tests.local_api import Served, SystemClock, TinySpeaker
 
 PASSWORD = "correct horse battery"
@@ -55,11 +58,14 @@ class Page(NamedTuple):
 
 
 @contextlib.contextmanager
-def serving(folder: Path, settings: PageSettings, *, up: bool = True) -> Iterator[Page]:
+def serving(
+    folder: Path, settings: PageSettings, *, up: bool = True, library: LibraryScanned | None = None
+) -> Iterator[Page]:
     """The real server of the page, supervised; asserts that it stops in time, without a bug."""
     served, keyring = Served(), Keyring(folder)
     supervisor = Supervisor(served.told.append, SystemClock(), random.Random(0))
-    app = create_app(TinySpeaker().appliance, keyring)
+    held = library or LibraryScanned()
+    app = create_app(TinySpeaker().appliance._replace(library=lambda: held), keyring)
     supervisor.start("page", PageServer(app, settings, keyring).run)
     try:
         if up:
@@ -261,6 +267,27 @@ def test_where_much_waits_to_be_read_nobody_waits_long(
     ):
         time.sleep(3.0)
         assert read_all(client) is not None
+
+
+def test_a_large_library_lies_in_memory_once_for_all_who_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no card"))
+    library = LibraryScanned(skipped=(SkippedFile("/music/x.ogg", "x" * 20_000_000),))
+    ask = b"GET /api/v1/library HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        settings = PageSettings(port=free_port())
+        page = stack.enter_context(serving(tmp_path, settings, library=library))
+        tracemalloc.start()
+        stack.callback(tracemalloc.stop)
+        for _ in range(6):
+            client = stack.enter_context(asking(page.port, ask))
+            assert client.recv(15) == b"HTTP/1.1 200 OK"
+        _, most = tracemalloc.get_traced_memory()
+        assert most < 50_000_000
+        got = page.get("/api/v1/library")
+        assert msgspec.json.decode(got.read(), type=LibraryScanned) == library
+        assert got.headers["Content-Type"] == "application/json"
 
 
 # --- TLS --------------------------------------------------------------------------------------
