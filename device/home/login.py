@@ -39,7 +39,8 @@ class Login:
     # --- sessions -------------------------------------------------------------------------
 
     def enter(self, password: str) -> str:
-        """The cookie for who gives the password. Raises `Refusal`."""
+        """The cookie for who gives the password: the one that this browser has, where that holds,
+        for its other tabs' forms go by it. Raises `Refusal`."""
         address = flask.request.remote_addr or ""
         if not self._keyring.has_password:
             raise Refusal(409, "there is no password yet; set one at the speaker: attune password")
@@ -59,7 +60,8 @@ class Login:
             )
         self._attempts.forgive(address)
         log.info("somebody at %s logged in", address)
-        return self._keyring.open_session()
+        own = flask.request.cookies.get(COOKIE, "")
+        return own if self._keyring.is_session(own) else self._keyring.open_session()
 
     def session(self, _call: Call) -> SessionNow:
         """What this browser may."""

@@ -52,7 +52,8 @@ def blueprint(login: Login) -> flask.Blueprint:
 
     @made.get("/login")
     def show() -> flask.Response:
-        return _form(flask.request.args.get("next", "/"), 200)
+        where = flask.request.args.get("next", "/")
+        return _lead(where) if flask.g.csrf else _form(where, 200)
 
     @made.post("/login")
     def enter() -> flask.Response:

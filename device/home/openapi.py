@@ -51,7 +51,7 @@ def document(routes: Sequence[Route]) -> Json:
                     "type": "apiKey",
                     "in": "cookie",
                     "name": COOKIE,
-                    "description": f"with {CSRF_HEADER} beside it, except to read",
+                    "description": f"with {CSRF_HEADER} beside it, except to read and to log in",
                 },
             },
         },

@@ -86,6 +86,28 @@ def test_logging_out_by_the_form_needs_its_token(locked: Home) -> None:
     assert client.get("/api/v1/status").status_code == 401
 
 
+def test_a_second_tab_logs_in_too_and_the_first_goes_on(locked: Home) -> None:
+    client = locked.client(Door.NETWORK)
+    program = client.post("/api/v1/session", json={"password": PASSWORD})
+    first = program.get_json()["csrf"]
+    for password, code in (("not the password", 401), (PASSWORD, 303)):
+        again = client.post("/login", data={"password": password, "next": "/library"}, headers=FORM)
+        assert again.status_code == code
+    assert client.post("/api/v1/session", json={"password": PASSWORD}).get_json()["csrf"] == first
+    assert client.post("/do/pause", data={"csrf": first}, headers=FORM).status_code == 303
+    other = {"Origin": "http://evil.example"}
+    assert client.post("/login", data={"password": PASSWORD}, headers=other).status_code == 403
+
+
+def test_who_is_logged_in_is_led_on_from_the_form(locked: Home) -> None:
+    client = locked.client(Door.NETWORK)
+    assert client.get("/login?next=/library").status_code == 200
+    client.post("/login", data={"password": PASSWORD}, headers=FORM)
+    for asked, led in (("/library", "/library"), ("//evil.example", "/")):
+        answer = client.get("/login", query_string={"next": asked})
+        assert (answer.status_code, answer.headers["Location"]) == (303, led)
+
+
 # --- the page's forms -------------------------------------------------------------------------
 
 
