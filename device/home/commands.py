@@ -26,7 +26,8 @@ from device.types import (
     SetVolume,
 )
 
-LONGEST_PAYLOAD_BYTES = 64
+LONGEST_PAYLOAD_BYTES, LONGEST_NAME_BYTES = 64, 255
+"""Of most commands, and of a file's name (Linux has none that is longer)."""
 PRESS = "PRESS"
 """What a button sends. Not the empty payload: that is how a retained message is cleared."""
 AUTO = "auto"
@@ -40,8 +41,9 @@ def parse_command(name: str, payload: bytes) -> Command:
     parse = PARSERS.get(name)
     if parse is None:
         raise ValueError(f"there is no command {name[:40]!r}, only {', '.join(sorted(PARSERS))}")
-    if len(payload) > LONGEST_PAYLOAD_BYTES:
-        raise ValueError(f"{len(payload)} bytes are too many, {LONGEST_PAYLOAD_BYTES} is the most")
+    most = LONGEST_NAME_BYTES if name == "say" else LONGEST_PAYLOAD_BYTES
+    if len(payload) > most:
+        raise ValueError(f"{len(payload)} bytes are too many, {most} is the most")
     try:
         text = payload.decode()
     except UnicodeDecodeError:

@@ -76,8 +76,8 @@ def listed(folder: Path | None) -> list[str]:
     except (CannotDo, OSError):
         return []
     sounds = [name for name in sorted(names) if SOUND_NAME.fullmatch(name)]
-    _tell_left_out({name for name in sounds if not _is_text(name)})
-    return [name for name in sounds if _is_text(name)][:MOST_LISTED]
+    _tell_left_out({name for name in sounds if not _is_sayable(name)})
+    return [name for name in sounds if _is_sayable(name)][:MOST_LISTED]
 
 
 _ADMISSIONS, _LISTINGS = Looks(MOST_LOOKING), Looks(MOST_LOOKING)
@@ -86,20 +86,21 @@ _left_out: set[str] = set()
 """Names that were told of, for the same reason."""
 
 
-def _is_text(name: str) -> bool:
-    """Whether a name can be shown: its bytes may be no UTF-8, as old systems wrote them."""
-    return not re.search("[\ud800-\udfff]", name)
+def _is_sayable(name: str) -> bool:
+    """Whether a file can be asked for by its name from afar, as `device.home.commands` reads it:
+    without a blank at its ends, nor what cannot be shown. Bytes that are no UTF-8 are neither."""
+    return bool(NAME.fullmatch(name)) and name.isprintable() and name == name.strip()
 
 
 def _tell_left_out(names: set[str]) -> None:
     fresh = sorted(names - _left_out)
     if fresh:
         _left_out.update(fresh)
-        shown = ", ".join(str(os.fsencode(name)) for name in fresh[:3])
         log.warning(
-            "%d files cannot be announced by their names, which are no UTF-8: rename them. %s",
+            "left out of the announcements: %d, such as %s; rename them, without blanks at the "
+            "ends, signs that cannot be shown, or bytes that are no UTF-8",
             len(fresh),
-            shown,
+            os.fsencode(fresh[0]),
         )
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from device.home.commands import parse_command
 from device.music import announce
 from device.music.announce import DUCK_DB, DUCK_SECONDS, TARGET_LUFS, Clip, admit, levelled, listed
 from device.music.decode import RATE, CannotDecode
 from device.music.loudness import loudness_lufs
 from device.music.mixer import Mixer
 from device.ports import CannotDo
-from device.types import PlayerState
+from device.types import PlayerState, Say
 from tests.music.audio import tone
 from tests.music.capture import amplitude_at, decibels, sharpest_bend
 from tests.music.drives import held_up
@@ -261,9 +262,24 @@ def test_a_name_that_is_no_text_is_left_out_and_told_once(
     """As a memory stick of an old system has it."""
     (tmp_path / os.fsdecode(b"b\xe4r.flac")).touch()
     (tmp_path / "bell.ogg").touch()
-    for _ in range(3):
+    for _ in range(3):  # as a page does that somebody looks at
         assert listed(tmp_path) == ["bell.ogg"]
     assert caplog.text.count(r"b\xe4r.flac") == 1
+
+
+def test_what_is_listed_can_be_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    may = ["é" * 125 + ".ogg", "The door is open, says the bell, and somebody waits there.ogg"]
+    may += ["a  bell.flac", "Gruß & Kuß; «hier».opus"]
+    may_not = [" bell.ogg", "\N{NO-BREAK SPACE}bell.ogg", "be\nll.ogg", "be\\ll.ogg", "b\x7f.ogg"]
+    may_not += ["a" * 210 + ".ogg"]
+    for name in (*may, *may_not):
+        (tmp_path / name).touch()
+    names = listed(tmp_path)
+    assert names == sorted(may)
+    for name in names:
+        assert parse_command("say", name.encode()) == Say(name)
+        assert announce.named(name, tmp_path) == tmp_path / name
+    assert "left out of the announcements: 6" in caplog.text
 
 
 def test_a_drive_that_lists_nothing_is_not_waited_for(
