@@ -21,6 +21,7 @@ from device.home.api import MAXIMUM_TASTE_BYTES
 from device.home.events import MOST_LISTENERS
 from device.home.guard import Door, WsgiApp, at_door
 from device.home.keyring import Keyring
+from device.home.proxy import behind_proxy
 from device.home.unparsed import Channel
 from device.ports import PartUnavailable
 from device.settings import PageSettings
@@ -70,6 +71,7 @@ def serve(
         connection_limit=_CONNECTIONS,
         # Notices while it answers that the other side went away.
         channel_request_lookahead=1,
+        clear_untrusted_proxy_headers=False,  # `behind_proxy` says who is trusted
         recv_bytes=read_bytes,
         # What comes and goes stays in memory, not on the SD card, and what a client does not read
         # blocks no thread.
@@ -107,6 +109,7 @@ class PageServer:
     """Serves an app on TCP; `run` is a supervised worker's body."""
 
     def __init__(self, app: WsgiApp, settings: PageSettings, keyring: Keyring) -> None:
+        app = behind_proxy(app) if settings.names else app
         self._app = at_door(app, Door.LOCAL if settings.local else Door.NETWORK)
         self._settings, self._keyring = settings, keyring
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import logging
 import random
 import socket
 import ssl
@@ -19,13 +20,14 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from device.client import Client
 from device.home import server, tls
 from device.home.app import create_app
 from device.home.keyring import Keyring
 from device.home.server import ApiServer, PageServer
-from device.settings import PageSettings
+from device.settings import PageSettings, Settings
 from device.system.supervise import Supervisor, WorkerFailed
 from device.types import Health, LibraryScanned, SkippedFile
 from tests.local_api import Served, SystemClock, TinySpeaker
@@ -65,7 +67,9 @@ def serving(
     served, keyring = Served(), Keyring(folder)
     supervisor = Supervisor(served.told.append, SystemClock(), random.Random(0))
     held = library or LibraryScanned()
-    app = create_app(TinySpeaker().appliance._replace(library=lambda: held), keyring)
+    told = Settings(page=settings)
+    appliance = TinySpeaker().appliance._replace(library=lambda: held, settings=lambda: told)
+    app = create_app(appliance, keyring)
     supervisor.start("page", PageServer(app, settings, keyring).run)
     try:
         if up:
@@ -195,6 +199,64 @@ def test_what_is_no_request_is_answered_by_a_problem(
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert problem["detail"]
+
+
+# --- behind a proxy ---------------------------------------------------------------------------
+
+PROXIED = PageSettings(names=["music.example"])
+
+
+def log_in(page: Page, password: str, peer: str = "127.0.0.1", **headers: str) -> tuple[int, str]:
+    """Status and cookie; `peer`: the address from which it comes."""
+    to = http.client.HTTPConnection("127.0.0.1", page.port, timeout=5, source_address=(peer, 0))
+    told = {"Content-Type": "application/json", "Host": "music.example"}
+    to.request("POST", "/api/v1/session", json.dumps({"password": password}), {**told, **headers})
+    answer = to.getresponse()
+    return answer.status, answer.headers.get("Set-Cookie", "")
+
+
+def test_behind_a_proxy_each_address_has_tries_of_its_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with serving(tmp_path, replace(PROXIED, port=free_port()), up=False) as page:
+        page.keyring.set_password(PASSWORD)
+        page.served.part(Health.UP, 10.0)
+        for_guest = {"X-Forwarded-For": "192.0.2.66, 198.51.100.7"}  # the guest wrote the first
+        for _ in range(5):
+            assert log_in(page, "not the password", **for_guest)[0] == 401
+        assert log_in(page, PASSWORD, **for_guest)[0] == 429
+        assert "somebody at 198.51.100.7 gave a wrong password" in caplog.text
+        status, cookie = log_in(
+            page, PASSWORD, **{"X-Forwarded-For": "192.0.2.66", "X-Forwarded-Proto": "https"}
+        )
+        assert status == 200
+        assert "Secure" in cookie
+        assert "Secure" not in log_in(page, PASSWORD)[1]
+
+
+def test_nobody_else_says_whence_they_come(tmp_path: Path) -> None:
+    lying = {"X-Forwarded-For": "192.0.2.9", "X-Forwarded-Proto": "https"}
+    address = own_address()
+    if address.startswith("127."):
+        pytest.skip("this machine has no address but loopback's")
+    settings = replace(PROXIED, port=free_port(), address="0.0.0.0")  # noqa: S104
+    with serving(tmp_path, settings, up=False) as page:
+        page.keyring.set_password(PASSWORD)
+        page.served.part(Health.UP, 10.0)
+        for number in range(5):
+            told = {**lying, "X-Forwarded-For": f"192.0.2.{number}"}
+            assert log_in(page, "not the password", address, **told)[0] == 401
+        assert log_in(page, PASSWORD, address, **lying)[0] == 429
+
+
+def test_without_a_name_for_a_proxy_none_is_believed(tmp_path: Path) -> None:
+    with serving(tmp_path, PageSettings(port=free_port())) as page:
+        page.keyring.set_password(PASSWORD)
+        told = {"X-Forwarded-For": "192.0.2.9", "X-Forwarded-Proto": "https", "Host": "localhost"}
+        status, cookie = log_in(page, PASSWORD, **told)
+        assert status == 200
+        assert "Secure" not in cookie
 
 
 # --- who reads nothing ------------------------------------------------------------------------
