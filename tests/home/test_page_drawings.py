@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from device.diary import Diary, MoodSpan, Played
 from device.home.page import past, words
-from device.home.page.circle import RADIUS, colour, spot
+from device.home.page.circle import RADIUS, circle_of, colour, spot
 from device.lessons import Ended
-from device.types import AgeGroup, Goal, MoodLabel
+from device.types import AgeGroup, Goal, Health, MoodLabel, MoodNow, Part
 from tests.fakes import a_status
 from tests.home.asked import FIRST
 
@@ -100,6 +100,8 @@ def test_a_day_of_nothing() -> None:
     assert past.told((), ()) == "Nothing was noted."
 
 
+BROKEN = Part(Health.DOWN, "unplugged")
+
 # --- words ----------------------------------------------------------------------------------------
 
 
@@ -125,11 +127,36 @@ def test_span(seconds: float, told: str) -> None:
         ({"people": 3, "age_group": AgeGroup.CHILD}, "3 people, about 36 (30 to 42), child"),
         ({"age": None}, "1 person"),
         ({"people": 0}, "the room looks empty"),
+        ({"people": 0, "camera": BROKEN}, "the camera does not work"),
+        ({"people": 0, "camera": Part()}, "the camera is starting"),
+        ({"people": 0, "camera": Part(Health.OFF)}, "the camera is starting"),
+        ({"people": 0, "camera": BROKEN, "privacy": True}, "the camera is off"),
         ({"privacy": True}, "the camera is off"),
     ],
 )
 def test_who(changes: dict[str, Any], told: str) -> None:
     assert words.who(a_status(**changes)) == told
+
+
+@pytest.mark.parametrize(
+    ("changes", "mood", "told"),
+    [
+        ({}, "Nobody in view", "The room: nobody"),
+        ({"camera": BROKEN}, "No camera", "The room: not seen, for the camera does not work"),
+        ({"camera": Part()}, "No camera", "The room: not seen, for the camera is starting"),
+        ({"privacy": True}, "Camera off", "The room: not seen, for the camera is off"),
+    ],
+)
+def test_a_room_that_is_not_looked_at_is_not_called_empty(
+    changes: dict[str, Any], mood: str, told: str
+) -> None:
+    empty = MoodNow(MoodLabel.NOBODY, 0.0, 0.0, 0.0, 60.0, overridden=False)
+    status = a_status(people=0, mood=empty, **changes)
+    assert words.mood(status) == mood
+    assert circle_of(status, None).told == told
+    pretended = replace(status, mood=replace(status.mood, label=MoodLabel.ANGER, overridden=True))
+    assert words.mood(pretended) == "Angry"
+    assert circle_of(pretended, None).told == "The room: valence +0.00, arousal +0.00"
 
 
 def test_kept() -> None:

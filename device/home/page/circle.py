@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from device.home.page import words
 from device.types import Status, Track
 
 RADIUS = 100.0
@@ -64,7 +65,10 @@ def circle_of(status: Status, track: Track | None) -> Circle:
     mood = status.mood
     there = status.people > 0 or mood.overridden
     room = spot(mood.valence, mood.arousal) if there else None
-    told = f"valence {mood.valence:+.2f}, arousal {mood.arousal:+.2f}" if there else "nobody"
+    told = f"valence {mood.valence:+.2f}, arousal {mood.arousal:+.2f}"
+    if not there:
+        why = words.blind(status)
+        told = f"not seen, for {why}" if why else "nobody"
     music, glow = None, ""
     if track is not None:
         music = spot(track.affect.valence, track.affect.arousal)

@@ -91,12 +91,28 @@ def kept(days: int) -> str:
     return f"{count(days, 'day')}, or until you erase it" if days else "until you erase it"
 
 
-def who(status: Status) -> str:
-    """Who is there, in a line."""
+def blind(status: Status) -> str:
+    """Why nobody can be seen; nothing where the camera looks."""
     if status.privacy:
         return "the camera is off"
-    if not status.people:
-        return "the room looks empty"
+    if status.people or status.camera.health is Health.UP:
+        return ""
+    if status.camera.health is Health.DOWN:
+        return "the camera does not work"
+    return "the camera is starting"
+
+
+def mood(status: Status) -> str:
+    """The mood of the room, in a word or two."""
+    if status.mood.overridden or not blind(status):
+        return MOODS[status.mood.label]
+    return "Camera off" if status.privacy else "No camera"
+
+
+def who(status: Status) -> str:
+    """Who is there, in a line."""
+    if not status.people or status.privacy:
+        return blind(status) or "the room looks empty"
     people = count(status.people, "person", "people")
     if status.age is None or status.age_group is None:
         return people
