@@ -25,6 +25,7 @@ from device.types import (
     Emotion,
     Goal,
     Health,
+    LibraryScanned,
     MoodLabel,
     OverrideMood,
     Part,
@@ -141,6 +142,19 @@ def test_the_history_lists_newest_first(home: Home) -> None:
     )
     html = home.get("/history").partition('class="plays"')[2]
     assert html.index("Track 2") < html.index("Track 1") < html.index("Track 0")
+
+
+def test_a_track_of_the_history_that_is_missing_has_its_page(home: Home) -> None:
+    """Its drive went away."""
+    since, _ = past.bounds(dt.datetime.now().astimezone().date())
+    home.diary = (Played(since, FIRST, "Bright", "B", Goal.MATCH, MoodLabel.FEAR, "so"),)
+    home.library = LibraryScanned(TRACKS[1:], missing=TRACKS[:1])
+    assert f'href="/library/{FIRST}"' in home.get("/history")
+    html = home.get(f"/library/{FIRST}")
+    assert "Bright Harbour" in html
+    assert "cannot be found or played just now" in html
+    assert 'action="/do/correct"' not in html, "which is refused"
+    assert "cannot be found" not in home.get(f"/library/{TRACKS[1].id}")
 
 
 TOLD = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
+from collections.abc import Iterable
 from functools import partial
 from importlib import resources
 from typing import Any
@@ -18,7 +19,7 @@ from device.home.collection import sliced
 from device.home.page import forms, past, words
 from device.home.page.circle import circle_of, colour, spot
 from device.ports import CannotDo
-from device.types import Emotion, Goal, Health, Status, Track, TrackId
+from device.types import Emotion, Goal, Health, Status, Track
 
 PER_PAGE = 50
 DAY_STEP_MINUTES, WEEK_STEP_MINUTES = 5, 30
@@ -110,13 +111,15 @@ def _down(status: Status) -> list[str]:
     return [name for name in PARTS if getattr(status, name).health is Health.DOWN]
 
 
-def _find(appliance: Appliance, track: TrackId) -> Track | None:
-    return next((each for each in appliance.library().tracks if each.id == track), None)
+def _find(tracks: Iterable[Track], track: str) -> Track | None:
+    return next((each for each in tracks if each.id == track), None)
 
 
 def _now(appliance: Appliance) -> str:
     status = appliance.status()
-    playing = None if status.track is None else _find(appliance, status.track.id)
+    playing = None
+    if status.track is not None:
+        playing = _find(appliance.library().tracks, status.track.id)
     return flask.render_template(
         "now.html",
         now=status,
@@ -187,12 +190,15 @@ def _library(appliance: Appliance) -> str:
 
 
 def _track(appliance: Appliance, track: str) -> str:
-    found = _find(appliance, TrackId(track))
+    library = appliance.library()
+    there = _find(library.tracks, track)
+    found = there or _find(library.missing, track)
     if found is None:
         flask.abort(404)
     return flask.render_template(
         "track.html",
         track=found,
+        missing=there is None,
         correction=appliance.corrections().get(found.id),
         moods=appliance.moods,
         at=spot(found.affect.valence, found.affect.arousal),
