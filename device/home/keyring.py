@@ -33,6 +33,8 @@ _MAXMEM = 64 * 1024 * 1024
 TOKEN_PREFIX = "attune_"  # noqa: S105 - what tokens begin with, so that scanners know them
 MOST_TOKENS, MOST_SESSIONS = 50, 50
 SESSION_SECONDS = 30 * 86_400.0
+CLOCK_SECONDS = 86_400.0
+"""By so much a clock may be set back without logging anybody out."""
 TOKEN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
 
@@ -153,9 +155,13 @@ class Keyring:
         return cookie
 
     def is_session(self, cookie: str) -> bool:
-        """Whether this browser is logged in."""
+        """Whether this browser is logged in. A session that was opened while the clock was ahead
+        ends once that is set: it would hold for as long as the clock was wrong."""
         hashed, now = _sha256(cookie), self._wall()
-        return any(each.sha256 == hashed and each.ends > now for each in self._kept.sessions)
+        return any(
+            each.sha256 == hashed and 0.0 < each.ends - now <= SESSION_SECONDS + CLOCK_SECONDS
+            for each in self._kept.sessions
+        )
 
     def close_session(self, cookie: str) -> None:
         """Log a browser out."""

@@ -85,6 +85,18 @@ def test_sessions_end_in_time_and_are_not_hoarded(tmp_path: Path) -> None:
     assert not keyring.is_session(cookies[0])
 
 
+def test_a_session_opened_while_the_clock_was_ahead_ends_when_that_is_set(tmp_path: Path) -> None:
+    now = 2e9
+    keyring = Keyring(tmp_path, lambda: now)
+    ahead = keyring.open_session()
+    assert keyring.is_session(ahead)
+    now = 1e9
+    assert not keyring.is_session(ahead)
+    fresh = keyring.open_session()
+    now -= 3600.0  # as clocks are set now and then
+    assert keyring.is_session(fresh)
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'{"password": "plain"}', b"\xff", b"[" * 9999]
 )
