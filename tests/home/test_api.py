@@ -124,6 +124,12 @@ def test_forms_of_other_sites_are_refused(client: flask.testing.FlaskClient) -> 
     assert answer.status_code == 415
 
 
+def test_nobody_but_the_service_and_its_group_may_use_the_socket(tmp_path: Path) -> None:
+    path = tmp_path / "api.sock"
+    with serve(TinySpeaker(), path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+
+
 def test_unknown_paths_and_methods_are_problems_too(client: flask.testing.FlaskClient) -> None:
     for answer, code in ((client.get("/nothing"), 404), (client.get(COMMANDS), 405)):
         assert answer.status_code == code
