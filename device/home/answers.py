@@ -34,6 +34,13 @@ def json_answer(value: object, code: int = 200) -> flask.Response:
     return response
 
 
+def wants_page() -> bool:
+    """Whether a browser shows the answer to somebody; programs ask for JSON, or for anything."""
+    request = flask.request
+    best = request.accept_mimetypes.best_match((PROBLEM, "text/html"), PROBLEM)
+    return best == "text/html" and not request.path.startswith("/api/")
+
+
 def problem(code: int, detail: str, headers: dict[str, str] | None = None) -> flask.Response:
     """A problem of a status code, told in words."""
     told = Problem(http.HTTPStatus(code).phrase, code, detail)

@@ -6,12 +6,13 @@ It reads immutable values and hands what changes something to the main thread; i
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import flask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from device.home import api, collection, events, login, login_page, openapi
-from device.home.answers import Refusal, problem
+from device.home.answers import Refusal, problem, wants_page
 from device.home.appliance import Appliance
 from device.home.attempts import Attempts
 from device.home.guard import guard
@@ -37,7 +38,7 @@ def create_app(appliance: Appliance, keyring: Keyring) -> flask.Flask:
     app.register_error_handler(Refusal, lambda it: problem(it.code, it.detail, it.headers))
     app.register_error_handler(CannotDo, lambda error: problem(422, str(error)))
     app.register_error_handler(TimeoutError, _busy)
-    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(HTTPException, partial(_http, appliance))
     app.register_error_handler(Exception, _bug)
     return app
 
@@ -46,10 +47,13 @@ def _busy(_error: TimeoutError) -> flask.Response:
     return problem(503, "Attune is busy and did not answer in time; try again")
 
 
-def _http(error: HTTPException) -> flask.Response:
+def _http(appliance: Appliance, error: HTTPException) -> flask.Response:
     allowed = error.valid_methods if isinstance(error, MethodNotAllowed) else None
     headers = {"Allow": ", ".join(sorted(allowed))} if allowed else None
-    return problem(error.code or 500, error.description or "", headers)
+    code = error.code or 500
+    if code in (404, 405) and wants_page():
+        return flask.Response(page.not_here(appliance), code, headers)
+    return problem(code, error.description or "", headers)
 
 
 def _bug(error: Exception) -> flask.Response:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import flask
 
-from device.home.answers import Refusal
+from device.home.answers import Refusal, wants_page
 from device.home.keyring import Keyring, csrf_of
 
 DOOR = "attune.door"
@@ -163,7 +163,8 @@ def _check_rights(keyring: Keyring) -> flask.typing.ResponseReturnValue | None:
         return None
     if request.endpoint in PUBLIC:
         return None
-    if request.method == "GET" and request.blueprint == "page":
+    unknown = request.endpoint is None and wants_page()
+    if request.method == "GET" and (request.blueprint == "page" or unknown):
         return flask.redirect(f"/login?next={quote(request.full_path.rstrip('?'), safe='')}", 303)
     raise Refusal(
         401,

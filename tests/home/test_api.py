@@ -130,6 +130,23 @@ def test_nobody_but_the_service_and_its_group_may_use_the_socket(tmp_path: Path)
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
 
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+def test_a_browser_gets_a_page_where_there_is_nothing(client: flask.testing.FlaskClient) -> None:
+    for answer, code in (
+        (client.get("/nothing", headers=BROWSER), 404),
+        (client.get("/do/play", headers=BROWSER), 405),
+    ):
+        assert answer.status_code == code
+        assert answer.mimetype == "text/html"
+        assert 'href="/assets/page.css' in answer.text
+        assert ("Allow" in answer.headers) is (code == 405)
+    for path in ("/api/v1/nothing", "/api/nothing"):
+        answer = client.get(path, headers=BROWSER)
+        assert answer.mimetype == "application/problem+json"
+
+
 def test_unknown_paths_and_methods_are_problems_too(client: flask.testing.FlaskClient) -> None:
     for answer, code in ((client.get("/nothing"), 404), (client.get(COMMANDS), 405)):
         assert answer.status_code == code

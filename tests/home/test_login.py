@@ -116,6 +116,9 @@ def test_the_page_leads_to_the_login_and_its_forms_carry_the_token(locked: Home)
     led = client.get("/library?q=a")
     assert led.status_code == 303
     assert led.headers["Location"] == "/login?next=%2Flibrary%3Fq%3Da"
+    browser = {"Accept": "text/html,*/*;q=0.8"}
+    assert client.get("/nothing", headers=browser).headers["Location"] == "/login?next=%2Fnothing"
+    assert client.get("/api/v1/nothing", headers=browser).status_code == 401
     style = re.search(r'href="(/assets/page.css[^"]*)"', client.get("/login").text)
     assert style is not None
     assert client.get(style[1]).status_code == 200

@@ -59,9 +59,7 @@ def blueprint(appliance: Appliance) -> flask.Blueprint:
         TimeoutError,
         lambda _: (_problem("Attune is busy", "It did not answer in time; try again."), 503),
     )
-    page.register_error_handler(
-        404, lambda _: (_problem("Not here", "There is nothing at this address."), 404)
-    )
+    page.register_error_handler(404, lambda _: (not_here(appliance), 404))
     return page
 
 
@@ -104,6 +102,16 @@ def _token() -> Markup:
 
 def _problem(title: str, detail: str) -> str:
     return flask.render_template("problem.html", title=title, detail=detail)
+
+
+def not_here(appliance: Appliance) -> str:
+    """The page of an address at which there is none, for whoever may look at the others."""
+    return flask.render_template(
+        "problem.html",
+        title="Not here",
+        detail="There is nothing at this address.",
+        **_everywhere(appliance),
+    )
 
 
 def _down(status: Status) -> list[str]:
