@@ -5,80 +5,27 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import logging
 import random
 import socket
 import ssl
 import subprocess
-import tempfile
 import threading
 import time
-import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-import msgspec
 import pytest
-from msgspec.structs import replace
 
 from device.client import Client
-from device.home import server, tls
+from device.home import tls
 from device.home.app import create_app
 from device.home.keyring import Keyring
 from device.home.server import ApiServer, PageServer
-from device.settings import PageSettings, Settings
-from device.system.supervise import Supervisor, WorkerFailed
-from device.types import Health, LibraryScanned, SkippedFile
+from device.settings import PageSettings
+from device.system.supervise import Supervisor
+from device.types import Health
+from tests.home.doors import PASSWORD
+from tests.home.served_page import free_port, own_address, serving
 from tests.local_api import Served, SystemClock, TinySpeaker
-
-PASSWORD = "correct horse battery"
-DEAD = "192.0.2.1"  # RFC 5737: nobody has this address
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Page(NamedTuple):
-    port: int
-    keyring: Keyring
-    served: Served
-
-    def get(
-        self, path: str, *, keys: ssl.SSLContext | None = None, **headers: str
-    ) -> http.client.HTTPResponse:
-        connection = (
-            http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-            if keys is None
-            else http.client.HTTPSConnection("localhost", self.port, timeout=5, context=keys)
-        )
-        connection.request("GET", path, headers=headers)
-        return connection.getresponse()
-
-
-@contextlib.contextmanager
-def serving(
-    folder: Path, settings: PageSettings, *, up: bool = True, library: LibraryScanned | None = None
-) -> Iterator[Page]:
-    """The real server of the page, supervised; asserts that it stops in time, without a bug."""
-    served, keyring = Served(), Keyring(folder)
-    supervisor = Supervisor(served.told.append, SystemClock(), random.Random(0))
-    held = library or LibraryScanned()
-    told = Settings(page=settings)
-    appliance = TinySpeaker().appliance._replace(library=lambda: held, settings=lambda: told)
-    app = create_app(appliance, keyring)
-    supervisor.start("page", PageServer(app, settings, keyring).run)
-    try:
-        if up:
-            served.part(Health.UP)
-        yield Page(settings.port, keyring, served)
-    finally:
-        late = supervisor.stop(4.0)
-    assert not late
-    assert not [news for news in served.told if isinstance(news, WorkerFailed)]
 
 
 def test_it_listens_on_this_machine_alone(tmp_path: Path) -> None:
@@ -88,16 +35,6 @@ def test_it_listens_on_this_machine_alone(tmp_path: Path) -> None:
         assert page.get("/api/v1/status", Host="evil.example").status == 421
         with socket.socket() as other:
             assert other.connect_ex((own_address(), page.port)) != 0
-
-
-def own_address() -> str:
-    """An address of this machine that is not loopback; loopback's second where it has none."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((DEAD, 9))
-        except OSError:
-            return "127.0.0.2"
-        return str(probe.getsockname()[0])
 
 
 def test_beyond_this_machine_it_waits_for_a_password(tmp_path: Path) -> None:
@@ -199,157 +136,6 @@ def test_what_is_no_request_is_answered_by_a_problem(
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert problem["detail"]
-
-
-# --- behind a proxy ---------------------------------------------------------------------------
-
-PROXIED = PageSettings(names=["music.example"])
-
-
-def log_in(page: Page, password: str, peer: str = "127.0.0.1", **headers: str) -> tuple[int, str]:
-    """Status and cookie; `peer`: the address from which it comes."""
-    to = http.client.HTTPConnection("127.0.0.1", page.port, timeout=5, source_address=(peer, 0))
-    told = {"Content-Type": "application/json", "Host": "music.example"}
-    to.request("POST", "/api/v1/session", json.dumps({"password": password}), {**told, **headers})
-    answer = to.getresponse()
-    return answer.status, answer.headers.get("Set-Cookie", "")
-
-
-def test_behind_a_proxy_each_address_has_tries_of_its_own(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    with serving(tmp_path, replace(PROXIED, port=free_port()), up=False) as page:
-        page.keyring.set_password(PASSWORD)
-        page.served.part(Health.UP, 10.0)
-        for_guest = {"X-Forwarded-For": "192.0.2.66, 198.51.100.7"}  # the guest wrote the first
-        for _ in range(5):
-            assert log_in(page, "not the password", **for_guest)[0] == 401
-        assert log_in(page, PASSWORD, **for_guest)[0] == 429
-        assert "somebody at 198.51.100.7 gave a wrong password" in caplog.text
-        status, cookie = log_in(
-            page, PASSWORD, **{"X-Forwarded-For": "192.0.2.66", "X-Forwarded-Proto": "https"}
-        )
-        assert status == 200
-        assert "Secure" in cookie
-        assert "Secure" not in log_in(page, PASSWORD)[1]
-
-
-def test_nobody_else_says_whence_they_come(tmp_path: Path) -> None:
-    lying = {"X-Forwarded-For": "192.0.2.9", "X-Forwarded-Proto": "https"}
-    address = own_address()
-    if address.startswith("127."):
-        pytest.skip("this machine has no address but loopback's")
-    settings = replace(PROXIED, port=free_port(), address="0.0.0.0")  # noqa: S104
-    with serving(tmp_path, settings, up=False) as page:
-        page.keyring.set_password(PASSWORD)
-        page.served.part(Health.UP, 10.0)
-        for number in range(5):
-            told = {**lying, "X-Forwarded-For": f"192.0.2.{number}"}
-            assert log_in(page, "not the password", address, **told)[0] == 401
-        assert log_in(page, PASSWORD, address, **lying)[0] == 429
-
-
-def test_without_a_name_for_a_proxy_none_is_believed(tmp_path: Path) -> None:
-    with serving(tmp_path, PageSettings(port=free_port())) as page:
-        page.keyring.set_password(PASSWORD)
-        told = {"X-Forwarded-For": "192.0.2.9", "X-Forwarded-Proto": "https", "Host": "localhost"}
-        status, cookie = log_in(page, PASSWORD, **told)
-        assert status == 200
-        assert "Secure" not in cookie
-
-
-# --- who reads nothing ------------------------------------------------------------------------
-
-STYLE = b"GET /assets/page.css HTTP/1.1\r\nHost: localhost\r\n\r\n"
-
-
-@contextlib.contextmanager
-def asking(port: int, requests: bytes) -> Iterator[socket.socket]:
-    """A client with little room, which asked for much and read nothing yet."""
-    with socket.socket() as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.settimeout(5.0)
-        client.connect(("127.0.0.1", port))
-        client.sendall(requests)
-        yield client
-
-
-def read_all(client: socket.socket) -> bytes | None:
-    """What comes until the other side closes; None where it does not."""
-    got = bytearray()
-    try:
-        while part := client.recv(65536):
-            got += part
-    except ConnectionError:
-        pass
-    except TimeoutError:
-        return None
-    return bytes(got)
-
-
-def test_who_reads_nothing_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_UNREAD_SECONDS", 1.0)
-    with contextlib.ExitStack() as stack:
-        page = stack.enter_context(serving(tmp_path, PageSettings(port=free_port())))
-        asked = [stack.enter_context(asking(page.port, STYLE * 400)) for _ in range(12)]
-        time.sleep(3.0)
-        for client in asked:
-            client.settimeout(1.0)
-            got = read_all(client)
-            assert got is not None
-            assert got.count(b"200 OK") < 400
-        assert page.get("/login").status == 200
-
-
-def test_who_reads_slowly_gets_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_UNREAD_SECONDS", 2.0)
-    last = STYLE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
-    with (
-        serving(tmp_path, PageSettings(port=free_port())) as page,
-        asking(page.port, STYLE * 99 + last) as client,
-    ):
-        got = b""
-        for _ in range(8):
-            time.sleep(0.5)
-            got += client.recv(65536)
-        rest = read_all(client)
-        assert rest is not None
-        assert (got + rest).count(b"200 OK") == 100
-
-
-def test_where_much_waits_to_be_read_nobody_waits_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server, "_HURRIED_SECONDS", 1.0)
-    monkeypatch.setattr(server, "_MOST_UNREAD_BYTES", 100_000)
-    with (
-        serving(tmp_path, PageSettings(port=free_port())) as page,
-        asking(page.port, STYLE * 400) as client,
-    ):
-        time.sleep(3.0)
-        assert read_all(client) is not None
-
-
-def test_a_large_library_lies_in_memory_once_for_all_who_read_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no card"))
-    library = LibraryScanned(skipped=(SkippedFile("/music/x.ogg", "x" * 20_000_000),))
-    ask = b"GET /api/v1/library HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with contextlib.ExitStack() as stack:
-        settings = PageSettings(port=free_port())
-        page = stack.enter_context(serving(tmp_path, settings, library=library))
-        tracemalloc.start()
-        stack.callback(tracemalloc.stop)
-        for _ in range(6):
-            client = stack.enter_context(asking(page.port, ask))
-            assert client.recv(15) == b"HTTP/1.1 200 OK"
-        _, most = tracemalloc.get_traced_memory()
-        assert most < 50_000_000
-        got = page.get("/api/v1/library")
-        assert msgspec.json.decode(got.read(), type=LibraryScanned) == library
-        assert got.headers["Content-Type"] == "application/json"
 
 
 # --- TLS --------------------------------------------------------------------------------------
