@@ -269,8 +269,8 @@ def test_a_known_name_does_not_stay(name: str, around: str) -> None:
             f"device.music.deck: {MASK}",
         ),
         (
-            {"MESSAGE": "sound is down: no card", "LOGGER": "device.music.session"},
-            "device.music.session: sound is down: no card",
+            {"MESSAGE": "sound is down: no card", "LOGGER": "device.music.retries"},
+            "device.music.retries: sound is down: no card",
         ),
         ({"MESSAGE": "ready", "LOGGER": "device.daemon"}, "device.daemon: ready"),
         ({"MESSAGE": [255, 65], "SYSLOG_IDENTIFIER": "attune"}, "attune: \ufffdA"),

@@ -1,7 +1,9 @@
-"""What comes next: drawn by mood, goal, taste and what was heard, or the next of an album."""
+"""What comes next: drawn by mood, goal, taste and what was heard, or the next of an album; and
+whether the mood has left behind what sounds."""
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping
 
@@ -10,15 +12,21 @@ from msgspec.structs import replace
 from device.lessons import ForgetTaste, Lesson, TasteAnswer, TasteChanged, TasteRequest
 from device.music.catalogue import Catalogue, Wish
 from device.music.goals import Pace, distance_to_go
+from device.music.going import Going
 from device.music.learner import Learner, Steps
 from device.ports import Clock, Store
 from device.settings import MusicSettings
-from device.types import Choice, Goal, Mood, Track, TrackId
+from device.types import Choice, Goal, Mood, MoodLabel, Track, TrackId
 
 MOVED = 0.3
 """How far in valence/arousal the mood must have moved for a sounding track to be left, or for a
 path to begin anew: about half of the way from neutral to any emotion of
 `device.mood.circumplex`."""
+ALBUM_SECONDS = 15.0
+"""Where albums play together, one is left only for a mood that held so long: a face that comes and
+goes between two moods would else tear it at every other track."""
+UNTOLD = (MoodLabel.NOBODY, MoodLabel.UNCERTAIN)
+"""Such a mood tells nothing: no track is left for it."""
 RECENT_TRACKS = 1000
 """So many tracks, those played last, each choice knows of, and of more where they must rest."""
 REMEMBERED_PLAYS, REMEMBERED_SECONDS = 15_000, 720.0 * 3600.0
@@ -52,17 +60,48 @@ class Chooser:
         """The track of an id, None when it is not, or no longer, in the library."""
         return self._catalogue.get(track)
 
+    def as_known(self, going: Going | None) -> Going | None:
+        """The same with what is known of its track by now; None where that is not to be had."""
+        track = None if going is None else self.get(going.choice.track.id)
+        if going is None or track is None:
+            return None
+        return going._replace(choice=replace(going.choice, track=track))
+
     # --- what comes next ------------------------------------------------------------------
 
-    def choose(self, goal: Goal, mood: Mood, left: TrackId | None) -> Choice | None:
+    def choose(self, goal: Goal, mood: Mood, left: TrackId | None) -> Going | None:
         """Draw a track, but the one that is left; None when nothing may be played now."""
         self._mind_path(goal, mood)
         wish = self._wish(goal, mood, left)
         belief = self._learner.belief if self._settings.learn else None
         choice = self._catalogue.choose(wish, self._random, belief)
-        return choice if choice is None or belief is None else self._learner.explained(choice)
+        if choice is None:
+            return None
+        if belief is not None:
+            choice = self._learner.explained(choice)
+        return Going(choice, mood, drawn=True)
 
-    def next_on_album(self, track: TrackId, goal: Goal, mood: Mood) -> Choice | None:
+    def after(self, going: Going, goal: Goal, mood: Mood) -> Going | None:
+        """What follows a track that plays to its end: the next of its album, where wished, unless
+        the mood left that behind."""
+        if not self.left_behind(going, goal, mood):
+            choice = self._next_on_album(going.choice.track.id, goal, mood)
+            if choice is not None:
+                return Going(choice, mood)
+        return self.choose(goal, mood, going.choice.track.id)
+
+    def left_behind(self, going: Going, goal: Goal, mood: Mood) -> bool:
+        """Whether the mood is another one than a track was chosen for, and lies elsewhere."""
+        before = going.mood
+        if before is None or mood.label in UNTOLD or goal is Goal.FOCUS:
+            return False
+        held = self._clock.monotonic() - mood.since
+        if self._settings.albums_together and held < ALBUM_SECONDS:
+            return False
+        way = math.hypot(mood.valence - before.valence, mood.arousal - before.arousal)
+        return mood.label is not before.label and way >= MOVED
+
+    def _next_on_album(self, track: TrackId, goal: Goal, mood: Mood) -> Choice | None:
         """What follows a track on its album; None where there is nothing, or it is not wished."""
         if not self._settings.albums_together:
             return None

@@ -8,7 +8,6 @@ by trying again.
 from __future__ import annotations
 
 import logging
-import math
 import random
 from collections import deque
 from collections.abc import Callable
@@ -17,10 +16,11 @@ from msgspec.structs import replace
 
 from device.lessons import Ended, ForgetTaste, Memory, TasteAnswer, TasteRequest
 from device.music.catalogue import Catalogue, child_may_listen
-from device.music.chooser import MOVED, Chooser
+from device.music.chooser import UNTOLD, Chooser
 from device.music.follow import longest_lead_seconds
 from device.music.going import Going, begun, shown, taken
 from device.music.learner import Steps
+from device.music.retries import WELL_SECONDS, Retries
 from device.ports import CannotDo, Clock, PartUnavailable, Player, Resume, Store
 from device.settings import MusicSettings
 from device.types import (
@@ -41,24 +41,10 @@ from device.types import (
 
 log = logging.getLogger(__name__)
 
-MOUNT_SECONDS = 90.0
-"""So long after a start what is gone on with is waited for, where its drive is not there, before
-other music plays: as long as systemd waits for a drive (systemd.mount(5), systemd-system.conf(5)).
-"""
 AHEAD_SECONDS = 10.0
 """What follows is chosen so long before it may come in: time to open it, not to change the mood."""
-ALBUM_SECONDS = 15.0
-"""Where albums play together, one is left only for a mood that held so long: a face that comes and
-goes between two moods would else tear it at every other track."""
-UNTOLD = (MoodLabel.NOBODY, MoodLabel.UNCERTAIN)
 RESTART_SECONDS = 5.0
 """`previous` within so long of a track's start goes to the track before, later to its own start."""
-SOUND_RETRY_SECONDS = (1.0, 60.0)
-"""First and longest wait before a lost sound output is tried again; doubling in between."""
-FAILURES_IN_A_ROW = 8
-"""So many unplayable tracks, one after the other, mean that the music folder is broken."""
-WELL_SECONDS = 5.0
-"""A track that sounded for so long shows that the music folder is well."""
 
 
 class Session:
@@ -74,23 +60,18 @@ class Session:
     ) -> None:
         self._player, self._store, self._clock, self._tell = player, store, clock, tell
         self._settings = settings
-        self._random = random.Random(settings.random_seed)  # noqa: S311 - taste, not secrets
-        self._chooser = Chooser(store, clock, settings, self._random)
+        rng = random.Random(settings.random_seed)  # noqa: S311 - taste, not secrets
+        self._chooser = Chooser(store, clock, settings, rng)
+        self._retries = Retries(clock, rng)
         self._mood = Mood()
         self._past: deque[Choice] = deque(maxlen=50)
         self._going: Going | None = None
         self._queued: Going | None = None
         self._pending: Going | None = None
         self._position = 0.0
-        self._failures = 0
-        self._scanned = False
-        self._wait_until = 0.0
-        self._retry_at = 0.0
-        self._retry_seconds = SOUND_RETRY_SECONDS[0]
         self.goal_by_hand: Goal | None = None
         self.wanted = False
         self.held = False
-        self.sound = Part(Health.OFF, "opens with the first track")
 
     # --- what may be asked ----------------------------------------------------------------
 
@@ -103,22 +84,21 @@ class Session:
     def restock(self, catalogue: Catalogue) -> None:
         """A new library, or another word on it; what sounds goes on, though its drive be gone."""
         self._chooser.restock(catalogue)
-        self._failures = 0
-        self._going = self._as_known(self._going) or self._going
-        self._pending = self._as_known(self._pending) or self._pending
-        queued = self._as_known(self._queued)
+        self._retries.tracks_play()
+        self._going = self._chooser.as_known(self._going) or self._going
+        self._pending = self._chooser.as_known(self._pending) or self._pending
+        queued = self._chooser.as_known(self._queued)
         if queued is None:
             self._forget_queued()
         self._queued = queued
 
     def scanned(self) -> None:
         """The music folders were looked through: what is not there now is missing."""
-        if not self._scanned:
-            self._scanned, self._retry_at = True, 0.0
+        self._retries.scanned()
 
     def resume(self, resume: Resume, track: Track | None) -> None:
         """Go on where an earlier run stopped, with a track whose drive may be away."""
-        self._wait_until = self._clock.monotonic() + MOUNT_SECONDS
+        self._retries.await_drives()
         self.wanted, self.held = resume.playing, resume.held
         self.goal_by_hand = resume.goal
         if track is not None:
@@ -134,7 +114,8 @@ class Session:
     def play(self) -> None:
         """Play, or go on; sound that was lost is tried at once."""
         self._safely(self._hear_player)  # an earlier failure must not put this try off
-        self.wanted, self.held, self._retry_at = True, False, 0.0
+        self.wanted, self.held = True, False
+        self._retries.at_once()
 
     def next(self, mood: Mood) -> None:
         """Go over to another track."""
@@ -220,6 +201,11 @@ class Session:
         return None if going is None else shown(going, self._position)
 
     @property
+    def sound(self) -> Part:
+        """How the sound output is."""
+        return self._retries.sound
+
+    @property
     def playing(self) -> bool:
         """Whether a track sounds; not while a lost output is only tried again."""
         return self._player.state is PlayerState.PLAYING and self.sound.health is not Health.DOWN
@@ -236,7 +222,10 @@ class Session:
         try:
             act()
         except PartUnavailable as error:
-            self._lose_sound(error)
+            self._retries.lose_sound(error)
+            self._end_row(Ended.FAILED)
+            self._hold_on()
+            self._queued = None
 
     def _hear_player(self) -> None:
         for event in self._player.poll():
@@ -252,7 +241,7 @@ class Session:
                 self._player.pause()
             return
         if state is PlayerState.STOPPED:
-            if self._clock.monotonic() >= self._retry_at:
+            if self._retries.due:
                 self._start(self._next_up(mood))
         elif self._is_astray or self._moved_on(mood):
             self._start(self._choose(mood), ended=Ended.MOOD)
@@ -265,9 +254,9 @@ class Session:
         """What sounds where nothing does; nothing while the drive of what goes on may yet come."""
         pending = self._pending
         if pending is not None:
-            if self._as_known(pending) is not None:
+            if self._chooser.as_known(pending) is not None:
                 return pending
-            if self._clock.monotonic() < self._wait_until:
+            if self._retries.mounting:
                 return None
         return self._choose(mood)
 
@@ -287,33 +276,12 @@ class Session:
         return (
             self._settings.change_with_mood
             and self._position - going.start_seconds >= self._settings.minimum_play_seconds
-            and self._left_behind(going, mood)
+            and self._chooser.left_behind(going, self.goal, mood)
         )
-
-    def _left_behind(self, going: Going, mood: Mood) -> bool:
-        """Whether the mood is another one than a track was chosen for, and lies elsewhere."""
-        before = going.mood
-        if before is None or mood.label in UNTOLD or self.goal is Goal.FOCUS:
-            return False
-        held = self._clock.monotonic() - mood.since
-        if self._settings.albums_together and held < ALBUM_SECONDS:
-            return False
-        way = math.hypot(mood.valence - before.valence, mood.arousal - before.arousal)
-        return mood.label is not before.label and way >= MOVED
 
     def _choose(self, mood: Mood) -> Going | None:
         left = self._going.choice if self._going else self._past[-1] if self._past else None
-        choice = self._chooser.choose(self.goal, mood, left.track.id if left else None)
-        return None if choice is None else Going(choice, mood, drawn=True)
-
-    def _choose_after(self, going: Going, mood: Mood) -> Going | None:
-        """What follows a track that plays to its end: the next of its album, where wished, unless
-        the mood left that behind."""
-        if not self._left_behind(going, mood):
-            choice = self._chooser.next_on_album(going.choice.track.id, self.goal, mood)
-            if choice is not None:
-                return Going(choice, mood)
-        return self._choose(mood)
+        return self._chooser.choose(self.goal, mood, left.track.id if left else None)
 
     def _start(
         self, going: Going | None, *, remember: bool = True, ended: Ended = Ended.FAILED
@@ -345,30 +313,28 @@ class Session:
     def _last_heard(self, mood: Mood) -> Going | None:
         """What is gone back to; what is no more in the library is passed by."""
         while self._past:
-            back = self._as_known(Going(self._past.pop(), mood))
+            back = self._chooser.as_known(Going(self._past.pop(), mood))
             if back is not None:
                 return back
         return None
 
-    def _as_known(self, going: Going | None) -> Going | None:
-        """The same with what is known of its track by now; None where that is not to be had."""
-        track = None if going is None else self._chooser.get(going.choice.track.id)
-        if going is None or track is None:
-            return None
-        return going._replace(choice=replace(going.choice, track=track))
-
     def _queue_ahead(self, mood: Mood) -> None:
         going, queued = self._going, self._queued
-        if going and queued and not queued.drawn and self._left_behind(going, mood):
+        if (
+            going
+            and queued
+            and not queued.drawn
+            and self._chooser.left_behind(going, self.goal, mood)
+        ):
             self._forget_queued()  # an album would go on, but the mood has settled elsewhere
         if going is None or going.row is None or self._queued is not None:
             return  # before its start is heard of, a track that follows itself could not be told
-        if self._clock.monotonic() < self._retry_at:
+        if not self._retries.due:
             return
         track = going.choice.track
         ahead = AHEAD_SECONDS + longest_lead_seconds(track, self._settings.crossfade_seconds)
         if track.duration_seconds - self._position <= ahead:
-            self._queued = self._choose_after(going, mood)
+            self._queued = self._chooser.after(going, self.goal, mood)
             if self._queued is not None:
                 self._player.queue(self._queued.choice.track)
 
@@ -398,7 +364,7 @@ class Session:
         going = self._going
         if going is None or event.track != going.choice.track.id or going.row is not None:
             return
-        self._sound_works()
+        self._retries.sound_works()
         if not going.drawn:
             choice = self._chooser.placed(going.choice, self.goal, going.mood or Mood())
             going = going._replace(choice=choice)
@@ -413,7 +379,7 @@ class Session:
         going, queued = self._going, self._queued
         current = going is not None and event.track == going.choice.track.id
         if event.error is None:
-            self._failures = 0
+            self._retries.tracks_play()
         elif current and queued is None and self._is_missing(event.track):
             self._put_off(event.error)
             return
@@ -429,16 +395,14 @@ class Session:
 
     def _is_missing(self, track: TrackId) -> bool:
         """Whether a track that cannot be played may be on a drive that is not mounted."""
-        unsure = not self._scanned and self._clock.monotonic() < self._wait_until
-        return unsure or self._chooser.get(track) is None
+        return self._retries.unsure or self._chooser.get(track) is None
 
     def _put_off(self, reason: str) -> None:
         """Go on with the sounding track once its drive is there."""
         log.info("not there yet: %s", reason)
         self._end_row(Ended.FAILED)
         self._hold_on()
-        if not self._scanned:
-            self._retry_at = self._wait_until
+        self._retries.await_scan()
 
     def _hold_on(self) -> None:
         """What sounded goes on later, from where it is now."""
@@ -447,26 +411,18 @@ class Session:
         self._going = None
 
     def _give_up_on(self, track: TrackId, reason: str) -> None:
-        """Leave an unplayable track out like one just heard; rest when it is one after another."""
+        """Leave an unplayable track out like one just heard."""
         self._chooser.avoid(track)
-        self._failures += 1
         known = self._chooser.get(track)
         log.warning("cannot play %s: %s", known.path if known else track, reason)
-        if self._failures >= FAILURES_IN_A_ROW:
-            self._failures = 0
-            self._retry_at = self._clock.monotonic() + SOUND_RETRY_SECONDS[1]
-            log.error(
-                "%d tracks in a row could not be played; trying again in a minute. "
-                "Is the drive with the music still there?",
-                FAILURES_IN_A_ROW,
-            )
+        self._retries.track_failed()
 
     def _end_row(self, ended: Ended) -> None:
         going = self._going
         if going is not None and going.row is not None:
             heard = max(0.0, self._position - going.start_seconds)
             if heard >= WELL_SECONDS:
-                self._failures = 0
+                self._retries.tracks_play()
             lesson = taken(going, ended, heard, self._mood)
             self._store.end_play(
                 going.row,
@@ -477,23 +433,3 @@ class Session:
             if lesson is not None:
                 self._chooser.learn(lesson)
             self._going = going._replace(row=None, lesson=None)
-
-    # --- sound comes and goes -------------------------------------------------------------
-
-    def _lose_sound(self, error: PartUnavailable) -> None:
-        if self.sound.health is not Health.DOWN:
-            log.warning("sound is down: %s", error)
-        self.sound = Part(Health.DOWN, str(error))
-        self._end_row(Ended.FAILED)
-        self._hold_on()
-        self._queued = None
-        self._retry_at = self._clock.monotonic() + self._retry_seconds * (
-            0.75 + 0.5 * self._random.random()
-        )
-        self._retry_seconds = min(self._retry_seconds * 2, SOUND_RETRY_SECONDS[1])
-
-    def _sound_works(self) -> None:
-        if self.sound.health is Health.DOWN:
-            log.info("sound is up again")
-        self.sound = Part(Health.UP)
-        self._retry_seconds = SOUND_RETRY_SECONDS[0]

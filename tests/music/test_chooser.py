@@ -43,8 +43,8 @@ def chooser(store: SqliteStore, clock: FakeClock, settings: MusicSettings = MONT
 
 
 def drawn(chooser: Chooser) -> set[int]:
-    choices = [chooser.choose(Goal.MATCH, HAPPY, None) for _ in range(100)]
-    return {int(choice.track.id) for choice in choices if choice is not None}
+    goings = [chooser.choose(Goal.MATCH, HAPPY, None) for _ in range(100)]
+    return {int(going.choice.track.id) for going in goings if going is not None}
 
 
 def test_nothing_is_played_again_within_a_month_though_thousands_were_played_since(
