@@ -13,7 +13,7 @@ from device.holdings import Holdings
 from device.lessons import Ended, ForgetTaste, Memory, TasteAnswer, TasteRequest
 from device.mood.circumplex import COORDINATES
 from device.mood.room import Room
-from device.music.catalogue import child_may_listen
+from device.music.ages import child_may_listen
 from device.music.clock import follow_time_zone
 from device.music.learner import Steps
 from device.music.listened import Work

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec.structs import replace
 
-from device.music.catalogue import child_may_listen
+from device.music.ages import child_may_listen
 from device.settings import MoodSettings, MusicSettings, Settings
 from device.types import (
     Command,

@@ -7,7 +7,6 @@ aim, the era of the listener, what was liked, how long ago it and its artist wer
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Mapping, Sequence
 from itertools import repeat
 from operator import itemgetter
@@ -18,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from device.music import features
+from device.music.ages import age_then, child_may_listen, era
 from device.music.because import Spoke, because
-from device.music.clock import CLOCK_SET, local_hour
+from device.music.clock import local_hour
 from device.music.goals import Aim, Pace, aim_of
 from device.music.listened import sound_key
 from device.music.shelf import Shelf
@@ -37,17 +37,6 @@ thousands tie, for nothing is known of them, so many at random."""
 WORST = 2.5
 """A track whose score is so far below the best one's (1 : 12) is not drawn: an angry track for the
 sad, where there are sad ones, is no variety."""
-EXPLICIT_FROM_YEARS = 16.0
-"""Nobody younger than this hears a track marked explicit."""
-BUMP_YEARS = (10.0, 25.0)
-"""Age at which music of the day stays with people for good: the reminiscence bump (Jakubowski
-et al., Music & Science 3, 2020; Krumhansl & Zupnick, Psychological Science 24, 2013)."""
-BUMP_EDGE_YEARS = 10.0
-"""How softly the bump ends on both sides, before the age's own uncertainty."""
-BUMP_WEIGHT = 0.7
-"""Most that an era speaks for a track: twice as likely, for taste differs more than age does."""
-NO_YEAR = 0.4
-"""Share of that for a track whose year nobody knows."""
 SINGING = 1.5
 """What singing takes from a track while focusing: words in the ear disturb words in the head
 (the irrelevant speech effect; Salamé & Baddeley, Q. J. Experimental Psychology 41A, 1989)."""
@@ -146,7 +135,11 @@ class Catalogue:
         fit = self._fit(aim, wish.goal)
         fit -= fit[candidates].max()
         candidates = self._spaced(candidates, fit, wish)
-        others = self._era(wish) + self._taste(wish.feedback) - self._staleness(wish, heard)
+        others = (
+            era(wish.mood, wish.wall, self._year)
+            + self._taste(wish.feedback)
+            - self._staleness(wish, heard)
+        )
         if belief is None:
             listed, probabilities = _short_list(candidates, fit + others)
             listing = np.ones(len(listed))
@@ -159,7 +152,7 @@ class Catalogue:
         index = int(listed[drawn])
         track = self.tracks[index]
         spoke = Spoke(
-            age_then=self._age_then(wish, index),
+            age_then=age_then(wish.mood, wish.wall, track.year),
             liked=wish.feedback.get(track.id, 0) > 0,
             again=bool((heard.hours[heard.places == index] < wish.repeat_hours).any()),
         )
@@ -301,29 +294,6 @@ class Catalogue:
             score -= 0.5 * ((places - point) ** 2 / variance + np.log(variance))
         return score
 
-    def _era(self, wish: Wish) -> Floats:
-        """A wide, weak preference for the music of the youth of anybody between the youngest and
-        the oldest who are seen; none where age or date are not known."""
-        mood = wish.mood
-        if mood.age_years is None or wish.wall < CLOCK_SET:
-            return np.zeros(len(self))
-        passed = time.gmtime(wish.wall).tm_year - self._year
-        youngest, oldest = _ages(mood)
-        low, high = BUMP_YEARS
-        outside = np.maximum(np.maximum(low - (oldest - passed), youngest - passed - high), 0.0)
-        variance = BUMP_EDGE_YEARS**2 + _age_deviation(mood) ** 2
-        bump = np.exp(-0.5 * outside**2 / variance)
-        return BUMP_WEIGHT * np.where(np.isnan(bump), NO_YEAR, bump)
-
-    def _age_then(self, wish: Wish, index: int) -> float | None:
-        """The listeners' age when a track came out, where that spoke for it with all of them."""
-        year, age = self.tracks[index].year, wish.mood.age_years
-        if age is None or not year or wish.wall < CLOCK_SET:
-            return None
-        passed = time.gmtime(wish.wall).tm_year - year
-        youngest, oldest = (each - passed for each in _ages(wish.mood))
-        return age - passed if BUMP_YEARS[0] <= youngest <= oldest <= BUMP_YEARS[1] else None
-
     def _taste(self, feedback: Mapping[TrackId, int]) -> Floats:
         score = np.zeros(len(self))
         for track, net in feedback.items():
@@ -345,30 +315,6 @@ class Catalogue:
 
 def _place_on_album(track: Track) -> tuple[int, int]:
     return track.disc_number or 1, track.track_number or 0
-
-
-def child_may_listen(mood: Mood) -> bool:
-    """Whether the youngest may be a child: the low end of the age interval decides."""
-    if mood.youngest_years is None:
-        return False
-    doubt = 0.0
-    if mood.age_interval_years is not None and mood.age_years is not None:
-        doubt = max(0.0, mood.age_years - mood.age_interval_years[0])
-    return mood.youngest_years - doubt < EXPLICIT_FROM_YEARS
-
-
-def _age_deviation(mood: Mood) -> float:
-    """Standard deviation of the age, in years, of a normal one with this 80 % interval."""
-    if mood.age_interval_years is None:
-        return 0.0
-    low, high = mood.age_interval_years
-    return max(0.0, high - low) / (2 * 1.2816)
-
-
-def _ages(mood: Mood) -> tuple[float, float]:
-    """Age of the youngest and of the oldest who are seen."""
-    ages = [a for a in (mood.age_years, mood.youngest_years, mood.oldest_years) if a is not None]
-    return min(ages), max(ages)
 
 
 def circumstances_of(wish: Wish) -> features.Circumstances:

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from device.lessons import Ended, ForgetTaste, Memory, TasteAnswer, TasteRequest
-from device.music.catalogue import Catalogue, child_may_listen
+from device.music.ages import child_may_listen
+from device.music.catalogue import Catalogue
 from device.music.chooser import UNTOLD, Chooser
 from device.music.follow import longest_lead_seconds
 from device.music.going import Going, begun, shown, taken

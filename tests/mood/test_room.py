@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from device.mood.circumplex import COORDINATES, place
 from device.mood.held import Held
 from device.mood.room import ARRIVAL_SECONDS, Room, weighted_median
-from device.music.catalogue import child_may_listen
+from device.music.ages import child_may_listen
 from device.settings import MoodSettings
 from device.types import AgeGroup, Emotion, Face, MoodLabel
 from tests.fakes import face, sighting
