@@ -23,6 +23,11 @@ class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of every value here: immutable, compared by content, encodable as JSON."""
 
 
+def readable(text: str) -> str:
+    """A text for people and JSON: bytes that are no UTF-8, as in a file's name, are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def told_bounds(low: int, high: int) -> msgspec.Meta:
     """Bounds for JSON schemas; the type itself checks them, with words of its own."""
     return msgspec.Meta(extra_json_schema={"minimum": low, "maximum": high})
@@ -452,6 +457,10 @@ class Part(Value, frozen=True):
     health: Health = Health.STARTING
     detail: str = ""
     progress: float | None = None
+
+    def __post_init__(self) -> None:
+        # Often in the words of an error, which names a file.
+        msgspec.structs.force_setattr(self, "detail", readable(self.detail))
 
 
 class PartChanged(Value, frozen=True):

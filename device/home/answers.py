@@ -7,6 +7,8 @@ import http
 import flask
 import msgspec
 
+from device.types import readable
+
 PROBLEM = "application/problem+json"
 
 
@@ -43,7 +45,7 @@ def wants_page() -> bool:
 
 def problem(code: int, detail: str, headers: dict[str, str] | None = None) -> flask.Response:
     """A problem of a status code, told in words."""
-    told = Problem(http.HTTPStatus(code).phrase, code, detail)
+    told = Problem(http.HTTPStatus(code).phrase, code, readable(detail))
     response = flask.Response(msgspec.json.encode(told), code, headers, mimetype=PROBLEM)
     response.headers["Cache-Control"] = "no-store"
     return response

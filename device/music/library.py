@@ -22,7 +22,7 @@ from device.music.playlists import BadPlaylist, read_playlist, spelled
 from device.music.probe import TooSlow, Unplayable, probe
 from device.music.walk import Found, Root, SoundFile, walk
 from device.music.words import place_of_folder
-from device.types import LibraryScanned, SkippedFile, Track
+from device.types import LibraryScanned, SkippedFile, Track, readable
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -316,5 +316,5 @@ def _track(file: SoundFile, playlists: Sequence[str]) -> Track:
 
 def _printable(path: Path) -> str:
     """A path for people and journals: what is not text is escaped."""
-    text = str(path).encode("utf-8", "backslashreplace").decode()
+    text = readable(str(path))
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from device.ports import Clock
-from device.types import Vitals
+from device.types import Vitals, readable
 
 STATM = Path("/proc/self/statm")
 LONGEST_ERROR = 300
@@ -42,7 +42,7 @@ class LastError(logging.Handler):
             lines = record.getMessage().splitlines() or [""]
         except (TypeError, ValueError):  # a record whose arguments do not fit: logging tells of it
             return
-        self.text, self.at = lines[0][:LONGEST_ERROR], record.created
+        self.text, self.at = readable(lines[0])[:LONGEST_ERROR], record.created
 
 
 class VitalsMeter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import stat
 import threading
@@ -18,7 +19,8 @@ from hypothesis import strategies as st
 from device.home.appliance import Appliance
 from device.home.routes import SHORT_BODY_BYTES
 from device.lessons import ForgetTaste
-from device.types import Emotion, Health, Next, OverrideMood, SetVolume, Status
+from device.ports import CannotDo
+from device.types import Command, Emotion, Health, Next, OverrideMood, SetVolume, Status
 from tests.local_api import TinySpeaker, client_of, make_status, serve
 
 COMMANDS = "/api/v1/command"
@@ -283,3 +285,16 @@ def test_a_hostile_taste_is_refused_with_its_reason(
     assert answer.get_json()["detail"]
     assert client.post("/api/v1/taste", data=b"{}").status_code == 415
     assert not speaker.taste_asked
+
+
+def test_a_refusal_that_names_a_file_that_is_no_utf_8_is_told(tmp_path: Path) -> None:
+    folder = os.fsdecode(b"M\xfcsik")
+
+    def refuse(_command: Command) -> Status:
+        raise CannotDo(f"{folder} is not there")
+
+    speaker = TinySpeaker().appliance._replace(command=refuse)
+    answer = client_of(speaker, tmp_path).post(COMMANDS, json={"type": "next"})
+    assert answer.status_code == 422
+    assert answer.json is not None
+    assert answer.json["detail"] == r"M\udcfcsik is not there"

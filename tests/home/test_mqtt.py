@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from device.home.commands import PARSERS
 from device.home.discovery import discovery
 from device.home.state import DRIFT_SECONDS, FACT_SECONDS
 from device.home.topics import topics
-from device.types import Goal, Health, Next, SetGoal, SetVolume
+from device.system.vitals import LastError
+from device.types import Goal, Health, Next, Part, SetGoal, SetVolume, Vitals
 from tests.fakes import a_status
 from tests.home.bridged import IDS, NEWS, Door, Speaker, Start, json_of, settings_for
 from tests.home.broker import Listener
@@ -93,6 +95,21 @@ def test_nothing_is_sent_while_only_time_passes(shared: Door, start: Start) -> N
             speaker.bridge.show(replace(now, track=track, uptime_seconds=100.0 + second))
             time.sleep(0.1)
         assert not [m for m in home.drain(0.1) if m.topic == where.state]
+
+
+def test_a_file_whose_name_is_no_utf_8_is_told_and_ends_nothing(shared: Door, start: Start) -> None:
+    name = os.fsdecode(b"b\xe4d.jpg")
+    last = LastError()
+    last.handle(logging.makeLogRecord({"levelno": logging.WARNING, "msg": f"{name} is damaged"}))
+    where = topics(settings := settings_for(shared.port))
+    speaker = start(settings)
+    with Listener(shared.port) as home:
+        camera = Part(Health.DOWN, f"{name}: no picture")
+        speaker.bridge.show(a_status(camera=camera, vitals=Vitals(last_error=last.text)))
+        state = json_of(home.hear(where.state).payload)
+        speaker.has_said_all(home)
+    assert state["camera"]["detail"] == r"b\udce4d.jpg: no picture"
+    assert state["vitals"]["last_error"] == r"b\udce4d.jpg is damaged"
 
 
 def test_says_goodbye_when_stopped(shared: Door) -> None:

@@ -74,3 +74,10 @@ def test_a_record_that_cannot_be_formatted_changes_nothing(log: logging.Logger) 
     log.warning("%d", "no number")
     log.warning("")
     assert last.text == ""
+
+
+def test_a_name_that_is_no_utf_8_is_escaped(log: logging.Logger) -> None:
+    last = LastError()
+    log.addHandler(last)
+    log.warning("%s is no picture", Path(os.fsdecode(b"/m/b\xe4d.jpg")))
+    assert last.text == r"/m/b\udce4d.jpg is no picture"
