@@ -10,19 +10,43 @@ from device.lessons import Memory
 DAY_SECONDS = 86_400.0
 CLOCK_SET = 1_735_689_600.0
 """2025-01-01: what was noted at an earlier wall time was noted by a clock that was not set."""
+LATEST = 1e11
+"""Later than any wall time, see `device.lessons.Lesson`."""
 DAYS_AT_ONCE = 3.0
 """A daily pass erases no more than the oldest so many days: a clock that is years ahead for a
 while costs little, and the card has little to write."""
 
 
-def erase(db: sqlite3.Connection, since: float, what: Collection[Memory]) -> int:
-    """Erase of `what` all that was noted from a wall time on; how many plays that were."""
+_SURELY_BEFORE = """
+    SELECT coalesce(max(id), 0) FROM (
+        SELECT id, wall, max(wall) FILTER (WHERE wall BETWEEN :set AND :now) OVER (ORDER BY id)
+            AS latest FROM {table} WHERE {own}
+    ) WHERE wall >= :set AND wall < :since AND wall >= latest
+"""
+"""The last row before a day that was dated later than all before it, but for those in the future:
+its clock did not lag."""
+_OWN = {"plays": "id > 0", "feedback": "coalesce(play, 0) >= 0"}
+"""What was noted here, in this order; what was imported has no place in it."""
+
+
+def erase(db: sqlite3.Connection, wall: float, since: float, what: Collection[Memory]) -> int:
+    """Erase of `what` all that may have been noted from a wall time on; how many plays that were.
+    `wall`: now.
+
+    Nobody must be remembered because a clock lagged: also what was noted before it was set, and
+    what comes, by row, after the last that was surely noted before.
+    """
+    now = wall if wall >= CLOCK_SET else LATEST
+    bounds = {"set": CLOCK_SET, "since": since, "now": now}
     plays = 0
     if Memory.TASTE in what:
-        db.execute("DELETE FROM feedback WHERE wall >= ?", (since,))
-        plays = db.execute("DELETE FROM plays WHERE wall >= ?", (since,)).rowcount
+        _erase_rows(db, "feedback", bounds)
+        plays = _erase_rows(db, "plays", bounds)
     if Memory.MOODS in what:
-        db.execute("DELETE FROM moods WHERE minute >= ?", (int(since // 60),))
+        db.execute(
+            "DELETE FROM moods WHERE minute >= :minute OR minute * 60 < :set",
+            {**bounds, "minute": int(since // 60)},
+        )
     if Memory.BY_HAND in what:
         # Never the privacy switch: forgetting must not open a camera.
         db.execute(
@@ -31,6 +55,15 @@ def erase(db: sqlite3.Connection, since: float, what: Collection[Memory]) -> int
             " quiet_hours = NULL, held = 0"
         )
     return plays
+
+
+def _erase_rows(db: sqlite3.Connection, table: str, bounds: dict[str, float]) -> int:
+    own = _OWN[table]
+    (last,) = db.execute(_SURELY_BEFORE.format(table=table, own=own), bounds).fetchone()
+    return db.execute(
+        f"DELETE FROM {table} WHERE wall >= :since OR wall < :set OR (id > :last AND {own})",  # noqa: S608 - names from this file
+        {**bounds, "last": last},
+    ).rowcount
 
 
 def expire(db: sqlite3.Connection, wall: float, keep_days: int) -> int:

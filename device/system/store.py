@@ -357,13 +357,14 @@ class SqliteStore:
             yield
 
     def forget(self, since: float, what: Collection[Memory] = (Memory.TASTE, Memory.MOODS)) -> int:
-        """Erase what is remembered from a wall time on; how many plays there were.
+        """Erase what is remembered from a wall time on, or may be; how many plays there were.
 
         What is deleted is overwritten (`secure_delete`), the log that held it is emptied, and
         copies of the whole (`device.system.copies`) are removed. Raises `CannotDo` where the
         disk refuses: nobody is told of an erasure that was none.
         """
-        count = self._write(lambda db: erase(db, since, what))
+        wall = self._clock.wall()
+        count = self._write(lambda db: erase(db, wall, since, what))
         if count is None:
             raise CannotDo(f"{self._folder} cannot be written: nothing was forgotten; {MEND}")
         self._saved = None

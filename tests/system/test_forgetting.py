@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from device.lessons import Ended, Memory
+from device.lessons import Ended, Memory, Moment, Traits
 from device.ports import CannotDo, Play, Resume
 from device.system.database import FILE
 from device.system.forgetting import CLOCK_SET, DAYS_AT_ONCE
@@ -43,7 +44,8 @@ def note(store: SqliteStore, wall: float, name: str = NEEDLE) -> None:
     """A play that was liked, in a mood."""
     track = Track(TrackId(name), "/m", name, name, Affect(0, 0, 0.5, "genre"), 60.0)
     choice = Choice(track, 0.5, f"because of {name}")
-    row = store.add_play(Play(track.id, wall, Goal.LIFT, MOOD, choice))
+    moment = Moment(0.0, Traits(), 60.0)
+    row = store.add_play(Play(track.id, wall, Goal.LIFT, MOOD, choice, moment))
     store.end_play(row, heard_seconds=3.0, ended=Ended.SKIPPED, moved=None)
     store.add_feedback(track.id, wall, liked=True, mood=MOOD, play=row)
     store.add_mood(wall, MOOD)
@@ -96,6 +98,61 @@ def test_from_a_day_on_what_was_before_stays(store: SqliteStore, clock: FakeCloc
     assert store.forget(clock.wall() - 600.0, [Memory.TASTE, Memory.MOODS]) == 10
     assert counts(store)["plays"] == 50
     assert counts(store)["moods"] == pytest.approx(50, abs=1)
+
+
+def test_what_a_clock_dated_wrongly_after_the_day_began_is_forgotten_with_it(
+    store: SqliteStore, clock: FakeClock
+) -> None:
+    today = clock.wall()
+    note(store, today - 3 * DAY, "before")
+    note(store, today - DAY + 7200.0, "evening")
+    note(store, today - DAY, "yesterday, as a clock says that goes on where it was")
+    note(store, 1000.0, "no clock yet")
+    note(store, today + 60.0, "clock set")
+    note(store, today - DAY + 60.0, "yesterday again, after a power cut")
+    clock.now += 7200.0
+    assert store.forget(today, [Memory.TASTE, Memory.MOODS]) == 4
+    assert [track for track, _ in store.last_plays(9)] == ["evening", "before"]
+    assert set(store.feedback()) == {"evening", "before"}
+    # Moods have no order but that of their minutes.
+    minutes = [row[0] for row in store._db.execute("SELECT minute FROM moods")]
+    assert min(minutes) * 60.0 > CLOCK_SET
+    assert max(minutes) * 60.0 < today
+
+
+def test_a_clock_that_was_ahead_long_ago_does_not_take_all_since_then(
+    store: SqliteStore, clock: FakeClock
+) -> None:
+    note(store, clock.wall() + 3650 * DAY, "ten years ahead")
+    for day in range(30, -1, -1):
+        note(store, clock.wall() - day * DAY, f"day {day}")
+    assert store.forget(clock.wall(), [Memory.TASTE]) == 2
+    assert store.last_plays(1)[0][0] == "day 1"
+    assert len(store.feedback()) == 30
+
+
+def test_what_was_imported_has_no_place_among_the_others(
+    store: SqliteStore, clock: FakeClock
+) -> None:
+    note(store, clock.wall() - DAY, "yesterday")
+    lessons = [lesson for page in store.lessons(9) for lesson in page]
+    for at, name in ((clock.wall() + 1.0, "newer"), (clock.wall() - 9 * DAY, "older")):
+        list(store.add_lessons([replace(lessons[0], track=TrackId(name), wall=at)]))
+    note(store, clock.wall(), "today")
+    clock.now += 60.0
+    assert store.forget(clock.wall() - 60.0, [Memory.TASTE]) == 2
+    assert [track for track, _ in store.last_plays(9)] == ["yesterday", "older"]
+    assert set(store.feedback()) == {"yesterday", "older"}
+
+
+def test_where_the_clock_is_not_set_now_what_was_before_a_day_stays(
+    store: SqliteStore, clock: FakeClock
+) -> None:
+    note(store, clock.wall() - DAY, "yesterday")
+    note(store, clock.wall(), "today")
+    since = clock.wall()
+    clock.now = 5000.0 - 1_800_000_000.0
+    assert store.forget(since, [Memory.TASTE]) == 1
 
 
 def test_nobody_is_told_of_an_erasure_that_another_reader_holds_up(
