@@ -200,7 +200,7 @@ def _connect(path: Path, *, alone: bool = False) -> sqlite3.Connection:
     """
     # Another program that looks into the file may make us wait, but not for long.
     db = sqlite3.connect(path, timeout=1.0, isolation_level=None)
-    db.text_factory = _text
+    db.text_factory = readable_text
     try:
         if alone:
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -254,7 +254,7 @@ def _layout_of(version: int) -> list[tuple[str, ...]]:
         return _layout(model)
 
 
-def _text(raw: bytes) -> str:
+def readable_text(raw: bytes) -> str:
     """A text as far as it can be read: decayed letters must not keep the rest from us."""
     return raw.decode(errors="replace")
 

@@ -15,12 +15,13 @@ from pathlib import Path
 from device.diary import Diary, MoodSpan, Played
 from device.lessons import Ended
 from device.ports import CannotDo
-from device.system.database import CACHE_KIB, FILE
+from device.system.database import CACHE_KIB, FILE, readable_text
 from device.types import Goal, MoodLabel, TrackId
 
 MOST_PLAYS = 5000
 """The newest so many are told: a week of three minutes each has 3,360."""
 
+_LABELS = frozenset(label.value for label in MoodLabel)
 _MOODS = """
     SELECT minute / :step AS span, label, count(*), sum(valence), sum(arousal), max(people)
     FROM moods WHERE minute >= :first AND minute < :last GROUP BY span, label ORDER BY span
@@ -35,7 +36,8 @@ _PLAYS = """
 
 
 def read_diary(folder: Path, since: float, until: float, step_minutes: int) -> Diary:
-    """What was noted in wall times from `since` on, before `until`. Callable from any thread.
+    """What was noted in wall times from `since` on, before `until`, but for what is damaged or of a
+    later version. Callable from any thread.
 
     Raises `CannotDo` where the database cannot be read.
     """
@@ -50,6 +52,7 @@ def read_diary(folder: Path, since: float, until: float, step_minutes: int) -> D
     try:
         uri = f"{(folder / FILE).resolve().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, timeout=1.0)) as db:
+            db.text_factory = readable_text
             db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             moods = db.execute(_MOODS, span).fetchall()
             plays = db.execute(_PLAYS, span).fetchall()
@@ -59,8 +62,8 @@ def read_diary(folder: Path, since: float, until: float, step_minutes: int) -> D
         since,
         until,
         step_minutes,
-        tuple(_spans(moods, step_minutes)),
-        tuple(_played(*row) for row in reversed(plays)),
+        tuple(_spans((row for row in moods if row[1] in _LABELS), step_minutes)),
+        tuple(found for row in reversed(plays) if (found := _played(*row)) is not None),
     )
 
 
@@ -92,16 +95,20 @@ def _played(  # noqa: PLR0917 - a row
     heard_seconds: float | None,
     ended: str | None,
     liked: int | None,
-) -> Played:
-    return Played(
-        at=at,
-        track=TrackId(track),
-        title=title,
-        artist=artist,
-        goal=Goal(goal),
-        label=MoodLabel(label),
-        because=because,
-        heard_seconds=heard_seconds,
-        ended=None if ended is None else Ended(ended),
-        liked=None if liked is None else bool(liked),
-    )
+) -> Played | None:
+    """A row; None where it is damaged, or says what a later version alone knows."""
+    try:
+        return Played(
+            at=at,
+            track=TrackId(track),
+            title=title,
+            artist=artist,
+            goal=Goal(goal),
+            label=MoodLabel(label),
+            because=because,
+            heard_seconds=heard_seconds,
+            ended=None if ended is None else Ended(ended),
+            liked=None if liked is None else bool(liked),
+        )
+    except ValueError:
+        return None

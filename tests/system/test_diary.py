@@ -68,6 +68,23 @@ def test_plays_are_told_with_how_they_were_taken(tmp_path: Path) -> None:
     assert (second.track, second.title, second.ended, second.liked) == ("gone", "", None, None)
 
 
+def test_what_no_version_here_knows_is_left_out(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path, FakeClock()) as store:
+        for minute in range(12):
+            store.add_mood(START + 60 * minute, HAPPY)
+        rows = [play(store, f"{number}", START + number) for number in range(5)]
+        for row in rows:
+            store.end_play(row, heard_seconds=1.0, ended=Ended.SKIPPED, moved=None)
+        with store._db as db:
+            db.execute("UPDATE moods SET label = 'awe' WHERE minute < ?", (START // 60 + 7,))
+            for row, column in enumerate(("label", "goal", "ended"), start=rows[1]):
+                db.execute(f"UPDATE plays SET {column} = 'later' WHERE id = ?", (row,))  # noqa: S608
+            db.execute("UPDATE plays SET because = CAST(x'e4' AS TEXT) WHERE id = ?", (rows[0],))
+        diary = read_diary(tmp_path, START, START + 720, 6)
+    assert [(span.at, span.minutes) for span in diary.moods] == [(START + 360, 5)]
+    assert [play.track for play in diary.plays] == ["0", "4"]
+
+
 def test_a_reader_cannot_write_and_says_when_it_cannot_read(tmp_path: Path) -> None:
     with pytest.raises(CannotDo, match="the history cannot be read"):
         read_diary(tmp_path, START, START + 60, 5)
