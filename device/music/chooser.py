@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from device.lessons import ForgetTaste, Lesson, TasteAnswer, TasteChanged, TasteRequest
 from device.music.catalogue import Catalogue, Wish
+from device.music.clock import CLOCK_SET
 from device.music.goals import Pace, distance_to_go
 from device.music.going import Going
 from device.music.learner import Learner, Steps
@@ -190,10 +191,23 @@ class Chooser:
         since = self._clock.wall() - REMEMBERED_SECONDS
         for track, wall in reversed(self._store.last_plays(REMEMBERED_PLAYS, since)):
             self._note(track, wall)
+        self._all_before(self._clock.wall())
 
     def _note(self, track: TrackId, wall: float) -> None:
+        self._all_before(wall)
         self._played.pop(track, None)
         self._played[track] = wall
+
+    def _all_before(self, wall: float) -> None:
+        """Nothing was played later than what comes after it: what a clock that was ahead says so
+        was played now, and ages from now on. A clock that is not set tells nothing."""
+        if wall < CLOCK_SET:
+            return
+        for track, noted in reversed(self._played.items()):
+            if CLOCK_SET <= noted <= wall:
+                break
+            if noted > wall:
+                self._played[track] = wall
 
     def _recent(self, wall: float) -> list[tuple[TrackId, float]]:
         """What was played and when, newest first."""

@@ -82,3 +82,45 @@ def test_a_track_that_is_played_again_rests_anew(
     clock.now += 2.0 * 3600.0
     living.restock(Catalogue(TRACKS[:4]))
     assert drawn(living) == {2, 3}
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("wrong", [1000.0 - 1_800_000_000.0, 0.0])
+def test_what_a_clock_that_was_ahead_dated_is_played_again(
+    store: SqliteStore, clock: FakeClock, *, restart: bool, wrong: float
+) -> None:
+    living = chooser(store, clock, MusicSettings(repeat_hours=24.0, learn=False))
+    living.restock(Catalogue(TRACKS[:6]))
+    steps = (10 * 365 * 86_400.0, wrong, 0.0)  # years ahead, perhaps not set at all, right
+    for track, offset in zip(TRACKS[:3], steps, strict=True):
+        store.add_play(
+            Play(track.id, clock.wall() + offset, Goal.MATCH, HAPPY, Choice(track, 1.0, ""))
+        )
+        living.started(track.id, clock.wall() + offset)
+    if restart:
+        living = chooser(store, clock, MusicSettings(repeat_hours=24.0, learn=False))
+        living.restock(Catalogue(TRACKS[:6]))
+    assert 0 not in drawn(living)
+    clock.now += 25.0 * 3600.0
+    assert 0 in drawn(living)
+
+
+def test_what_was_played_just_before_a_start_with_a_clock_ahead_ages(
+    store: SqliteStore, clock: FakeClock
+) -> None:
+    ahead = clock.wall() + 10 * 365 * 86_400.0
+    for track in TRACKS[:2]:
+        store.add_play(Play(track.id, ahead, Goal.MATCH, HAPPY, Choice(track, 1.0, "")))
+    living = chooser(store, clock, MusicSettings(repeat_hours=24.0, learn=False))
+    living.restock(Catalogue(TRACKS[:4]))
+    assert drawn(living) == {2, 3}
+    clock.now += 25.0 * 3600.0
+    assert 0 in drawn(living)
+
+
+def test_a_clock_that_is_not_set_dates_nothing_else(store: SqliteStore, clock: FakeClock) -> None:
+    living = chooser(store, clock, MusicSettings(repeat_hours=24.0, learn=False))
+    living.restock(Catalogue(TRACKS[:4]))
+    living.started(TRACKS[0].id, clock.wall())
+    living.started(TRACKS[1].id, 1000.0)
+    assert 0 not in drawn(living)
