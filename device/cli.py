@@ -35,6 +35,7 @@ from device.cli_common import (
     FAILED,
     INTERRUPTED,
     NOT_RUNNING,
+    WRONG_USE,
     Handler,
     client_of,
     config_path_of,
@@ -61,6 +62,7 @@ from device.types import (
     SetQuietHours,
     SetSleep,
     SetVolume,
+    readable,
 )
 
 if TYPE_CHECKING:
@@ -102,18 +104,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = parsed.run(parsed)
         sys.stdout.flush()
     except NotRunning as error:
-        return fail(str(error), NOT_RUNNING)
+        code = fail(str(error), NOT_RUNNING)
     except Refused as error:
-        return fail(str(error), FAILED)
+        code = fail(str(error), FAILED)
     except ConfigError as error:
-        return fail(str(error), BAD_CONFIG)
+        code = fail(str(error), BAD_CONFIG)
+    except UnicodeEncodeError:
+        wrong = next(filter(_is_no_text, sys.argv if arguments is None else arguments), None)
+        if wrong is None:
+            raise
+        code = fail(f"{readable(wrong)} is not UTF-8, as a name must be here", WRONG_USE)
     except (KeyboardInterrupt, EOFError):  # Ctrl-C, or Ctrl-D where something is asked
-        return INTERRUPTED
+        code = INTERRUPTED
     except BrokenPipeError:
         # The reader (`| head`) has enough; what is left must not fail once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        code = FAILED
     return code
+
+
+def _is_no_text(argument: str) -> bool:
+    return readable(argument) != argument
 
 
 # --- what may be asked -----------------------------------------------------------------------

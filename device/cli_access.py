@@ -52,7 +52,11 @@ def _password(parsed: argparse.Namespace) -> int:
 def _read(*, piped: bool) -> str | None:
     """The password that was typed or piped, None after a complaint."""
     if piped:
-        return sys.stdin.readline().rstrip("\r\n")
+        try:
+            return sys.stdin.buffer.readline().decode(sys.stdin.encoding).rstrip("\r\n")
+        except UnicodeDecodeError:
+            fail("what was piped in is not UTF-8", WRONG_USE)
+            return None
     if not sys.stdin.isatty():
         fail("there is no terminal to ask at; pipe it in with --stdin", WRONG_USE)
         return None

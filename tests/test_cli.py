@@ -420,6 +420,30 @@ def test_a_name_too_long_for_a_file_is_the_daemons_to_refuse() -> None:
     assert cli._say("é" * 130) == Say("é" * 130)
 
 
+@pytest.mark.parametrize("words", ["say", "token add", "token remove"])
+def test_a_name_that_is_no_utf_8_is_named_and_is_wrong_use(
+    speaker: TinySpeaker, environment: dict[str, str], words: str
+) -> None:
+    done = attune(environment, *words.split(), os.fsdecode(b"b\xe4r.flac"))
+    told = "attune: b\\udce4r.flac is not UTF-8, as a name must be here\n"
+    assert (done.returncode, done.stderr) == (2, told)
+    assert not speaker.asked
+
+
+@pytest.mark.usefixtures("speaker")
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_a_password_that_is_no_text_is_wrong_use(environment: dict[str, str], locale: str) -> None:
+    done = subprocess.run(
+        [*ATTUNE, "password", "--stdin"],
+        env=environment | {"LC_ALL": locale},
+        input=b"b\xe4renstark\xe4\n",
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (2, b"attune: what was piped in is not UTF-8\n")
+
+
 def test_a_name_without_letters_is_met_as_it_stands() -> None:
     tracks = [
         Track(

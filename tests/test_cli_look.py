@@ -82,6 +82,13 @@ def test_files_that_are_no_pictures_are_told_and_the_rest_goes_on(tmp_path: Path
     assert "Traceback" not in done.stderr
 
 
+def test_a_picture_whose_name_is_no_utf_8_is_read(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"b\xe4d.jpg")).write_bytes((PORTRAITS / "collins.jpg").read_bytes())
+    done = attune(tmp_path, "look", "--json", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["file"] == rf"{tmp_path}/b\udce4d.jpg"
+
+
 @pytest.mark.parametrize("command", [["look", "x.jpg"], ["bench"]])
 def test_missing_models_are_told_with_the_mend(tmp_path: Path, command: list[str]) -> None:
     (tmp_path / "attune.toml").write_text('[vision]\nmodels = "."\n')

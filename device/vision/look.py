@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from device.ports import FaceDetector
+from device.types import readable
 from device.vision.files import is_clip, is_image, is_too_large, read_image, to_rgb
 from device.vision.quality import is_sound
 
@@ -69,7 +70,7 @@ def look(
             for frame, image in _frames(path, every):
                 found = [detector.detect_in_crop(image)] if crop else detector.detect(image)
                 yield SeenFrame(
-                    file=str(path),
+                    file=readable(str(path)),
                     frame=frame,
                     faces=tuple(_seen(image, face, reader) for face in found if is_sound(face)),
                 )
@@ -78,7 +79,7 @@ def look(
             error = failure.strerror or str(failure)
         if error:
             log.warning("%s: %s", path, error)
-            yield SeenFrame(file=str(path), frame=0, faces=(), error=error)
+            yield SeenFrame(file=readable(str(path)), frame=0, faces=(), error=error)
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
