@@ -83,7 +83,7 @@ def test_a_password_opens_the_page_to_the_network_and_tokens_let_programs_in(
         assert attune(daemon, "password").returncode == 2
         short = attune(daemon, "password", "--stdin", piped="short\n")
         assert short.returncode == 1
-        assert "length >= 10" in short.stderr
+        assert short.stderr.startswith("attune: a password has 10 to 256 characters; a few words")
         code, screen = asked_at_a_terminal(daemon, PASSWORD, PASSWORD + "!")
         assert code == 2
         assert "they differ" in screen
@@ -100,11 +100,15 @@ def test_a_password_opens_the_page_to_the_network_and_tokens_let_programs_in(
         assert made.returncode == 0
         assert "not shown again" in made.stderr
         assert status_code(port, token) == 200
+        named = attune(daemon, "token", "add", "my kitchen").stderr
+        assert named == "attune: a token's name has 1 to 40 letters, digits, or . _ -\n"
         assert "already" in attune(daemon, "token", "add", "kitchen").stderr
         listed = attune(daemon, "token", "list").stdout
         assert listed.startswith("kitchen ")
         assert token not in listed
-        assert attune(daemon, "token", "remove", "no/such").returncode == 1
+        removed = attune(daemon, "token", "remove", "my kitchen")
+        assert removed.returncode == 1
+        assert "no token is called 'my kitchen'; `attune token list`" in removed.stderr
         assert attune(daemon, "token", "remove", "kitchen").returncode == 0
         assert status_code(port, token) == 401
         assert "no program has a token" in attune(daemon, "token", "list").stdout

@@ -10,7 +10,11 @@ from msgspec import Meta
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 256
 
 Password = Annotated[str, Meta(max_length=LONGEST_PASSWORD)]
-TokenName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
+# For the documents: `Keyring` checks both, with words of its own.
+NewPassword = Annotated[
+    str, Meta(extra_json_schema={"minLength": SHORTEST_PASSWORD, "maxLength": LONGEST_PASSWORD})
+]
+TokenName = Annotated[str, Meta(extra_json_schema={"pattern": r"^[A-Za-z0-9_.-]{1,40}$"})]
 
 
 class LogIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,7 +35,7 @@ class SessionNow(msgspec.Struct, frozen=True):
 class SetPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The new password; null removes it."""
 
-    password: Annotated[str, Meta(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)] | None
+    password: NewPassword | None
 
 
 class PasswordNow(msgspec.Struct, frozen=True):
