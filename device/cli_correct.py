@@ -57,9 +57,15 @@ def _correct(parsed: argparse.Namespace) -> int:
     except ValueError as error:
         return fail(str(error), WRONG_USE)
     client = client_of(parsed)
-    found = matching(client.library().tracks, parsed.words)
-    if len(found) != 1:
-        return fail(_which(found, " ".join(parsed.words)), FAILED)
+    library = client.library()
+    found = matching(library.tracks, parsed.words)
+    missing = [] if found or changes else matching(library.missing, parsed.words)
+    if len(found) + len(missing) != 1:
+        return fail(_which(found or missing, " ".join(parsed.words)), FAILED)
+    if missing:
+        client.command(Correct(missing[0].id))
+        print(f"{clean(missing[0].title)}: taken back; its file is missing")
+        return 0
     track = found[0]
     said = client.ask("GET", f"/tracks/{track.id}", TrackTold).correction
     before = said if said is not None and not parsed.undo else Correct(track.id)

@@ -67,8 +67,9 @@ class Holdings:
         self._heard_since = self._heard_since or self._clock.monotonic()
 
     def correct(self, correction: Correct) -> None:
-        """Take the user's word on a track. Raises `CannotDo`."""
-        if not any(track.id == correction.track for track in self._scanned):
+        """Take the user's word on a track; back, also on one that is missing. Raises `CannotDo`."""
+        taken_back = correction.says_nothing and correction.track in self.corrections
+        if not taken_back and all(track.id != correction.track for track in self._scanned):
             raise CannotDo(f"there is no track {correction.track!r}; `attune library` shows them")
         self._store.correct(correction)
         others = {id_: one for id_, one in self.corrections.items() if id_ != correction.track}

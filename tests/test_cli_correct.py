@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from device.cli import main
 from device.client import Refused
-from device.types import Correct, Track, TrackId
+from device.system.database import FILE
+from device.types import Correct, Scan, Track, TrackId
 from tests.daemon import Daemon, make_music, running
 
 
@@ -44,6 +48,33 @@ def test_what_is_said_adds_up_until_it_is_taken_back(
         "folder",
         False,
     )
+
+
+def test_what_was_said_of_a_missing_track_can_be_taken_back(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = track(daemon, "angry 2")
+    assert attune(daemon, "correct", "angry 2", "--skip", "yes") == 0
+    assert _said(daemon) == [gone.id]
+    kept = daemon.folder / "angry 2.flac"
+    Path(gone.path).rename(kept)
+    daemon.client.command(Scan())
+    daemon.wait_for(lambda status: status.tracks == 5)
+    assert attune(daemon, "correct", "angry 2", "--skip", "no") == 1
+    assert "no track is called 'angry 2'" in capsys.readouterr().err
+    assert attune(daemon, "correct", "angry 2", "--undo") == 0
+    assert capsys.readouterr().out == "angry 2: taken back; its file is missing\n"
+    assert _said(daemon) == []
+    with pytest.raises(Refused, match="there is no track"):
+        daemon.client.command(Correct(gone.id))  # once is enough
+    kept.rename(gone.path)
+    daemon.client.command(Scan())
+    daemon.wait_for(lambda status: status.tracks == 6)
+
+
+def _said(daemon: Daemon) -> list[str]:
+    with contextlib.closing(sqlite3.connect(daemon.folder / "state" / FILE)) as db:
+        return [row[0] for row in db.execute("SELECT track FROM corrections")]
 
 
 @pytest.mark.parametrize(
