@@ -45,16 +45,21 @@ from device.types import LibraryScanned, Status
 from device.watch import Paint, span
 
 STREAM = "-"
+OF_PEOPLE = ("mood", "people", "age", "age_interval", "age_group", "volume_why")
+"""Fields of the status that tell of whoever is there; no fault needs them."""
 
 ABOUT = """\
 A report for whoever looks for a fault in Attune, made by `attune report`.
 Look through it before you pass it on: nobody got it yet but you.
 
-No picture is in it: Attune stores none, and no camera was opened for it. Passwords and tokens are
-masked. {music}
+No picture is in it: Attune stores none, and no camera was opened for it. Nor is who is there, of
+what mood and age. Passwords and tokens are masked. {music}
 """
 WITHOUT_MUSIC = f"Names of music and their files are masked as {MASK} (`--with-music` leaves them)."
-WITH_MUSIC = "Names of music are in it, as you asked for."
+WITH_MUSIC = (
+    "Names of music are in it, as you asked for, and in the log\n"
+    "why each track played, which tells of moods."
+)
 
 
 class Report(NamedTuple):
@@ -211,18 +216,21 @@ def _board(settings: Settings) -> str:
     )
 
 
-def _status(client: Client, *, with_music: bool) -> Status | dict[str, str]:
+def _status(client: Client, *, with_music: bool) -> dict[str, object]:
     try:
         status = client.status()
     except (NotRunning, Refused) as error:
         return {"not_told": str(error)}
-    return status if with_music else _without_music(status)
+    if status.track is not None:
+        status = replace(status, track=replace(status.track, because=MASK))
+    told = msgspec.to_builtins(status if with_music else _without_music(status))
+    return {name: value for name, value in told.items() if name not in OF_PEOPLE}
 
 
 def _without_music(status: Status) -> Status:
     track, vitals = status.track, status.vitals
     if track is not None:
-        track = replace(track, title=MASK, artist=MASK, path=MASK, because=MASK)
+        track = replace(track, title=MASK, artist=MASK, path=MASK)
     if OPENING.match(vitals.last_error):
         vitals = replace(vitals, last_error=without_names(vitals.last_error))
     return replace(status, track=track, vitals=vitals)

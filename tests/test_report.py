@@ -55,6 +55,9 @@ def make_music(folder: Path) -> Path:
     return folder
 
 
+OF_PEOPLE = {"mood", "people", "age", "age_interval", "age_group", "volume_why"}
+
+
 def unpacked(path: Path) -> dict[str, str]:
     with tarfile.open(path) as archive:
         return {
@@ -99,6 +102,7 @@ def test_a_running_daemon_is_told_of_without_secrets_and_music(tmp_path: Path) -
         status = json.loads(files["status.json"])
         assert status["track"]["title"] == MASK
         assert status["playing"] is True
+        assert not OF_PEOPLE & status.keys()
         assert "tracks                   2" in files["library.txt"]
         assert 'username = "speaker"' in files["config.toml"]
         assert "numpy" in files["versions.txt"]
@@ -110,6 +114,10 @@ def test_a_running_daemon_is_told_of_without_secrets_and_music(tmp_path: Path) -
         (tmp_path / "with.tar.gz").write_bytes(asked.stdout)
         files = unpacked(tmp_path / "with.tar.gz")
         assert NAMES[0] in files["status.json"]
+        status = json.loads(files["status.json"])
+        assert not OF_PEOPLE & status.keys()
+        assert status["track"]["because"] == MASK
+        assert "why each track played, which tells of moods" in files["README.txt"]
         assert NAMES[2] in files["library.json"]
         assert SECRET not in "".join(files.values())
 
