@@ -43,6 +43,7 @@ from device.types import (
 from tests.fakes import FakeClock, a_status, finished
 from tests.fuzz.edge import Attack, Seeds
 from tests.local_api import client_of
+from tests.system.stored import MOOD, a_play
 
 # --- configuration ---------------------------------------------------------------------------
 
@@ -123,6 +124,10 @@ def rest_seeds(_folder: Path) -> Seeds:
         for method, route, kind in product(("POST", "PUT"), ROUTES, (JSON, FORM))
     }
     seeds |= {f"GET /api/v1/{route} {JSON}": queries for route in ROUTES}
+    seeds |= {
+        f"GET /history {FORM} {n}": [b"view=week", b"view=day&date=2026-05-31", b""]
+        for n in range(4)
+    }
     seeds |= {f"POST /do/{name} {FORM}": forms for name in ("volume", "goal", "mood", "forget")}
     # The two that read a body are what most cases shall go to.
     often = {
@@ -150,6 +155,12 @@ def rest_attack(folder: Path) -> Iterator[Attack]:
         return asked(learner, store, request)
 
     def history(since: float, until: float, step_minutes: int) -> Diary:
+        # Others forget what was lived: it is noted anew, and by chance damaged.
+        row = store.add_play(a_play("ab", since))
+        store.end_play(row, heard_seconds=9.0, ended=lessons.Ended.SKIPPED, moved=None)
+        store.add_mood(since, MOOD)
+        column = ("goal", "label", "ended", "because")[row % 4]
+        store._db.execute(f"UPDATE plays SET {column} = 'decayed' WHERE id = ?", (row,))  # noqa: S608
         return read_diary(folder / "state", since, until, step_minutes)
 
     with SqliteStore(folder / "state", FakeClock()) as store:
