@@ -10,6 +10,8 @@ import logging
 import os
 import sys
 
+from device.types import readable
+
 try:
     import systemd.journal as systemd_journal
 except ImportError:
@@ -37,7 +39,7 @@ def _handler() -> logging.Handler:
         return plain
     if systemd_journal is not None:
         journal: logging.Handler = systemd_journal.JournalHandler(SYSLOG_IDENTIFIER="attune")
-        journal.setFormatter(logging.Formatter("%(message)s"))  # the rest goes into fields
+        journal.setFormatter(_Readable("%(message)s"))  # the rest goes into fields
         return journal
     prefixed = logging.StreamHandler(sys.stderr)
     prefixed.setFormatter(_Prefixed("%(name)s: %(message)s"))
@@ -51,6 +53,13 @@ def _stderr_is_journal() -> bool:
     except (OSError, ValueError):  # closed, or replaced by something without a descriptor
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{stream.st_dev}:{stream.st_ino}"
+
+
+class _Readable(logging.Formatter):
+    """What is no UTF-8, as in a file's name, would be lost in the journal with all of its line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return readable(super().format(record))
 
 
 class _Prefixed(logging.Formatter):

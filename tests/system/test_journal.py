@@ -63,6 +63,8 @@ def test_fields_reach_the_journal(journal_stream: Callable[[], Path]) -> None:
     sent: list[tuple[str, dict[str, Any]]] = []
     handler.send = lambda text, **fields: sent.append((text, fields))  # type: ignore[attr-defined]
     logging.getLogger("device.speaker").warning("dull", extra={"MOOD": "sadness"})
+    logging.getLogger("device.speaker").warning(os.fsdecode(b"b\xe4d.jpg"))
+    assert sent[1][0] == r"b\udce4d.jpg", "the journal takes UTF-8 alone"
     (message, fields) = sent[0]
     assert message == "dull"
     assert (fields["MOOD"], fields["PRIORITY"], fields["LOGGER"], fields["SYSLOG_IDENTIFIER"]) == (
