@@ -23,8 +23,8 @@ from training.detector.loss import Truth, assign, cells, decode, loss, pad  # no
 from training.detector.network import DetectorNetwork, depth_to_space  # noqa: E402
 from training.detector.plan import DetectorPlan  # noqa: E402
 
-# oneDNN's backward pass in bfloat16 (PyTorch 2.14) crashes now and then with batches of an odd or a small
-# number of pictures, on two threads; trainings have dozens.
+# oneDNN's backward pass in bfloat16 (PyTorch 2.14) crashes now and then where a batch has an odd or
+# a small number of pictures, on two threads; trainings have dozens.
 TINY = dataclasses.replace(
     DetectorPlan(),
     stem=(4, 4),
