@@ -41,7 +41,7 @@ def make_music(folder: Path, seconds: float = 30.0) -> Path:
             tone(
                 folder / mood / f"{number}.flac",
                 seconds,
-                hertz,
+                hertz + number - 1,  # no copies: those rest together, and one has the other's id
                 tags={"title": f"{mood} {number}", "artist": f"{mood} band {number}"},
             )
     return folder
