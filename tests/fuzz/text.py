@@ -23,7 +23,7 @@ from device.music.catalogue import Catalogue, Wish
 from device.music.features import x_of
 from device.music.labels import Label, read_labels
 from device.music.learner import Learner
-from device.music.playlists import BadPlaylist, read_playlist
+from device.music.playlists import BadPlaylist, read_playlist, spelled
 from device.settings import Settings
 from device.system.diary import read_diary
 from device.system.store import SqliteStore
@@ -260,7 +260,7 @@ def playlist_attack(folder: Path) -> Iterator[Attack]:
         path = folder / f"happy.{kind}"
         path.write_bytes(data)
         try:
-            entries = read_playlist(path, {str(folder / "a b.mp3")})
+            entries = read_playlist(path, spelled([str(folder / "a b.mp3")]))
         except BadPlaylist as error:
             assert str(error)
             return False
