@@ -49,8 +49,7 @@ MOST_LOOKING = 4
 """So many looks may hang in dead drives, where nobody can end them, before others are refused."""
 NAME = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]{0,199}")
 """A file's name and no path: nothing in it leads out of its folder."""
-SOUND_NAME = re.compile(r"[^/.\ud800-\udfff][^/\ud800-\udfff]*\.[A-Za-z0-9]{1,5}")
-"""One that is no UTF-8 can neither be shown nor asked for by JSON or a form."""
+SOUND_NAME = re.compile(r"[^/.][^/]*\.[A-Za-z0-9]{1,5}")
 MOST_LISTED = 50
 
 
