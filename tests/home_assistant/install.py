@@ -21,10 +21,10 @@ RESOLVER = "/etc/resolv.conf"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 NEEDED = (
     *("mqtt", "frontend", "recorder", "universal", "template", "automation", "logbook"),
-    "assist_satellite",  # the newer hub's pages do not come up without
-    "hassio",  # whose packages mqtt's set-up imports, wherever it runs
+    # Imported wherever the hub runs: by mqtt's set-up, and by what tells the pages of services.
+    *("hassio", "assist_satellite", "camera", "stream"),
 )
-"""The integrations that the tests' configuration uses."""
+"""The integrations that the tests' configuration uses, and those that these import."""
 
 
 class Release(NamedTuple):
