@@ -27,9 +27,20 @@ from device.types import (
     SetPrivacy,
     SetSleep,
     SetVolume,
+    TrackId,
 )
 from tests.fakes import FakeClock
 from tests.house import SETTINGS, House, library
+
+
+def played(folder: Path) -> TrackId | None:
+    """What sounded when a first run of the speaker ended in good order."""
+    house = House(folder, FakeClock())
+    house.speaker.handle(LibraryScanned(library()))
+    house.pass_time(15, Emotion.HAPPINESS)
+    track = house.player.track
+    house.close()
+    return track
 
 
 def test_privacy_outlives_a_database_that_was_damaged(tmp_path: Path) -> None:
@@ -108,11 +119,7 @@ def test_a_drive_that_comes_after_the_daemon_goes_on_where_it_was(
 def test_a_drive_that_does_not_come_is_waited_for_in_vain_only_for_a_while(
     tmp_path: Path,
 ) -> None:
-    house = House(tmp_path, FakeClock())
-    house.speaker.handle(LibraryScanned(library()))
-    house.pass_time(15, Emotion.HAPPINESS)
-    track = house.player.track
-    house.close()
+    track = played(tmp_path)
     again = House(tmp_path, FakeClock(50.0))
     gone = tuple(each for each in library() if each.id == track)
     rest = tuple(each for each in library() if each.id != track)
@@ -126,11 +133,7 @@ def test_a_drive_that_does_not_come_is_waited_for_in_vain_only_for_a_while(
 
 
 def test_what_is_broken_is_not_gone_on_with(tmp_path: Path) -> None:
-    house = House(tmp_path, FakeClock())
-    house.speaker.handle(LibraryScanned(library()))
-    house.pass_time(15, Emotion.HAPPINESS)
-    track = house.player.track
-    house.close()
+    track = played(tmp_path)
     again = House(tmp_path, FakeClock(50.0))
     again.player.broken = {each.path: "broken" for each in library() if each.id == track}
     again.pass_time(3, Emotion.HAPPINESS)

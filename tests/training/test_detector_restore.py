@@ -11,7 +11,7 @@ import pytest
 from device.settings import HOME
 from device.vision.detect import CLOSE_SIDE, CLOSER, FIRST, GridDetector, open_detector
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from training.data import DataError  # noqa: E402 - needs torch
 from training.detector.labels import Source  # noqa: E402
