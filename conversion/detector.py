@@ -20,10 +20,10 @@ from device.vision.detect import CLOSER, FIRST, MIN_SCORE, open_detector
 from device.vision.runtime import InputSpec, Sidecar, available_runtimes
 from training.detector.augment import show
 from training.detector.evaluate import LOWEST_SCORE, as_faces, evaluate
-from training.detector.labels import load_labels
 from training.detector.measure import figures, match
 from training.detector.photos import photos, read_photo
-from training.detector.plan import DetectorPlan
+from training.detector.plan import DetectorPlan, read_plan
+from training.detector.teacher import load_labels
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -117,17 +117,6 @@ def _trained(name: str, weights: Path, pictures: list[Image]) -> Trained:
     plan = read_plan(weights.parent / "experiment.json")
     start = msgspec.json.decode((weights.parent / "experiment.json").read_bytes())["start"]
     return Trained(name, weights, plan, start, np.stack(pictures))
-
-
-def read_plan(path: Path) -> DetectorPlan:
-    """The plan that a run was trained by."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=DetectorPlan)
-    except (OSError, msgspec.DecodeError) as error:
-        raise ConversionError(
-            f"{path} does not say how the weights beside it were trained ({error}): "
-            "run `python -m training train face` again"
-        ) from error
 
 
 def _quantized(trained: list[Trained], images: list[Image]) -> tuple[list[Converted], list[Faces]]:
@@ -243,9 +232,10 @@ LICENCE = (
 DATA = {
     "name": "unlabelled photos with people, at hand for research; they have no publisher",
     "labels": "faces and five points by YuNet (Wu, Peng and Yu, 2023; MIT), looked at in four "
-    "sizes, as they are and mirrored; only those it is sure of (0.7) count, the doubtful are left "
-    "out, what scores below 0.4 is none; places judged by eye (training/splits/photos_judged.csv) "
-    "are what they were judged to be",
+    "sizes, as they are and mirrored, points as the medians of eighteen looks at each face alone, "
+    "enlarged; only those it is sure of (0.7) count, the doubtful are left out, what scores below "
+    "0.4 is none; places judged by eye (training/splits/photos_judged.csv) are what they were "
+    "judged to be",
     "train": "as training/splits/photos.csv lists them; what it does not list, by content",
     "valid": "likewise: a tenth, copies of one motif together",
     "test": "likewise",

@@ -140,6 +140,12 @@ def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no ty
     train = commands.add_parser("train", help="train on a data set's labels, or go on training")
     train.add_argument("experiment", choices=(*sorted(EXPERIMENTS), "face", "face-closer"))
     train.add_argument("--teacher", type=Path, help="YuNet's ONNX file, to label photos by (face)")
+    train.add_argument(
+        "--first",
+        type=Path,
+        default=Path("runs", "face", "best.pt"),
+        help="the run of face that face-closer looks again after, default: %(default)s",
+    )
     train.set_defaults(run=_train)
     ensemble = commands.add_parser("ensemble", help="search which runs answer best together")
     ensemble.add_argument("task", choices=OUTPUTS)
@@ -246,16 +252,16 @@ def _train_face(options: argparse.Namespace) -> int:
     names = ("epochs", "seed", "peak_rate")
     given = {key: getattr(options, key) for key in names if getattr(options, key) is not None}
     source = Source(options.data, options.teacher, options.cache)
-    folder, start = options.out or Path("runs", name), options.start
+    folder, start, fresh = options.out or Path("runs", name), options.start, options.fresh
     if name == "face":
         plan = replace(DetectorPlan(), **given)
-        written = train_detector(plan, source, folder, start=start, fresh=options.fresh)
+        written = train_detector(plan, source, folder, start=start, fresh=fresh)
     else:
-        start = start or Path("runs", "face", "best.pt")
-        if not start.exists():
-            raise DataError(f"{start} is missing: train face first, or name its best.pt by --start")
+        first = options.first
+        if not first.exists():
+            raise DataError(f"{first} is missing: train face first, or name its best.pt by --first")
         closer = replace(CloserPlan(), **given)
-        written = train_closer(closer, source, folder, start=start, fresh=options.fresh)
+        written = train_closer(closer, source, folder, first=first, start=start, fresh=fresh)
     print(f"wrote {written}")
     return 0
 

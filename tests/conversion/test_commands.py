@@ -25,7 +25,7 @@ from device.vision.runtime import Model, Sidecar, read_sidecar
 from tests.vision.faces import MODELS, portrait
 from training.__main__ import main as training
 from training.detector import evaluate as judging
-from training.detector import labels, photos
+from training.detector import photos, teacher
 from training.detector.closer import train_closer
 from training.detector.evaluate import as_faces
 from training.detector.labels import Source
@@ -80,7 +80,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
             listed.append(f"{photos._key(path)},{part}")
     (tmp_path / "split.csv").write_text("\n".join(listed))
     monkeypatch.setattr(photos, "SPLIT", tmp_path / "split.csv")
-    monkeypatch.setattr(labels, "Teacher", Ours)
+    monkeypatch.setattr(teacher, "Teacher", Ours)
     monkeypatch.setattr(judging, "Teacher", Ours)
     monkeypatch.setattr(judging, "ROUNDS", 2)
     (tmp_path / "yunet.onnx").write_bytes(b"weights")
@@ -116,7 +116,7 @@ def test_a_detector_is_trained_converted_refused_or_written(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = train_detector(TINY, source, tmp_path / "run")
-    closer = train_closer(TINY_CLOSER, source, tmp_path / "closer", start=weights)
+    closer = train_closer(TINY_CLOSER, source, tmp_path / "closer", first=weights)
     models = tmp_path / "models"
     shutil.copytree(MODELS, models)
 

@@ -21,7 +21,6 @@ from conversion.detector import (
     check_floors,
     check_parity,
     describe,
-    read_plan,
 )
 from device.vision.detect import decode
 from device.vision.runtime import Model, available_runtimes
@@ -147,8 +146,3 @@ def test_int8_that_loses_faces_is_refused() -> None:
     models = Path(__file__).parents[2] / "models_tflite"
     with pytest.raises(ConversionError, match=r"int8, .* costs 1\.000 of the recall"):
         check_parity(models, images, [row], [row])
-
-
-def test_weights_without_their_plan_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConversionError, match=r"experiment\.json.*training train face"):
-        read_plan(tmp_path / "experiment.json")

@@ -13,12 +13,12 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 from device.vision.detect import CLOSE_SIDE, CLOSER_ROOM  # noqa: E402
 from training.data import DataError  # noqa: E402
 from training.detector import closer  # noqa: E402
-from training.detector.augment import show  # noqa: E402
+from training.detector.augment import Example, show  # noqa: E402
 from training.detector.batches import batches  # noqa: E402
 from training.detector.labels import COLUMNS  # noqa: E402
 from training.detector.loop import NOWHERE, Labelled, Lesson, train  # noqa: E402
 from training.detector.network import DetectorNetwork  # noqa: E402
-from training.detector.plan import CloserPlan  # noqa: E402
+from training.detector.plan import CloserPlan, read_plan  # noqa: E402
 
 TINY = dataclasses.replace(
     CloserPlan(),
@@ -32,7 +32,7 @@ TINY = dataclasses.replace(
     steps=2,
 )
 STILL = dataclasses.replace(
-    CloserPlan(), room=0, aside=0, turn=0, stretch=0, dark=0, coarse=0, blur=0, noise=0
+    CloserPlan(), room=0, aside=0, turn=0, upset=0, stretch=0, dark=0, coarse=0, blur=0, noise=0
 )
 SQUARE = np.array([60, 80, 100, 120], np.float32)
 NONE = np.empty((0, 6), np.float32)
@@ -53,6 +53,11 @@ def bright(image: np.ndarray) -> list[float]:
         float(v) / image.shape[0]
         for v in (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     ]
+
+
+def breadth(made: Example) -> float:
+    left, _, right, _ = bright(made.image)
+    return right - left
 
 
 MIDDLE = pytest.approx([0.5 - 0.5 / CLOSER_ROOM] * 2 + [0.5 + 0.5 / CLOSER_ROOM] * 2, abs=0.02)
@@ -94,6 +99,18 @@ def test_a_face_beside_what_was_judged_to_be_none_is_one_still() -> None:
     assert made.left_out.all()  # hardly half of it is in the picture
 
 
+def test_what_is_no_face_is_turned_by_any_angle_and_a_face_beside_it_need_not_be_found() -> None:
+    beside = photo()._replace(decoys=[np.array([[50, 70, 110, 130]], np.float32)])
+    plan = dataclasses.replace(STILL, faces=0.0, proposed=0.0, upset=1.0)
+    maker = closer.CloserMaker(plan, beside, NONE)
+    made = [maker.make(CLOSE_SIDE, np.random.default_rng(seed)) for seed in range(20)]
+    assert all(len(each.faces) == 1 and each.left_out.all() for each in made)
+    leaning = [width > 1.2 * 40 / 60 / CLOSER_ROOM for width in map(breadth, made)]
+    assert 5 < sum(leaning) < 20  # a square's corners stand out when it is turned
+    upright = closer.CloserMaker(dataclasses.replace(plan, upset=0.0), beside, NONE)
+    assert not upright.make(CLOSE_SIDE, np.random.default_rng(0)).left_out.any()
+
+
 def test_photos_without_a_face_teach_nothing() -> None:
     with pytest.raises(DataError, match="sure of no face"):
         closer.CloserMaker(CloserPlan(), photo(0.5), NONE)
@@ -110,20 +127,20 @@ def test_what_overlaps_a_face_is_no_mistake_and_what_the_teacher_doubts_is_one(
 
     monkeypatch.setattr(closer, "look", look)
     network = DetectorNetwork(TINY)
-    proposed = closer.propose(network, photo(), TINY)
+    proposed = closer.propose(network, photo())
     assert proposed == pytest.approx(
         np.array([[0, 0.3, *(SQUARE + 100)]] * len(closer.LONGER_SIDES), np.float32)
     )
-    doubted = closer.propose(network, photo(0.35), TINY)
+    doubted = closer.propose(network, photo(0.35))
     assert doubted[-1] == pytest.approx([0, closer.DOUBTED, *SQUARE])
     assert pytest.approx(doubted[doubted[:, 1] > 0.5, 1].tolist()) == [0.9, 0.9]
 
 
 def test_a_run_learns_and_is_judged_as_the_second_look(tmp_path: Path) -> None:
     first = DetectorNetwork(TINY).eval()
-    proposed = closer.propose(first, photo(), TINY)
+    proposed = closer.propose(first, photo())
     maker = closer.CloserMaker(TINY, photo(), proposed)
-    lesson = Lesson(maker, closer.judge(first, photo(), TINY), "made by hand")
+    lesson = Lesson(maker, closer.judge(first, photo(), TINY.longer_side), "made by hand")
     best = train(TINY, lesson, tmp_path)
     network = DetectorNetwork(TINY).eval()
     network.load_state_dict(torch.load(best)["network"])
@@ -131,3 +148,8 @@ def test_a_run_learns_and_is_judged_as_the_second_look(tmp_path: Path) -> None:
     assert found.shape[1] == COLUMNS
     (batch, _) = batches(TINY, maker, 0, gpu=False)
     assert batch.pictures.shape == (4, 64, 64, 3)
+
+
+def test_a_first_look_whose_plan_is_lost_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"experiment\.json.*training train face"):
+        read_plan(tmp_path / "experiment.json")

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data import DataError
-from training.detector import labels
-from training.detector.labels import COLUMNS, load_labels, merge, mirrored, overlap
+from training.detector import teacher
+from training.detector.labels import COLUMNS, merge, mirrored, overlap
 from training.detector.photos import photos
+from training.detector.teacher import load_labels
 
 
 def face(score: float, left: float = 10, top: float = 20, width: float = 50) -> np.ndarray:
@@ -87,7 +88,7 @@ class Counting:
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Counting.looks = 0
-    monkeypatch.setattr(labels, "Teacher", Counting)
+    monkeypatch.setattr(teacher, "Teacher", Counting)
     (tmp_path / "teacher.onnx").write_bytes(b"weights")
     for n in range(3):
         cv2.imwrite(str(tmp_path / f"{n}.png"), np.full((20, 30 + n, 3), n, np.uint8))
@@ -104,11 +105,11 @@ def test_labels_are_made_once(data: Path) -> None:
 
 
 def test_other_photos_or_another_teacher_are_labelled_anew(data: Path) -> None:
-    chosen, teacher = photos(data), data / "teacher.onnx"
-    load_labels(chosen, teacher, data / "cache")
-    load_labels(chosen[:2], teacher, data / "cache")
-    teacher.write_bytes(b"other weights")
-    load_labels(chosen, teacher, data / "cache")
+    chosen, weights = photos(data), data / "teacher.onnx"
+    load_labels(chosen, weights, data / "cache")
+    load_labels(chosen[:2], weights, data / "cache")
+    weights.write_bytes(b"other weights")
+    load_labels(chosen, weights, data / "cache")
     assert Counting.looks == 3 + 2 + 3
 
 
@@ -124,4 +125,57 @@ def test_a_teacher_that_is_none_is_named(tmp_path: Path) -> None:
     file = tmp_path / "yunet.onnx"
     file.write_bytes(b"no model")
     with pytest.raises(DataError, match=r"yunet\.onnx is no model that ONNX Runtime reads"):
-        labels.Teacher(file)
+        teacher.Teacher(file)
+
+
+POINTS = np.array([[30, 42], [46, 40], [38, 50], [33, 58], [45, 57]], np.float32)
+"""Eyes, nose and corners of the mouth of the face in `dotted`."""
+
+COLOURS = [(255, 40, 40), (40, 255, 40), (40, 40, 255), (255, 255, 40), (40, 255, 255)]
+
+
+def dotted() -> tuple[np.ndarray, np.ndarray]:
+    """A grey square on black with a dot of another colour for each point, and a row that has
+    them all wrong."""
+    image = np.zeros((90, 120, 3), np.uint8)
+    image[28:68, 20:56] = 40
+    for n, (x, y) in enumerate(POINTS.astype(int)):
+        image[y - 1 : y + 2, x - 1 : x + 2] = COLOURS[n]
+    row = np.array([0.9, 20, 28, 56, 68, *[38, 48] * 5], np.float32)
+    return image, row
+
+
+class SeesDots(teacher.Teacher):
+    """A teacher that finds those dots, but sees nothing in every so manieth look."""
+
+    def __init__(self, blind: int) -> None:
+        self.looks, self.blind = 0, blind
+
+    def look(self, image: np.ndarray, longer_side: int) -> np.ndarray:
+        assert image.shape == (longer_side, longer_side, 3)
+        self.looks += 1
+        rows, columns = np.nonzero(image.max(2) > 20)
+        if self.looks % self.blind == 0 or not len(rows):
+            return look()
+        box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        masks = [(abs(image.astype(int) - colour) < 60).all(2) for colour in COLOURS]
+        if not all(mask.any() for mask in masks):
+            return look()
+        points = np.array([np.argwhere(mask)[:, ::-1].mean(0) + 0.5 for mask in masks])
+        if points[0, 0] > points[1, 0]:  # the eye on the left is whichever is there
+            points = points[[1, 0, 2, 4, 3]]
+        return look(np.array([0.9, *box, *points.ravel()], np.float32))
+
+
+def test_points_are_placed_by_looks_at_the_face_alone() -> None:
+    image, row = dotted()
+    placed = SeesDots(blind=3).place(image, row)
+    np.testing.assert_allclose(placed.reshape(5, 2), POINTS + 0.5, atol=0.6)
+
+
+def test_points_stay_where_most_looks_miss_the_face() -> None:
+    image, row = dotted()
+    assert SeesDots(blind=1).place(image, row).tolist() == row[5:].tolist()
+    elsewhere = row.copy()
+    elsewhere[[1, 3]] += 60  # nobody is there; the square is in sight of some of the looks
+    assert SeesDots(blind=100).place(image, elsewhere).tolist() == elsewhere[5:].tolist()

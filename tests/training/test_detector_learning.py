@@ -18,7 +18,7 @@ from training.data import DataError  # noqa: E402
 from training.detector.augment import Maker, _scribble, move, warp  # noqa: E402
 from training.detector.batches import batches  # noqa: E402
 from training.detector.labels import COLUMNS  # noqa: E402
-from training.detector.loop import NOWHERE, Labelled, lesson_of, look, train  # noqa: E402
+from training.detector.loop import NOWHERE, Labelled, deepen, lesson_of, look, train  # noqa: E402
 from training.detector.loss import Truth, assign, cells, decode, loss, pad  # noqa: E402
 from training.detector.network import DetectorNetwork, depth_to_space  # noqa: E402
 from training.detector.plan import DetectorPlan  # noqa: E402
@@ -78,7 +78,7 @@ def test_a_run_learns_logs_and_keeps_the_best(tmp_path: Path) -> None:
     assert [row["epoch"] for row in rows(tmp_path)] == ["1", "2"]
     network = DetectorNetwork(TINY).eval()
     network.load_state_dict(torch.load(tmp_path / "best.pt")["network"])
-    assert look(network, labelled().images[0], TINY).shape[1] == COLUMNS
+    assert look(network, labelled().images[0], TINY.longer_side).shape[1] == COLUMNS
 
 
 def cut_after_an_epoch(plan: DetectorPlan, folder: Path) -> None:
@@ -107,6 +107,23 @@ def test_an_interrupted_run_comes_to_the_same_end(tmp_path: Path) -> None:
     ends = [torch.load(folder / "last.pt")["average"] for folder in (whole, cut)]
     for name, value in ends[0].items():
         assert torch.equal(value, ends[1][name]), name
+
+
+def test_a_deeper_network_begins_as_the_one_it_starts_from() -> None:
+    """Each new block changes nothing at first, and learns."""
+    shallow = DetectorNetwork(TINY)
+    deep = DetectorNetwork(dataclasses.replace(TINY, depths=(1, 3, 2)))
+    with torch.no_grad():  # something to see that differs from a new network's
+        for parameter in shallow.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape))
+    deepen(deep, shallow.state_dict())
+    pictures = torch.rand(4, 3, 64, 64) * 255
+    for one, other in zip(shallow.eval()(pictures), deep.eval()(pictures), strict=True):
+        assert torch.allclose(one, other, atol=1e-4)
+    deep.train()(pictures)[0].sum().backward()
+    assert deep.stages[1][1].second.norm.weight.grad.abs().max() > 0
+    with pytest.raises(DataError, match="of another make"):
+        deepen(shallow, deep.state_dict())
 
 
 def test_a_run_stops_where_validation_no_longer_rises(tmp_path: Path) -> None:

@@ -146,10 +146,12 @@ class Maker:
         return np.hstack([linear, (target - linear @ source)[:, None]])
 
 
-def turned(scale: float, plan: DetectorPlan, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def turned(
+    scale: float, plan: DetectorPlan, rng: np.random.Generator, degrees: float | None = None
+) -> npt.NDArray[np.float64]:
     """The linear part (2, 2) of a random way to show a photo: scaled, stretched, mirrored or not,
-    turned."""
-    angle = math.radians(rng.normal(0, plan.turn))
+    turned by so many degrees, or as the plan says."""
+    angle = math.radians(rng.normal(0, plan.turn) if degrees is None else degrees)
     stretch = math.exp(rng.uniform(-plan.stretch, plan.stretch) / 2)
     mirror = -1 if rng.random() < 0.5 else 1
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])

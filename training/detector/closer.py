@@ -21,8 +21,9 @@ from training.detector.labels import NO_FACE, SURE, overlap
 from training.detector.loop import Lesson, load, look, train
 from training.detector.measure import ASKED, average_precision, match
 from training.detector.network import DetectorNetwork
+from training.detector.plan import read_plan
 from training.detector.twin import FloatModel
-from training.source import digest_of
+from training.source import digest_of, digest_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -82,39 +83,41 @@ class CloserMaker:
 
     def make(self, side: int, rng: np.random.Generator) -> Example:
         """One picture, side x side."""
-        plan, place = self._plan, self._draw(rng)
+        plan = self._plan
+        place, is_face = self._draw(rng)
         image = self._images[place.photo]
-        matrix = self._matrix(place.box, side, rng)
+        upset = not is_face and rng.random() < plan.upset
+        matrix = self._matrix(place.box, side, rng, upset=upset)
         # Beyond the photo's edge it is black, as on the device.
         seen = warp(image, matrix, np.zeros((side, side, 3), np.uint8))
         faces, unseen = hardly_seen(move(self._all[place.photo], matrix), side, side)
         left_out = unseen | (faces[:, 0] < SURE) | (faces[:, 3] - faces[:, 1] < plan.smallest)
+        left_out |= upset  # nobody need find a face that stands on its head
         return Example(np.ascontiguousarray(wear(seen, plan, rng)[:, :, ::-1]), faces, left_out)
 
-    def _draw(self, rng: np.random.Generator) -> Place:
+    def _draw(self, rng: np.random.Generator) -> tuple[Place, bool]:
+        """A place, and whether it is a face."""
         plan, kind = self._plan, rng.random()
         if kind >= plan.faces + plan.proposed and self._decoys:
-            return self._decoys[int(rng.integers(len(self._decoys)))]
+            return self._decoys[int(rng.integers(len(self._decoys)))], False
         if kind >= plan.faces and self._proposed:
-            return self._proposed[int(rng.choice(len(self._proposed), p=self._share))]
-        return self._faces[int(rng.integers(len(self._faces)))]
+            return self._proposed[int(rng.choice(len(self._proposed), p=self._share))], False
+        return self._faces[int(rng.integers(len(self._faces)))], True
 
     def _matrix(
-        self, box: npt.NDArray[np.float32], side: int, rng: np.random.Generator
+        self, box: npt.NDArray[np.float32], side: int, rng: np.random.Generator, *, upset: bool
     ) -> npt.NDArray[np.float64]:
-        """From the photo's pixels to the picture's: mirrored or not, turned, about as wide as the
-        device shows it."""
+        """From the photo's pixels to the picture's: mirrored or not, turned (by any angle if
+        `upset`), about as wide as the device shows it."""
         plan = self._plan
         size = float((box[2:] - box[:2]).max())
         scale = side / (CLOSER_ROOM * size * math.exp(rng.normal(0, plan.room)))
         source = (box[:2] + box[2:]) / 2 + rng.normal(0, plan.aside, 2) * size
-        linear = turned(scale, plan, rng)
+        linear = turned(scale, plan, rng, rng.uniform(-180, 180) if upset else None)
         return np.hstack([linear, (side / 2 - linear @ source)[:, None]])
 
 
-def propose(
-    network: DetectorNetwork, learned: Labelled, plan: CloserPlan
-) -> npt.NDArray[np.float32]:
+def propose(network: DetectorNetwork, learned: Labelled) -> npt.NDArray[np.float32]:
     """Rows (n, 6) of photo, score and box: what the first look's network takes for a face, or the
     teacher nearly, where there is none."""
     rows: list[npt.NDArray[np.float32]] = []
@@ -123,7 +126,7 @@ def propose(
     for number, (image, faces) in enumerate(bar):
         there = faces[faces[:, 0] >= NO_FACE, 1:5]
         for side in LONGER_SIDES:
-            found = look(network, image, plan, side)[:, :5]
+            found = look(network, image, side)[:, :5]
             found = found[found[:, 0] >= LEAST_PROPOSED]
             rows.append(_of_photo(number, found[_apart(found[:, 1:], there)]))
         doubted = faces[faces[:, 0] < NO_FACE, :5].copy()
@@ -141,31 +144,37 @@ def _of_photo(number: int, rows: Faces) -> Faces:
 
 
 def train_closer(
-    plan: CloserPlan, source: Source, folder: Path, *, start: Path, fresh: bool = False
+    plan: CloserPlan,
+    source: Source,
+    folder: Path,
+    *,
+    first: Path,
+    start: Path | None = None,
+    fresh: bool = False,
 ) -> Path:
-    """Train on what the detector in `start`, best.pt of a run of `face`, proposes, from its weights
-    on. Returns best.pt."""
+    """Train on what the detector in `first`, best.pt of a run of `face`, proposes, from its weights
+    on, or from those in `start`. Returns best.pt."""
     learned, valid = load(source, "train"), load(source, "valid")
-    first = DetectorNetwork(plan).eval()
-    first.load_state_dict(torch.load(start, map_location="cpu")["network"])
-    proposed = propose(first, learned, plan)
-    # What is proposed follows from these and `start`, but for a last digit on another machine.
-    digest = digest_of([*learned.arrays(), *valid.arrays()])
-    lesson = Lesson(CloserMaker(plan, learned, proposed), judge(first, valid, plan), digest)
-    return train(plan, lesson, folder, start=start, fresh=fresh)
+    network = DetectorNetwork(read_plan(first.parent / "experiment.json")).eval()
+    network.load_state_dict(torch.load(first, map_location="cpu")["network"])
+    proposed = propose(network, learned)
+    # What is proposed follows from these and `first`, but for a last digit on another machine.
+    digest = digest_of([*learned.arrays(), *valid.arrays()]) + digest_of_file(first)
+    lesson = Lesson(
+        CloserMaker(plan, learned, proposed), judge(network, valid, plan.longer_side), digest
+    )
+    return train(plan, lesson, folder, start=start or first, fresh=fresh)
 
 
 def judge(
-    first: DetectorNetwork, valid: Labelled, plan: CloserPlan
+    first: DetectorNetwork, valid: Labelled, longer_side: int
 ) -> Callable[[DetectorNetwork], float]:
     """How good a network is as the second look after `first`: its precision over recall, less by
     how far the eyes are off, as a share of their distance."""
     longer = [max(image.shape[:2]) for image in valid.images]
 
     def score(network: DetectorNetwork) -> float:
-        matches = match(
-            found_by(first, network, valid.images, plan.longer_side), valid.faces, longer
-        )
+        matches = match(found_by(first, network, valid.images, longer_side), valid.faces, longer)
         asked = matches.eyes[matches.width >= ASKED]
         off = np.nanmedian(asked) if np.isfinite(asked).any() else 1.0
         return average_precision(matches) - float(off)

@@ -13,9 +13,10 @@ from tqdm import tqdm
 from device.vision.detect import CLOSER, FIRST, MIN_SCORE, GridDetector
 from device.vision.runtime import Model
 from training.detector.judged import corrected, read_judged
-from training.detector.labels import COLUMNS, Teacher, load_labels
+from training.detector.labels import COLUMNS
 from training.detector.measure import NAMES, average_precision, figures, match, score_for
 from training.detector.photos import photos, read_photo
+from training.detector.teacher import Teacher, load_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable

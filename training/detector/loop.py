@@ -15,14 +15,16 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from training.data import DataError
 from training.detector.augment import Maker
 from training.detector.batches import batches
 from training.detector.judged import corrected, read_judged
-from training.detector.labels import COLUMNS, SAME_FACE_IOU, distinct, load_labels
+from training.detector.labels import COLUMNS, SAME_FACE_IOU, distinct
 from training.detector.loss import cells, decode, loss
 from training.detector.measure import average_precision, match
 from training.detector.network import DetectorNetwork
 from training.detector.photos import photos, read_photo
+from training.detector.teacher import load_labels
 from training.loop import follow, save
 from training.machine import autocast, device, took
 from training.source import digest_of, digest_of_file, refuse_other
@@ -93,7 +95,7 @@ def lesson_of(plan: DetectorPlan, learned: Labelled, valid: Labelled) -> Lesson:
     longer = [max(image.shape[:2]) for image in valid.images]
 
     def judge(network: DetectorNetwork) -> float:
-        found = [look(network, image, plan) for image in valid.images]
+        found = [look(network, image, plan.longer_side) for image in valid.images]
         return average_precision(match(found, valid.faces, longer))
 
     return Lesson(Maker(plan, *learned), judge, digest_of([*learned.arrays(), *valid.arrays()]))
@@ -232,12 +234,12 @@ class _Run:
         save(self.folder / "last.pt", state)
 
     def start_from(self, path: Path) -> None:
-        """Take another run's best weights."""
+        """Take another run's best weights, of a network as deep or less so."""
         self.start = path.parent.name
         self.source["start"] = digest_of_file(path)
         weights = torch.load(path, map_location="cpu")["network"]
         for network in (self.network, self.average):
-            network.load_state_dict(weights)
+            deepen(network, weights)
 
     def resume(self) -> None:
         """Go on where `folder`'s checkpoint of the same plan ends."""
@@ -260,16 +262,38 @@ class _Run:
 
 
 @torch.no_grad()
+def deepen(network: DetectorNetwork, weights: dict[str, Tensor]) -> None:
+    """Give a network the weights of one whose stages may have fewer blocks. Each block that is
+    new changes nothing at first: its last normalization says 0 (Goyal et al., "Accurate, Large
+    Minibatch SGD", 2017). DataError where they differ in anything else."""
+    new = [
+        (name, block)
+        for stage, blocks in enumerate(network.stages)
+        for number, block in enumerate(blocks)
+        if (name := f"stages.{stage}.{number}.") + "first.conv.weight" not in weights
+    ]
+    for _, block in new:
+        block.second.norm.weight.zero_()
+    own = {
+        name: value
+        for name, value in network.state_dict().items()
+        if name.startswith(tuple(name for name, _ in new))
+    }
+    try:
+        network.load_state_dict(own | weights)
+    except RuntimeError as error:
+        raise DataError(f"the start's network is of another make: {error}") from error
+
+
+@torch.no_grad()
 def look(
     network: DetectorNetwork,
     image: npt.NDArray[np.uint8],
-    plan: DetectorPlan,
-    longer_side: int | None = None,
+    longer_side: int,
 ) -> Faces:
-    """Faces in a BGR photo, shown as the device does it (or smaller: `longer_side`), in the photo's
-    pixels."""
+    """Faces in a BGR photo, shown as the device does it, in the photo's pixels."""
     height, width = image.shape[:2]
-    scale = (longer_side or plan.longer_side) / max(height, width)
+    scale = longer_side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     view = np.zeros((-(-size[1] // 32) * 32, -(-size[0] // 32) * 32, 3), np.uint8)
     view[: size[1], : size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from device.vision.detect import CLOSE_SIDE
+from training.data import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,9 @@ class DetectorPlan:
 
 @dataclass(frozen=True)
 class CloserPlan(DetectorPlan):
-    """The second look's network: as large, each picture shows one place in the middle."""
+    """The second look's network: twice as deep, each picture shows one place in the middle."""
 
+    depths: tuple[int, int, int] = (4, 4, 4)
     batches: tuple[tuple[int, int], ...] = ((CLOSE_SIDE, 96),)
     epochs: int = 12
     patience: int = 12
@@ -85,5 +93,19 @@ class CloserPlan(DetectorPlan):
     """How far from the middle a place is: standard deviation, of its size."""
     smallest: float = 12.0
     turn: float = 9.0
+    upset: float = 0.5
+    """Share of the pictures of what is no face that are turned by any angle: a hand is none
+    however it is held."""
     stretch: float = 0.08
     coarse: float = 0.3
+
+
+def read_plan(path: Path) -> DetectorPlan:
+    """The plan that a run was trained by, from its experiment.json."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=DetectorPlan)
+    except (OSError, msgspec.DecodeError) as error:
+        raise DataError(
+            f"{path} does not say how the weights beside it were trained ({error}): "
+            "run `python -m training train face` again"
+        ) from error
