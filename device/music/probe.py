@@ -15,17 +15,19 @@ from mutagen.asf import ASF
 from mutagen.flac import FLAC
 from mutagen.mp3 import MP3, BitrateMode
 from mutagen.mp4 import MP4
+from mutagen.trueaudio import TrueAudio
 from mutagen.wave import WAVE
+from mutagen.wavpack import WavPack
 
 from device.music.decode import BAD_PACKETS_IN_A_ROW
 from device.music.ffmpeg import DAMAGED, SOUND_HERTZ, open_sound
 from device.music.tags import Tags, flatten, parse
 
-PROMISES_LENGTH = (FLAC, WAVE, AIFF, MP4, ASF)
+PROMISES_LENGTH = (FLAC, WAVE, AIFF, MP4, ASF, WavPack, TrueAudio)
 """Formats whose header says how long the sound is, whatever became of the rest of the file.
 
-The others are as long as what is there (Ogg, AAC), or cannot be checked without reading all
-of it (MP3): those play to where they end.
+The others are as long as what is there (Ogg, AAC; an MP3 that is cut off, too) and play to where
+they end.
 """
 MISSING_SECONDS = 2.0
 """So much less sound than promised, and 5 % of it, is a broken file and not a rounding."""
@@ -92,7 +94,8 @@ def probe(path: Path) -> Probe:
         with open_sound(path, probe_bytes=enough, timeout_seconds=TIMEOUT_SECONDS) as container:
             heard = _listen(container, seconds if isinstance(file, PROMISES_LENGTH) else 0)
         seconds = seconds or heard.seconds
-        if seconds <= 0.0 or (_guesses_length(file) and _varies(path, seconds)):
+        unsure = _is_cut_off(file, path) or (_guesses_length(file) and _varies(path, seconds))
+        if seconds <= 0.0 or unsure:
             seconds = _walked(path) or seconds
     except Unplayable:
         raise
@@ -131,6 +134,19 @@ def _guesses_length(file: Any) -> bool:  # noqa: ANN401 - as above
     """Whether an MP3's length is but its size by the bit rate of its first frame."""
     info: Any = getattr(file, "info", None)
     return isinstance(file, MP3) and info.bitrate_mode is BitrateMode.UNKNOWN
+
+
+def _is_cut_off(file: Any, path: Path) -> bool:  # noqa: ANN401 - as above
+    """Whether an MP3 is smaller than its Xing or VBRI header states; never so without one.
+
+    It may be on its way here. mutagen tells the stated bytes as a bit rate, rounded to a whole
+    number: a byte a second is no shortage.
+    """
+    if not isinstance(file, MP3):
+        return False
+    info: Any = file.info  # untyped
+    there = path.stat().st_size - info.frame_offset
+    return bool(info.length * (info.bitrate / 8.0 - 1.0) > there)
 
 
 def _varies(path: Path, seconds: float) -> bool:

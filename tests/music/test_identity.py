@@ -261,6 +261,19 @@ def test_episodes_of_a_series_are_tracks_of_their_own(tmp_path: Path) -> None:
     assert ids(look(tmp_path, first)) == {"renamed.mp3": ids(first)["2.mp3"]}
 
 
+def test_an_mp3_that_was_heard_while_half_was_there_is_heard_anew(tmp_path: Path) -> None:
+    song = tone(tmp_path / "song.mp3", 20.0)
+    content = song.read_bytes()
+    song.write_bytes(content[: len(content) // 2])
+    half = look(tmp_path)
+    known = {work.key: Listened(work.key, VERSION) for work in still_to_hear(half.tracks, {})}
+    assert still_to_hear(look(tmp_path, half).tracks, known) == []
+    song.write_bytes(content)
+    whole = look(tmp_path, half)
+    assert ids(whole) == ids(half)
+    assert [work.path for work in still_to_hear(whole.tracks, known)] == [str(song)]
+
+
 def test_sounds_that_an_older_attune_named_without_their_length_are_known_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+import soundfile
 
 from device.music import probe as prober
-from device.music.probe import probe
+from device.music.decode import decode
+from device.music.probe import Unplayable, probe
 from tests.music.audio import RATE, sine, tone
 
 STREAMED = {
@@ -37,7 +40,20 @@ def streamed(
 ) -> bytes:
     """A sine as a program writes it to a pipe."""
     pipe = Pipe()
-    with av.open(pipe, "w", format=container, options=options) as output:
+    _encode(pipe, container, encoder, seconds, bit_rate=bit_rate, options=options)
+    return bytes(pipe.content)
+
+
+def _encode(
+    file: Pipe | Path,
+    container: str,
+    encoder: str,
+    seconds: float,
+    *,
+    bit_rate: int | None = None,
+    options: dict[str, str] | None = None,
+) -> None:
+    with av.open(file, "w", format=container, options=options or {}) as output:
         stream = output.add_stream(encoder, rate=RATE)
         if bit_rate is not None:
             stream.bit_rate = bit_rate
@@ -47,7 +63,6 @@ def streamed(
         for part in av.AudioResampler(kind, "stereo", RATE, frame_size=RATE // 10).resample(frame):
             output.mux(stream.encode(part))
         output.mux(stream.encode(None))
-    return bytes(pipe.content)
 
 
 def frames(seconds: float, bit_rate: int) -> bytes:
@@ -89,3 +104,31 @@ def test_an_mp3_of_one_bit_rate_is_not_read_to_its_end(
     monkeypatch.setattr(prober, "_walked", lambda _: pytest.fail("it was read"))
     for name in ("a.mp3", "b.mp3", "c.flac"):
         assert probe(tmp_path / name).seconds == pytest.approx(20.0, abs=0.1)
+
+
+def test_an_mp3_that_is_cut_off_is_as_long_as_what_is_there(tmp_path: Path) -> None:
+    quiet = np.random.default_rng(1).standard_normal((60 * RATE, 2)) * 0.1
+    quiet[: 40 * RATE] *= 0.01  # so that a second has more bytes at the end
+    soundfile.write(
+        tmp_path / "whole.mp3", quiet, RATE, format="MP3", subtype="MPEG_LAYER_III",
+        bitrate_mode="VARIABLE", compression_level=0.5,
+    )  # fmt: skip
+    content = (tmp_path / "whole.mp3").read_bytes()
+    (tmp_path / "half.mp3").write_bytes(content[: len(content) // 2])
+    whole, half = probe(tmp_path / "whole.mp3"), probe(tmp_path / "half.mp3")
+    assert whole.seconds == pytest.approx(60.0, abs=0.1)
+    there = sum(len(block) for block in decode(str(tmp_path / "half.mp3"))) / 44_100
+    assert half.seconds == pytest.approx(there, abs=0.2)
+    assert half.audio_hash != whole.audio_hash  # what is heard in it does not count for the whole
+
+
+@pytest.mark.parametrize(("container", "encoder"), [("wv", "wavpack"), ("tta", "tta")])
+def test_what_states_its_length_is_there_or_cut_off(
+    tmp_path: Path, container: str, encoder: str
+) -> None:
+    path = tmp_path / f"a.{container}"
+    _encode(path, container, encoder, 20.0)
+    assert probe(path).seconds == pytest.approx(20.0)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(Unplayable, match="cut off: not all of its 20 seconds are there"):
+        probe(path)
