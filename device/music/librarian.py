@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 RESCAN_SECONDS = 6 * 3600.0
 """New files are found after so long even if nobody asks."""
 RESTLESS_SECONDS = 60.0
-"""A file that was being written is looked at again after so long."""
+"""Where music came, or is coming, it is looked for more after so long."""
 GLANCE_SECONDS = 10.0
 """So often it is seen whether a drive was plugged in or out, by a look at its folder alone."""
 TELL_SECONDS = 1.0

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -30,6 +30,9 @@ Result = TypeVar("Result")
 READER = 4
 """Raised when files are read otherwise, so that all are read anew."""
 CHANGING = "it changed while it was read: it is looked at again in a minute"
+SETTLED_SECONDS = 120.0
+"""Files and folders that changed no longer ago may be on their way here: a copy over Wi-Fi rests
+for seconds, hardly for minutes."""
 
 
 class Progress(NamedTuple):
@@ -45,8 +48,8 @@ class ScanResult(NamedTuple):
     mend.
 
     `library` makes the next scan quick: files that did not change are not opened again.
-    `restless`: a file was just being written; look again soon. `unused` names playlists that say
-    nothing of any track, and why.
+    `restless`: music came, or is coming; look again soon. `unused` names playlists that say nothing
+    of any track, and why.
     """
 
     library: LibraryScanned
@@ -126,7 +129,7 @@ class _Scan:
         return ScanResult(
             library=library,
             absent=tuple(_absent(places, found.gone, self._silent, library)),
-            restless=self._restless,
+            restless=self._restless or _is_fresh(found, wall),
             unused=tuple(self._unused),
         )
 
@@ -162,11 +165,16 @@ class _Scan:
             self._look(root, look)
 
     def _open(self, file: SoundFile, stamp: str, playlists: Sequence[str]) -> None:
+        """Take in a file, or say why not. Either makes restless, for the rest of an album may be
+        on its way; but not what is never known again, and so opened each time."""
+        found: Track | str
         try:
-            track = _track(file, playlists)
-        except Unplayable as error:
-            self._skip(file.path, str(error), "" if isinstance(error, TooSlow) else stamp)
+            found = _track(file, playlists)
+        except TooSlow as error:
+            self._skip(file.path, str(error))
             return
+        except Unplayable as error:
+            found = str(error)
         try:
             status = file.path.stat()
         except OSError as error:
@@ -175,8 +183,12 @@ class _Scan:
         if (status.st_size, status.st_mtime_ns) != (file.size, file.mtime_ns):
             self._restless = True
             self._skip(file.path, CHANGING)
-            return
-        self._there.append((file.root, Present(track, stamp)))
+        elif isinstance(found, str):
+            self._skip(file.path, found, stamp)
+            self._restless |= self._skipped[-1].stamp != ""
+        else:
+            self._there.append((file.root, Present(found, stamp)))
+            self._restless = True
 
     def _playlists(self, found: Found) -> Mapping[str, Sequence[str]]:
         """Path of a file -> names of playlists that say something of it: of a mood or genre."""
@@ -224,6 +236,12 @@ class _Scan:
     def _breathe(self, progress: Progress) -> None:
         if not self._keep_going(progress):
             raise _Stopped
+
+
+def _is_fresh(found: Found, wall: float) -> bool:
+    """Whether anything changed just now. Not what changed long after now: some clock was wrong."""
+    changed = chain(found.folders_ns, (file.mtime_ns for file in found.files))
+    return any(abs(wall - ns / 1e9) < SETTLED_SECONDS for ns in changed)
 
 
 def _names(file: SoundFile, lists: Mapping[str, Sequence[str]]) -> Sequence[str]:

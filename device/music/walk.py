@@ -77,12 +77,16 @@ class SoundFile(NamedTuple):
 
 
 class Found(NamedTuple):
-    """All that lies in the music folders; those that are `gone`, and those that are `silent`."""
+    """All that lies in the music folders; those that are `gone`, and those that are `silent`.
+
+    `folders_ns`: when each folder, and each within, changed last, in ns since the epoch.
+    """
 
     files: list[SoundFile]
     playlists: list[tuple[Root, Path]]
     gone: set[Root]
     silent: set[Root]
+    folders_ns: list[int]
 
 
 def roots(folders: Sequence[Path]) -> list[Root]:
@@ -109,7 +113,7 @@ def walk(
 
     `skip` is told what cannot be used, and why; `breathe` the number of files, often.
     """
-    found, seen = Found([], [], set(), set()), set[Place]()
+    found, seen = Found([], [], set(), set(), []), set[Place]()
     ways: dict[Place, list[SoundFile]] = {}
     for root in places:
         walker = _Walker(root, seen, lambda more: breathe(len(ways) + more))
@@ -126,6 +130,7 @@ def walk(
         for place, file in walker.files:
             ways.setdefault(place, []).append(file)
         found.playlists.extend(walker.playlists)
+        found.folders_ns.extend(walker.folders_ns)
         seen = walker.seen
     for first, *links in ways.values():
         found.files.append(_together(first, links) if links else first)
@@ -149,6 +154,7 @@ class _Walker:
         self.files: list[tuple[Place, SoundFile]] = []
         self.playlists: list[tuple[Root, Path]] = []
         self.refused: list[tuple[Path, str]] = []
+        self.folders_ns: list[int] = []
 
     def breathe(self) -> None:
         """Tell how many files there are so far."""
@@ -172,8 +178,10 @@ class _Walker:
     def _folder(self, folder: Path, inherited: Label, pulse: Pulse) -> list[tuple[Path, Label]]:
         """Take what lies in a folder; the folders within it."""
         try:
-            if not self._first_visit(folder.stat()):
+            status = folder.stat()
+            if not self._first_visit(status):
                 return []
+            self.folders_ns.append(status.st_mtime_ns)
             entries = _listed(folder, pulse)
         except OSError as error:
             self.refused.append((folder, f"cannot be opened: {error.strerror}"))

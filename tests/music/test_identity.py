@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -195,6 +196,50 @@ def test_a_file_that_is_being_written_is_left_for_later(music: Path) -> None:
     assert result.restless
     assert set(ids(result)) == {"a.flac", "c.flac"}
     assert [skipped.reason for skipped in result.skipped] == [CHANGING]
+
+
+def test_a_file_that_grows_while_it_looks_broken_is_left_for_later(music: Path) -> None:
+    first = look(music)
+    content = (music / "b.flac").read_bytes()
+    (music / "b.flac").write_bytes(content[:60])
+
+    def grows(progress: object) -> bool:
+        if getattr(progress, "to_open", None):
+            (music / "b.flac").write_bytes(content[:70])
+        return True
+
+    result = scan(roots([music]), first.library, grows, NOW)
+    assert result is not None
+    assert result.restless
+    assert [skipped.reason for skipped in result.skipped] == [CHANGING]
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "restless"), [(10.0, True), (130.0, False), (-10.0, True), (-3600.0, False)]
+)
+@pytest.mark.parametrize("what", ["a.flac", "new album", "."])
+def test_it_looks_again_soon_while_files_or_folders_are_fresh(
+    music: Path, what: str, seconds_ago: float, restless: bool
+) -> None:
+    (music / "new album").mkdir()
+    for path in (*music.iterdir(), music):
+        os.utime(path, (NOW - DAY, NOW - DAY))
+    known = look(music)
+    assert known.restless  # all of it was new
+    os.utime(music / what, (NOW - DAY, NOW - seconds_ago))
+    fresh = look(music, known)
+    assert look(music, fresh).restless is restless
+    assert not look(music, fresh, NOW + DAY).restless
+
+
+def test_it_looks_again_soon_after_new_music_alone(music: Path) -> None:
+    known = look(music, look(music))
+    assert not known.restless
+    (music / "broken.mp3").write_text("no sound")  # by a clock that is years ahead of `NOW`
+    (music / "\udcff.mp3").write_text("no sound")  # its name cannot be kept, so it is read anew
+    broken = look(music, known)
+    assert broken.restless
+    assert not look(music, broken).restless
 
 
 def test_the_memory_survives_a_restart(music: Path, tmp_path: Path) -> None:

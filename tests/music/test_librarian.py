@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -108,6 +109,30 @@ def test_it_looks_again_when_asked_or_when_a_folder_changes(tmp_path: Path) -> N
     asked.append(Librarian([tmp_path], context.posted.append, LibraryScanned()))
     asked[0].run(context)
     assert context.libraries() == [1, 2, 3, 3]
+
+
+def test_an_album_that_is_being_copied_is_found_once_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(librarian, "RESTLESS_SECONDS", 0.0)
+    tone(tmp_path / "a.wav", 0.1)
+    album = tmp_path / "artist" / "album"
+    whole = [tone(album / f"{n}.flac", 10.0, 300.0 + n).read_bytes() for n in (1, 2)]
+    (album / "1.flac").write_bytes(whole[0][: len(whole[0]) // 2])
+    (album / "2.flac").unlink()
+    context = Bench([])
+
+    def post(event: LibraryScanned | PartChanged) -> None:
+        context.posted.append(event)
+        if context.libraries() == [1]:  # after the first look the rest of it comes
+            for number, content in enumerate(whole, 1):
+                (album / f"{number}.flac").write_bytes(content)
+            for path in tmp_path.rglob("*"):
+                os.utime(path, (0.0, 0.0))
+
+    os.utime(tmp_path, (0.0, 0.0))  # its top does not change any more
+    Librarian([tmp_path], post, LibraryScanned()).run(context)
+    assert context.libraries() == [1, 3, 3]  # and then it rests
 
 
 def test_without_its_drive_nothing_is_chosen_and_nothing_forgotten(tmp_path: Path) -> None:
