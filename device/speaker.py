@@ -167,6 +167,7 @@ class Speaker:
             self._by_hand(lambda: session.previous(self.mood))
         elif isinstance(command, SetVolume):
             self._volume_by_hand = command.percent
+            self._volume_keeper.somebody_asks()
         elif isinstance(command, SetSleep):
             now = self._clock.monotonic()
             self._sleep = Sleep.after(command.minutes, now) if command.minutes else None
@@ -395,6 +396,7 @@ class Speaker:
     def _by_hand(self, act: Callable[[], None]) -> None:
         """Somebody asked for music: it plays although nobody may be in view."""
         self._paused_by_hand, self._insisted = False, True
+        self._volume_keeper.somebody_asks()
         act()
 
     def _forget_what_was_set(self) -> None:

@@ -321,14 +321,31 @@ def test_the_sleep_timer_fades_and_pauses_whoever_is_there(house: House) -> None
     assert (house.player.state, house.player.volume) == (PlayerState.PLAYING, 55)
 
 
-def test_the_sleep_timer_may_be_taken_back(house: House) -> None:
+@pytest.mark.parametrize("minutes", [0, 30])
+def test_the_sleep_timer_may_be_taken_back_or_set_again(house: House, minutes: int) -> None:
     house.pass_time(5, Emotion.HAPPINESS)
     house.speaker.command(SetSleep(1))
+    house.pass_time(59, Emotion.HAPPINESS)
+    status = house.speaker.command(SetSleep(minutes))
+    assert status.sleep_minutes == (minutes or None)
+    house.pass_time(1, Emotion.HAPPINESS)
+    assert house.player.volume is not None
+    assert house.player.volume < 5  # nobody who fell asleep is startled
     house.pass_time(50, Emotion.HAPPINESS)
-    status = house.speaker.command(SetSleep(0))
-    assert (status.sleep_minutes, status.volume_now, status.volume_why) == (None, 55, "")
-    house.pass_time(30, Emotion.HAPPINESS)
+    status = house.speaker.status()
+    assert (status.volume_now, status.volume_why) == (55, "")
     assert house.player.state is PlayerState.PLAYING
+
+
+@pytest.mark.parametrize("command", [Play(), SetVolume(55)])
+def test_who_asks_for_music_after_the_sleep_timers_fade_hears_it_at_once(
+    house: House, command: Play | SetVolume
+) -> None:
+    house.pass_time(5, Emotion.HAPPINESS)
+    house.speaker.command(SetSleep(1))
+    house.pass_time(59, Emotion.HAPPINESS)
+    house.speaker.command(SetSleep(0))
+    assert house.speaker.command(command).volume_now == 55
 
 
 def test_children_cap_the_volume_gently_and_are_told_of(house: House) -> None:

@@ -11,7 +11,8 @@ from device.music.clock import CLOCK_SET
 from device.settings import MusicSettings
 
 GLIDE_PERCENT = 2.0
-"""How far a cap moves in a second when it begins or ends to hold: nobody is startled."""
+"""How far a cap moves in a second when it begins or ends to hold, and what the sleep timer took
+comes back when it is set again or taken back: nobody is startled."""
 SLEEP_FADE_SECONDS = 300.0
 """The last minutes of the sleep timer, over which the music fades; half of a shorter one."""
 DAY_MINUTES = 24 * 60
@@ -95,27 +96,35 @@ def _minutes(text: str) -> int:
 
 
 class VolumeKeeper:
-    """Lets caps come and go gently; what is set by hand holds at once."""
+    """Lets caps come and go gently, and come back what the sleep timer took; what is set by hand
+    holds at once."""
 
     def __init__(self) -> None:
         self._cap: float | None = None
+        self._share: float | None = None
         self._at = 0.0
+
+    def somebody_asks(self) -> None:
+        """For music, or a volume: whoever does is awake, and hears it at once."""
+        self._share = None
 
     def update(self, now: float, wished: int, cap: Cap, share: float = 1.0) -> Volume:
         """The volume at a monotonic time; `share` is what the sleep timer leaves of it."""
+        step = GLIDE_PERCENT * max(0.0, now - self._at)
+        self._at = now
         if self._cap is None:
             self._cap = float(cap.percent)
+        elif cap.percent < self._cap:
+            self._cap = min(self._cap, float(max(wished, cap.percent)))
+            self._cap = max(float(cap.percent), self._cap - step)
         else:
-            step = GLIDE_PERCENT * max(0.0, now - self._at)
-            if cap.percent < self._cap:
-                self._cap = min(self._cap, float(max(wished, cap.percent)))
-                self._cap = max(float(cap.percent), self._cap - step)
-            else:
-                self._cap = min(float(cap.percent), self._cap + step)
-        self._at = now
+            self._cap = min(float(cap.percent), self._cap + step)
+        self._share = share if self._share is None else min(share, self._share + step / 100.0)
         announced = min(float(wished), self._cap)
         capped = wished > cap.percent or cap.percent == 100
         reasons = [cap.why] if cap.why and capped else []
         if share < 1.0:
             reasons.append("the sleep timer lets the music fade")
-        return Volume(announced * share, announced, "; ".join(reasons))
+        elif self._share < 1.0:
+            reasons.append("the music comes back after the sleep timer's fade")
+        return Volume(announced * self._share, announced, "; ".join(reasons))

@@ -108,14 +108,28 @@ def test_no_volume_is_over_the_wished_one_and_caps_never_jump(
         now += seconds
         volume = keeper.update(now, wished, Cap(percent, "why"), share)
         assert 0.0 <= volume.music <= volume.announced <= wished
-        assert volume.music == pytest.approx(volume.announced * share)
+        assert volume.music <= volume.announced * share + 1e-6
         if before is not None and before[0] == wished:
             assert abs(volume.announced - before[1]) <= GLIDE_PERCENT * seconds + 1e-6
+            # A cap may go while the sleep timer's share comes back.
+            assert volume.music - before[2] <= 2 * GLIDE_PERCENT * seconds + 1e-6
         for _ in range(2):
             now += 60.0
             settled = keeper.update(now, wished, Cap(percent, "why"), share)
         assert settled.announced == min(wished, percent)
-        before = (wished, settled.announced)
+        assert settled.music == pytest.approx(settled.announced * share)
+        before = (wished, settled.announced, settled.music)
+
+
+def test_what_the_sleep_timer_took_comes_back_gently_unless_somebody_asks() -> None:
+    keeper = VolumeKeeper()
+    assert keeper.update(0.0, 50, Cap(), 0.1).music == 5  # at the start at once
+    assert keeper.update(1.0, 50, Cap(), 0.0).music == 0  # and down as the timer says
+    back = keeper.update(6.0, 50, Cap())
+    assert back.music == pytest.approx(50 * 5 * GLIDE_PERCENT / 100)
+    assert back.why == "the music comes back after the sleep timer's fade"
+    keeper.somebody_asks()
+    assert keeper.update(6.2, 50, Cap()) == (50, 50, "")
 
 
 @given(minutes=st.integers(1, 720), passed=st.floats(0.0, 1.0))
