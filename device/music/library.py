@@ -20,6 +20,7 @@ from device.music.labels import Label
 from device.music.looks import Pulse, Unanswered
 from device.music.playlists import BadPlaylist, read_playlist, spelled
 from device.music.probe import TooSlow, Unplayable, probe
+from device.music.tags import printable
 from device.music.walk import Found, Root, SoundFile, walk
 from device.music.words import place_of_folder
 from device.types import LibraryScanned, SkippedFile, Track, readable
@@ -27,7 +28,7 @@ from device.types import LibraryScanned, SkippedFile, Track, readable
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-READER = 4
+READER = 5
 """Raised when files are read otherwise, so that all are read anew."""
 CHANGING = "it changed while it was read: it is looked at again in a minute"
 SETTLED_SECONDS = 120.0
@@ -304,7 +305,7 @@ def _track(file: SoundFile, playlists: Sequence[str]) -> Track:
     return Track(
         id=track_id(root.namespace, relative.as_posix()),
         path=str(path),
-        title=tags.title or path.stem,
+        title=tags.title or printable(path.stem) or _printable(Path(path.stem)),
         artist=tags.artist or "",
         affect=affect_of(
             own=own,

@@ -192,11 +192,12 @@ def _text(value: Any) -> str:  # noqa: ANN401 - whatever a tag may hold
         # MP4's freeform tags; pictures are bytes, too, but not text.
         value = bytes(value).decode("utf-8", "ignore") if len(value) <= LONGEST_TEXT else ""
     text = _readable(str(value)[: 4 * LONGEST_TEXT])
-    values = filter(None, map(_printable, text.split("\0")))  # as APEv2 parts several
+    values = filter(None, map(printable, text.split("\0")))  # as APEv2 parts several
     return "; ".join(values)[:LONGEST_TEXT]
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """A name as it is shown and written: what is no text is a space, and of those one at a time."""
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 

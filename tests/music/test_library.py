@@ -17,6 +17,7 @@ import pytest
 from device.music import walk
 from device.music.labels import OWN_TAGS
 from device.music.library import Progress, ScanResult, scan
+from device.music.playlists import read_playlist, write_playlist
 from device.music.walk import roots
 from device.types import Track
 from tests.music.audio import FORMATS, tag, tone
@@ -69,6 +70,15 @@ def test_an_untagged_file_is_called_by_its_name(tmp_path: Path) -> None:
     assert track.artist == ""
     assert track.affect.source == "folder"
     assert track.affect.valence < 0
+
+
+def test_what_is_no_text_in_a_files_name_is_none_in_its_title(tmp_path: Path) -> None:
+    tone(tmp_path / "a\x07 b.mp3", 0.3)
+    tone(tmp_path / "\x07.mp3", 0.3)
+    tracks = look(tmp_path).tracks
+    assert [track.title for track in tracks] == ["\\x07", "a b"]
+    write_playlist(tmp_path / "all.xspf", tracks)
+    assert read_playlist(tmp_path / "all.xspf") == [track.path for track in tracks]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != "mp3"])
