@@ -191,8 +191,8 @@ class MusicSettings(Group, frozen=True, kw_only=True):
     change_with_mood: Annotated[
         bool,
         Meta(
-            description="when the mood changes, go over to a fitting track at once; "
-            "false: when the track has ended"
+            description="when the mood has been another for 20 s, or was set by hand, go over to "
+            "a fitting track; false: when the track has ended"
         ),
     ] = True
     minimum_play_seconds: Annotated[

@@ -138,7 +138,7 @@ def test_focus_does_not_leave_an_album_for_a_mood(tmp_path: Path) -> None:
     assert torn(house) == []
 
 
-@pytest.mark.parametrize("seconds", [3.0, 9.0, 14.0])
+@pytest.mark.parametrize("seconds", [3.0, 9.0, 19.0])
 def test_a_face_that_comes_and_goes_between_moods_leaves_no_album(
     tmp_path: Path, seconds: float
 ) -> None:

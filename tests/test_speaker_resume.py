@@ -254,7 +254,7 @@ def test_the_track_of_an_earlier_run_stays_while_the_mood_does(tmp_path: Path) -
     again = House(tmp_path, FakeClock(50.0))
     again.pass_time(60, Emotion.HAPPINESS)
     assert again.player.track == track
-    again.pass_time(20, Emotion.SADNESS)
+    again.pass_time(30, Emotion.SADNESS)
     assert again.player.track != track
     again.close()
 

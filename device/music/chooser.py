@@ -23,9 +23,9 @@ MOVED = 0.3
 """How far in valence/arousal the mood must have moved for a sounding track to be left, or for a
 path to begin anew: about half of the way from neutral to any emotion of
 `device.mood.circumplex`."""
-ALBUM_SECONDS = 15.0
-"""Where albums play together, one is left only for a mood that held so long: a face that comes and
-goes between two moods would else tear it at every other track."""
+SETTLED_SECONDS = 20.0
+"""Only for a mood that held so long is a track left: people who talk smile for a few seconds, and
+nothing would be heard out."""
 UNTOLD = (MoodLabel.NOBODY, MoodLabel.UNCERTAIN)
 """Such a mood tells nothing: no track is left for it."""
 RECENT_TRACKS = 1000
@@ -92,15 +92,22 @@ class Chooser:
         return self.choose(goal, mood, going.choice.track.id)
 
     def left_behind(self, going: Going, goal: Goal, mood: Mood) -> bool:
+        """Whether the mood has settled where a track that sounds does not fit."""
+        return self._settled(mood) and self.misfits(going, goal, mood)
+
+    @staticmethod
+    def misfits(going: Going, goal: Goal, mood: Mood) -> bool:
         """Whether the mood is another one than a track was chosen for, and lies elsewhere."""
         before = going.mood
         if before is None or mood.label in UNTOLD or goal is Goal.FOCUS:
             return False
-        held = self._clock.monotonic() - mood.since
-        if self._settings.albums_together and held < ALBUM_SECONDS:
-            return False
         way = math.hypot(mood.valence - before.valence, mood.arousal - before.arousal)
         return mood.label is not before.label and way >= MOVED
+
+    def _settled(self, mood: Mood) -> bool:
+        """Whether the mood is more than a look in passing: it has held, or was set by hand."""
+        held = self._clock.monotonic() - mood.since >= SETTLED_SECONDS
+        return held or mood.confidence >= 1.0  # no camera is ever certain
 
     def _next_on_album(self, track: TrackId, goal: Goal, mood: Mood) -> Choice | None:
         """What follows a track on its album; None where there is nothing, or it is not wished."""

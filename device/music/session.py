@@ -274,10 +274,13 @@ class Session:
         if going.mood is None or (going.mood.label in UNTOLD and not going.drawn):
             self._going = going._replace(mood=mood)
             return False
+        # What is paused is not torn: whoever comes to it in another mood need not wait.
+        paused = self._player.state is PlayerState.PAUSED
+        left = self._chooser.misfits if paused else self._chooser.left_behind
         return (
             self._settings.change_with_mood
             and self._position - going.start_seconds >= self._settings.minimum_play_seconds
-            and self._chooser.left_behind(going, self.goal, mood)
+            and left(going, self.goal, mood)
         )
 
     def _choose(self, mood: Mood) -> Going | None:
