@@ -155,6 +155,69 @@ def test_a_mood_that_falls_back_is_met_anew(living: Callable[..., House]) -> Non
     assert has_led(house, Goal.LIFT, Emotion.SADNESS, 0.1, 0.2)
 
 
+def led_far(house: House) -> None:
+    """Led up from sadness as far as the path goes."""
+    begin(house, Goal.LIFT, Emotion.SADNESS)
+    for _ in range(6):
+        skip(house)
+
+
+def is_met_anew(house: House) -> bool:
+    """Whether the path begins again where somebody is sad."""
+    skip(house)
+    skip(house)
+    return has_led(house, Goal.LIFT, Emotion.SADNESS, 0.25, 0.5)
+
+
+def test_a_mood_that_was_lifted_and_falls_back_is_met_anew(living: Callable[..., House]) -> None:
+    house = living()
+    led_far(house)
+    house.speaker.command(OverrideMood(Emotion.HAPPINESS))
+    skip(house)
+    house.speaker.command(OverrideMood(Emotion.SADNESS))
+    assert is_met_anew(house)
+
+
+def test_a_smile_in_passing_does_not_begin_the_path_anew(living: Callable[..., House]) -> None:
+    house = living(goal=Goal.LIFT)
+    house.pass_time(5.0, Emotion.SADNESS)
+    for _ in range(6):
+        skip(house)
+    house.pass_time(8.0, Emotion.HAPPINESS)
+    skip(house)
+    house.pass_time(8.0, Emotion.SADNESS)
+    skip(house)
+    assert math.dist(heard(house)[-1], DESTINATIONS[Goal.LIFT]) < NEAR
+
+
+def test_a_goal_that_is_asked_for_again_begins_anew(living: Callable[..., House]) -> None:
+    house = living()
+    led_far(house)
+    house.speaker.command(SetGoal(Goal.LIFT))
+    assert is_met_anew(house)
+
+
+def test_who_comes_back_is_met_anew(living: Callable[..., House]) -> None:
+    house = living()
+    led_far(house)
+    house.pass_time(2.0, Emotion.SADNESS)
+    house.pass_time(SETTINGS.mood.absence_seconds + 5.0)
+    house.pass_time(2.0, Emotion.SADNESS)
+    assert is_met_anew(house)
+
+
+def test_who_comes_to_music_that_already_plays_is_met_where_he_is(
+    living: Callable[..., House],
+) -> None:
+    house = living(goal=Goal.LIFT)
+    house.pass_time(2.0)
+    house.speaker.command(Play())
+    for _ in range(6):
+        skip(house)
+    house.speaker.command(OverrideMood(Emotion.SADNESS))
+    assert is_met_anew(house)
+
+
 def test_a_mood_that_wavers_is_led_on(living: Callable[..., House]) -> None:
     house = living(path_step=0.1)
     begin(house, Goal.LIFT, Emotion.FEAR)

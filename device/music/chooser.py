@@ -24,8 +24,8 @@ MOVED = 0.3
 path to begin anew: about half of the way from neutral to any emotion of
 `device.mood.circumplex`."""
 SETTLED_SECONDS = 20.0
-"""Only for a mood that held so long is a track left: people who talk smile for a few seconds, and
-nothing would be heard out."""
+"""Only for a mood that held so long is a track left, and only such a one is reached by a path:
+people who talk smile for a few seconds, and nothing would be heard out."""
 UNTOLD = (MoodLabel.NOBODY, MoodLabel.UNCERTAIN)
 """Such a mood tells nothing: no track is left for it."""
 RECENT_TRACKS = 1000
@@ -46,7 +46,7 @@ class Chooser:
         self._played: dict[TrackId, float] = {}  # when last, in the order that it was
         self._remember()
         self._learner = Learner(store)
-        self._path_from: float | None = None
+        self._to_go: float | None = None  # from the best mood on the path to its end
         self._steps = 0
 
     def configure(self, settings: MusicSettings) -> None:
@@ -138,18 +138,19 @@ class Chooser:
         )
 
     def turn(self) -> None:
-        """Another goal: its path begins where the person then is."""
-        self._steps, self._path_from = 0, None
+        """Another goal, or other people: the path begins where they then are."""
+        self._steps, self._to_go = 0, None
 
     def _mind_path(self, goal: Goal, mood: Mood) -> None:
-        """A path begins where the person is, and again where the mood has fallen behind that."""
+        """A path begins where the person is, and again where the mood falls back behind the best
+        that it has reached."""
         to_go = distance_to_go(goal, mood)
         if to_go is None:
             return
-        if self._path_from is None:
-            self._path_from = to_go
-        elif to_go > self._path_from + MOVED:
-            self._path_from, self._steps = to_go, 0
+        if self._to_go is None or to_go > self._to_go + MOVED:
+            self._to_go, self._steps = to_go, 0
+        elif self._settled(mood):
+            self._to_go = min(self._to_go, to_go)
 
     # --- what became of it ----------------------------------------------------------------
 

@@ -108,9 +108,13 @@ class Session:
             self._position = resume.position_seconds
 
     def set_goal(self, goal: Goal | None) -> None:
-        """Walk another path from the next choice on; None: the one that is configured."""
+        """Walk a path from the next choice on, the same one anew, too; None: the one that is
+        configured, unless it is walked already."""
         before, self.goal_by_hand = self.goal, goal
-        self._turn_from(before)
+        if goal is None:
+            self._turn_from(before)
+        else:
+            self._turn()
 
     def play(self) -> None:
         """Play, or go on; sound that was lost is tried at once."""
@@ -237,6 +241,8 @@ class Session:
 
     def _drive(self, mood: Mood) -> None:
         state = self._player.state
+        if self.held:
+            self._chooser.turn()  # a path begins with whoever comes next
         if not self.wishes_to_play:
             if state is PlayerState.PLAYING:
                 self._player.pause()
@@ -344,8 +350,11 @@ class Session:
 
     def _turn_from(self, before: Goal) -> None:
         if self.goal is not before:
-            self._chooser.turn()
-            self._forget_queued()
+            self._turn()
+
+    def _turn(self) -> None:
+        self._chooser.turn()
+        self._forget_queued()
 
     def _drop_explicit(self) -> None:
         """A child is there, who may have come after the choice."""
