@@ -26,7 +26,7 @@ from device.lessons import (
     TasteReport,
     TasteRequest,
 )
-from device.music.taste import reward
+from device.music.taste import HEARD_OUT, reward
 from device.ports import CannotDo
 from device.settings import MoodSettings, MusicSettings, Settings
 from device.system import database
@@ -121,16 +121,35 @@ def test_a_mood_that_moves_on_is_no_verdict(house: House) -> None:
     assert report.lessons == 0
 
 
-def test_a_mood_that_is_lifted_counts(tmp_path: Path) -> None:
-    settings = replace(QUIET, music=replace(QUIET.music, change_with_mood=False))
-    house = House(tmp_path, FakeClock(), settings)
+@pytest.mark.parametrize(
+    ("goal", "before", "after"),
+    [
+        (Goal.LIFT, Emotion.SADNESS, Emotion.HAPPINESS),
+        (Goal.CALM, Emotion.ANGER, Emotion.NEUTRAL),
+    ],
+)
+def test_what_moves_the_mood_as_wished_is_heard_out_and_counts(
+    tmp_path: Path, goal: Goal, before: Emotion, after: Emotion
+) -> None:
+    house = House(tmp_path, FakeClock(), Settings())
+    house.speaker.handle(LibraryScanned(library()))
+    house.speaker.command(SetGoal(goal))
+    house.pass_time(20.0, before)
+    house.pass_time(70.0, after)
+    first = learned(house)[0]
+    assert first.ended is Ended.FINISHED
+    assert first.moved is not None
+    assert first.moved > 0.5
+    assert (reward(first) or 0.0) > HEARD_OUT
+
+
+def test_what_moves_the_mood_against_the_goal_is_left(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeClock(), Settings())
     house.speaker.handle(LibraryScanned(library()))
     house.speaker.command(SetGoal(Goal.LIFT))
-    house.pass_time(20.0, Emotion.SADNESS)
-    house.pass_time(70.0, Emotion.HAPPINESS)
-    moved = learned(house)[0].moved
-    assert moved is not None
-    assert moved > 0.5
+    house.pass_time(15.0, Emotion.HAPPINESS)
+    house.pass_time(30.0, Emotion.SADNESS)
+    assert learned(house)[0].ended is Ended.MOOD
 
 
 def test_a_like_outlives_a_power_cut(house: House, tmp_path: Path) -> None:

@@ -97,9 +97,13 @@ class Chooser:
 
     @staticmethod
     def misfits(going: Going, goal: Goal, mood: Mood) -> bool:
-        """Whether the mood is another one than a track was chosen for, and lies elsewhere."""
+        """Whether the mood is another one than a track was chosen for, and lies elsewhere; what
+        brought it nearer to where the goal leads does as it should."""
         before = going.mood
         if before is None or mood.label in UNTOLD or goal is Goal.FOCUS:
+            return False
+        was, now = distance_to_go(goal, before), distance_to_go(goal, mood)
+        if was is not None and now is not None and now < was:
             return False
         way = math.hypot(mood.valence - before.valence, mood.arousal - before.arousal)
         return mood.label is not before.label and way >= MOVED
