@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from device.music.goals import DESTINATIONS, Aim
+from device.music.goals import DESTINATIONS, TOLERANCE, Aim
 from device.types import Affect, Goal, Mood, MoodLabel, Track
 
 NEAR = 0.6
@@ -36,16 +36,19 @@ _LOOKS = {
 
 
 class Spoke(NamedTuple):
-    """What besides the mood spoke for a track. `age_then`: the listener's when it came out."""
+    """What besides the mood spoke for a track. `age_then`: the listener's when it came out;
+    `nearest`: how far from the aim that track lies which lies nearest of those whose place is
+    known."""
 
     age_then: float | None = None
     liked: bool = False
     again: bool = False
+    nearest: float = 0.0
 
 
 def because(track: Track, goal: Goal, mood: Mood, aim: Aim, spoke: Spoke) -> str:
     """One sentence without its full stop."""
-    said = [f"{character(track)}, {_purpose(track.affect, goal, mood, aim)}"]
+    said = [f"{character(track)}, {_purpose(track.affect, goal, mood, aim, spoke.nearest)}"]
     if spoke.age_then is not None:
         who = "people here" if mood.people > 1 else "you"
         said.append(f"from {track.year}, when {who} were about {spoke.age_then:.0f}")
@@ -72,24 +75,35 @@ def _sign(value: float, edge: float) -> int:
     return (value > edge) - (value < -edge)
 
 
-def _purpose(affect: Affect, goal: Goal, mood: Mood, aim: Aim) -> str:
+def _purpose(affect: Affect, goal: Goal, mood: Mood, aim: Aim, nearest: float) -> str:
+    known = affect.source != "unknown"
     place = (affect.valence, affect.arousal)
-    far = affect.source != "unknown" and math.dist(place, (aim.valence, aim.arousal)) > NEAR
-    nearest = "about as near as this library comes, "
+    though = _though(math.dist(place, (aim.valence, aim.arousal)), nearest) if known else ""
     if goal is Goal.FOCUS:
-        return f"{nearest if far else ''}to help you focus"
+        return f"{though}to help you focus"
     looks = _looks(mood)
     if goal is Goal.MATCH:
-        return f"{nearest if far and mood.label in _LOOKS else ''}{looks}"
+        return f"{though if mood.label in _LOOKS else ''}{looks}"
     if goal is Goal.LIFT:
         verb, doing, step = "lift", "lifting", "a step up"
     else:
         verb, doing, step = "calm", "calming", "a step toward calm"
     if aim.arrived:
-        return f"{nearest if far else ''}to {verb} the mood, {looks}"
+        return f"{though}to {verb} the mood, {looks}"
+    if not known:
+        return looks  # nobody can tell where it leads
     if math.dist(place, DESTINATIONS[goal]) < aim.to_go:
         return f"{step}, {looks}"
     return f"to meet the mood before {doing} it, {looks}"
+
+
+def _though(way: float, nearest: float) -> str:
+    """What is to be owned of a track that lies so far from the aim."""
+    if way <= NEAR:
+        return ""
+    if nearest < way - TOLERANCE:
+        return "though others lie nearer, "
+    return "about as near as this library comes, "
 
 
 def _looks(mood: Mood) -> str:

@@ -100,6 +100,7 @@ class Catalogue:
         self._valence = np.array([track.affect.valence for track in self.tracks], float)
         self._arousal = np.array([track.affect.arousal for track in self.tracks], float)
         self._variance = np.array([track.affect.deviation**2 for track in self.tracks], float)
+        self._placed = np.array([t.affect.source != "unknown" for t in self.tracks], bool)
         self._year = np.array([track.year or np.nan for track in self.tracks], float)
         self._explicit = np.array([track.explicit for track in self.tracks], bool)
         artists = [features.lead_artist(track.artist).casefold() for track in self.tracks]
@@ -155,6 +156,7 @@ class Catalogue:
             age_then=age_then(wish.mood, wish.wall, track.year),
             liked=wish.feedback.get(track.id, 0) > 0,
             again=bool((heard.hours[heard.places == index] < wish.repeat_hours).any()),
+            nearest=self._nearest(aim),
         )
         return Choice(
             track=track,
@@ -293,6 +295,11 @@ class Catalogue:
             variance = self._variance + tolerance**2
             score -= 0.5 * ((places - point) ** 2 / variance + np.log(variance))
         return score
+
+    def _nearest(self, aim: Aim) -> float:
+        """How far from the aim that track lies which lies nearest of those whose place is known."""
+        ways = np.hypot(self._valence - aim.valence, self._arousal - aim.arousal)
+        return float(ways[self._placed].min(initial=np.inf))
 
     def _taste(self, feedback: Mapping[TrackId, int]) -> Floats:
         score = np.zeros(len(self))

@@ -308,6 +308,10 @@ YOUNG_AND_OLD = replace(OLD, people=2, oldest_years=59.0, youngest_years=21.0, a
          "warm and calm, to calm the mood, as you look sad"),
         (track("a", 0.1, -0.1), Wish(SAD, Goal.FOCUS, NOW),
          "even-tempered, to help you focus"),
+        (track("a", source="unknown"), Wish(SAD, Goal.LIFT, NOW),
+         "a surprise, for nothing tells its mood, as you look sad"),
+        (track("a", source="unknown"), Wish(SAD, Goal.CALM, NOW),
+         "a surprise, for nothing tells its mood, as you look sad"),
         (track("a", source="unknown"), Wish(Mood(MoodLabel.UNCERTAIN, people=1)),
          "a surprise, for nothing tells its mood, as the mood is hard to read"),
         (track("a", -0.05, 0.18, source="genre"), Wish(Mood(confidence=1.0)),
@@ -322,6 +326,31 @@ YOUNG_AND_OLD = replace(OLD, people=2, oldest_years=59.0, youngest_years=21.0, a
 )  # fmt: skip
 def test_the_reason_is_said_in_true_words(shelf: Track, wish: Wish, words: str) -> None:
     assert because(shelf, wish) == words
+
+
+@pytest.mark.parametrize(
+    ("nearest", "words"),
+    [
+        (track("b", 0.7, 0.4), "though others lie nearer, "),
+        (track("b", -0.5, -0.45), "about as near as this library comes, "),
+        (track("b", source="unknown"), "about as near as this library comes, "),
+    ],
+)
+@pytest.mark.parametrize(
+    ("wish", "purpose"),
+    [
+        (Wish(HAPPY, wall=NOW), "as you look happy"),
+        (Wish(SAD, Goal.LIFT, NOW, steps=9), "to lift the mood, as you look sad"),
+    ],
+)
+def test_the_library_is_blamed_only_where_it_has_nothing_nearer(
+    nearest: Track, words: str, wish: Wish, purpose: str
+) -> None:
+    # Nothing but the far one is drawn, for the other one was just heard.
+    wish = wish._replace(exclude=nearest.id)
+    choice = Catalogue([track("a", -0.6, -0.5), nearest]).choose(wish, random.Random(0))
+    assert choice is not None
+    assert choice.because == f"quiet and wistful, {words}{purpose}"
 
 
 @pytest.mark.benchmark
