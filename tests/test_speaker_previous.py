@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from device.types import Correct, Emotion, LibraryScanned, Next, Previous, TrackId
+from device.types import Correct, Emotion, LibraryScanned, Next, OverrideMood, Previous, TrackId
 from tests.fakes import FakeClock
 from tests.house import House, library
 
@@ -57,3 +57,25 @@ def test_it_goes_back_to_what_is_known_by_now(house: House) -> None:
     assert house.player.current is not None
     assert house.player.current.id == first
     assert house.player.current.explicit
+
+
+def test_why_is_true_of_what_is_gone_back_to_and_of_what_starts_again(house: House) -> None:
+    first = sounding(house)
+    house.speaker.command(Next())
+    house.speaker.command(OverrideMood(Emotion.SADNESS))
+    house.speaker.command(Previous())  # within its first seconds: to the one before
+    house.wait(8.0)
+    assert house.player.track == first
+    assert why(house) == "gone back to"
+    house.speaker.command(Previous())
+    house.wait(1.0)
+    assert house.player.track == first
+    assert why(house) == "started again"
+    rows = house.store._db.execute("SELECT because FROM plays ORDER BY id").fetchall()
+    assert [row[0] for row in rows[-2:]] == ["gone back to", "started again"]
+
+
+def why(house: House) -> str:
+    track = house.speaker.status().track
+    assert track is not None
+    return track.because

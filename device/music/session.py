@@ -313,7 +313,8 @@ class Session:
         if back is not None:
             self._start(back, remember=False, ended=Ended.RETURNED)
         elif going is not None:
-            self._start(Going(going.choice, mood), remember=False, ended=Ended.REPLAYED)
+            again = replace(going.choice, because="started again")
+            self._start(Going(again, mood), remember=False, ended=Ended.REPLAYED)
 
     def _remember(self) -> None:
         """What leaves now can be gone back to, if it began to sound."""
@@ -323,7 +324,8 @@ class Session:
     def _last_heard(self, mood: Mood) -> Going | None:
         """What is gone back to; what is no more in the library is passed by."""
         while self._past:
-            back = self._chooser.as_known(Going(self._past.pop(), mood))
+            choice = replace(self._past.pop(), because="gone back to")
+            back = self._chooser.as_known(Going(choice, mood))
             if back is not None:
                 return back
         return None
