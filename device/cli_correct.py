@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 YES_NO = {"yes": True, "no": False}
 EPILOG = """\
 What was said before stays, but for what is said anew. It is kept in Attune's database, so the
-music's folder may be read-only, and holds wherever the file is moved.
+music's folder may be read-only, and holds wherever the file is moved, and for exact copies of it.
 """
 
 

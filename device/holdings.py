@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from device.music.catalogue import Catalogue
-from device.music.corrections import playable
+from device.music.corrections import on_copies_too, playable, words_on
 from device.music.identity import inherit
 from device.music.listened import Work, sound_key, still_to_hear
 from device.music.stock import Stock
@@ -44,7 +44,9 @@ class Holdings:
         self._heard_since: float | None = None
         self._listened = {known.key: known for known in store.listened()}
         self._scanned: tuple[Track, ...] = ()
-        self.corrections = store.corrections()
+        self._said = store.corrections()
+        self.corrections: Mapping[TrackId, Correct] = {}
+        """The word that holds for each track, though it was said of a copy of it."""
         self.library = store.library()
         """As last scanned; its tracks with what was heard in them and said of them."""
         self._take(self.library.tracks)
@@ -67,29 +69,38 @@ class Holdings:
         self._heard_since = self._heard_since or self._clock.monotonic()
 
     def correct(self, correction: Correct) -> None:
-        """Take the user's word on a track; back, also on one that is missing. Raises `CannotDo`."""
-        taken_back = correction.says_nothing and correction.track in self.corrections
+        """Take the user's word on a track, and on exact copies of it; back, also on one that is
+        missing. Raises `CannotDo`."""
+        was_said = correction.track in self.corrections or correction.track in self._said
+        taken_back = correction.says_nothing and was_said
         if not taken_back and all(track.id != correction.track for track in self._scanned):
             raise CannotDo(f"there is no track {correction.track!r}; `attune library` shows them")
-        self._store.correct(correction)
-        others = {id_: one for id_, one in self.corrections.items() if id_ != correction.track}
-        said = {} if correction.says_nothing else {correction.track: correction}
-        self.corrections = others | said
+        words = on_copies_too(correction, self._remembered, self._said)
+        self._store.correct(*words)
+        said = self._said | {word.track: word for word in words}
+        self._said = {id_: word for id_, word in said.items() if not word.says_nothing}
         self._lay_out()
 
     def known(self, track: TrackId) -> Track | None:
         """A track that may be played, though its drive be away."""
-        correction = self.corrections.get(track)
-        if correction is not None and correction.skip:
+        if self.is_unwanted(track):
             return None
-        both = (*self.library.tracks, *self.library.missing)
-        return next((each for each in both if each.id == track), None)
+        return next((each for each in self._remembered if each.id == track), None)
+
+    def is_unwanted(self, track: TrackId) -> bool:
+        """Whether the user never wants to hear a track."""
+        correction = self.corrections.get(track)
+        return correction is not None and correction.skip
 
     def pass_time(self, now: float) -> None:
         """Let count what was heard, once it waited long enough."""
         patience = max(HEARD_SECONDS, HEARD_SECONDS_A_TRACK * len(self._scanned))
         if self._heard_since is not None and now - self._heard_since >= patience:
             self._lay_out()
+
+    @property
+    def _remembered(self) -> tuple[Track, ...]:
+        return (*self.library.tracks, *self.library.missing)
 
     def _take(self, tracks: tuple[Track, ...]) -> None:
         self._scanned = tracks
@@ -100,6 +111,7 @@ class Holdings:
     def _lay_out(self) -> None:
         """Let count what was listened to, and above all what the user says."""
         self._heard_since = None
+        self.corrections = words_on((*self._scanned, *self.library.missing), self._said)
         tracks = self._stock.lay_out(self._scanned, self._listened, self.corrections)
         self.library = replace(self.library, tracks=tracks)
         self._choose_from(Catalogue(playable(tracks, self.corrections)))

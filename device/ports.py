@@ -281,8 +281,8 @@ class Store(Resource, Protocol):
         """The user's own word on tracks."""
         ...
 
-    def correct(self, correction: Correct) -> None:
-        """Remember the user's word on a track, instead of an earlier one.
+    def correct(self, *words: Correct) -> None:
+        """Remember the user's word on tracks, instead of earlier ones, all or nothing.
 
         Raises `CannotDo` where the disk refuses.
         """

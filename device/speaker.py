@@ -343,7 +343,7 @@ class Speaker:
         """Take the user's word on a track; what shall never play ends at once."""
         self.holdings.correct(correction)
         now = self._session.now
-        if correction.skip and now is not None and now.id == correction.track:
+        if correction.skip and now is not None and self.holdings.is_unwanted(now.id):
             self._session.leave(Ended.DISLIKED)
 
     @property

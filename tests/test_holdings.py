@@ -64,6 +64,15 @@ def test_what_was_copied_and_then_deleted_keeps_its_history(shelf: Shelf) -> Non
     assert house.store.library() == known
 
 
+def test_a_word_on_a_track_holds_for_a_copy_that_is_found_later(shelf: Shelf) -> None:
+    house = shelf.house
+    house.speaker.command(Correct(shelf.look()["old/s.flac"].id, skip=True, explicit=True))
+    shelf.copy("old/s.flac", "new/s.flac")
+    copy = shelf.look()["new/s.flac"]
+    assert copy.explicit
+    assert house.speaker.holdings.known(copy.id) is None
+
+
 def test_a_copy_with_a_history_of_its_own_keeps_that(shelf: Shelf) -> None:
     house = shelf.house
     old = shelf.look()["old/s.flac"].id

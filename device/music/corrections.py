@@ -1,7 +1,7 @@
 """The user's own word on tracks, said on the page or by a command: it wins over all else.
 
 It is kept in the database and not beside the music, whose folders may be read-only, and it holds
-for a track wherever its file is moved.
+for a track wherever its file is moved, and for exact copies of it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from device.music.affect import SURE
+from device.music.listened import sound_key
 from device.music.words import place_of
 from device.types import Affect, Correct, Track, TrackId
 
@@ -19,6 +20,30 @@ WORDS = (
     "tense angry aggressive dramatic neutral"
 )
 """Of `device.music.words`, those that lie apart."""
+
+
+def words_on(tracks: Iterable[Track], said: Mapping[TrackId, Correct]) -> dict[TrackId, Correct]:
+    """The word that holds for each track of which, or of a copy of which, something was said: its
+    own, else the copy's."""
+    if not said:
+        return {}
+    sounds = {track.id: sound_key(track) for track in tracks}
+    of_sound = {sounds[id_]: word for id_, word in said.items() if id_ in sounds}
+    return {
+        id_: said.get(id_) or replace(of_sound[sound], track=id_)
+        for id_, sound in sounds.items()
+        if sound in of_sound
+    }
+
+
+def on_copies_too(
+    word: Correct, tracks: Iterable[Track], said: Mapping[TrackId, Correct]
+) -> list[Correct]:
+    """A new word, as it is said of its track and of each copy of which another one was said."""
+    sounds = {track.id: sound_key(track) for track in tracks}
+    sound = sounds.get(word.track, word.track)
+    copies = [id_ for id_ in said if id_ != word.track and sounds.get(id_) == sound]
+    return [replace(word, track=id_) for id_ in (word.track, *copies)]
 
 
 def corrected(track: Track, correction: Correct | None) -> Track:

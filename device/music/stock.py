@@ -60,7 +60,7 @@ class Stock:
             key = sound_key(track)
             heard, said = listened.get(key), corrections.get(track.id)
             old = before.get(track.id)
-            if old and old.track is track and old.heard is heard and old.said is said:
+            if old and old.track is track and old.heard is heard and old.said == said:
                 made[track.id] = old
             else:
                 result = corrected(enrich(track, listened, key), said)

@@ -210,18 +210,20 @@ class SqliteStore:
         found = [each for row in rows if (each := correction_of(*row)) is not None]
         return {each.track: each for each in found}
 
-    def correct(self, correction: Correct) -> None:
-        """Remember the user's word on a track, instead of an earlier one.
+    def correct(self, *words: Correct) -> None:
+        """Remember the user's word on tracks, instead of earlier ones, all or nothing.
 
         Raises `CannotDo` where the disk refuses.
         """
-        if correction.says_nothing:
-            sql = "DELETE FROM corrections WHERE track = ?"
-            stored = self._write(lambda db: db.execute(sql, (correction.track,)))
-        else:
-            row = msgspec.structs.astuple(correction)
-            stored = self._insert("corrections", CORRECTION_COLUMNS, row)
-        if stored is None:
+        said = [msgspec.structs.astuple(word) for word in words if not word.says_nothing]
+
+        def replace(db: sqlite3.Connection) -> bool:
+            tracks = [(word.track,) for word in words]
+            db.executemany("DELETE FROM corrections WHERE track = ?", tracks)
+            db.executemany(insertion("corrections", CORRECTION_COLUMNS), said)
+            return True
+
+        if self._write(replace) is None:
             raise CannotDo(f"{self._folder} cannot be written: nothing was corrected; {MEND}")
 
     # --- the diary ---
