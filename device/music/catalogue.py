@@ -68,8 +68,8 @@ class Wish(NamedTuple):
     """What the next track should suit.
 
     `steps`: tracks chosen toward the goal since it was set. `recent`: what was played and at
-    which wall time, newest first. `feedback`: likes minus dislikes. `exclude`: never this one,
-    unless there is no other.
+    which wall time, newest first. `feedback`: likes minus dislikes; those of exact copies of a
+    track count with its own. `exclude`: never this one, unless there is no other.
     """
 
     mood: Mood = Mood()
@@ -136,10 +136,9 @@ class Catalogue:
         fit = self._fit(aim, wish.goal)
         fit -= fit[candidates].max()
         candidates = self._spaced(candidates, fit, wish)
+        balance = self._balance(wish.feedback)
         others = (
-            era(wish.mood, wish.wall, self._year)
-            + self._taste(wish.feedback)
-            - self._staleness(wish, heard)
+            era(wish.mood, wish.wall, self._year) + _taste(balance) - self._staleness(wish, heard)
         )
         if belief is None:
             listed, probabilities = _short_list(candidates, fit + others)
@@ -154,7 +153,7 @@ class Catalogue:
         track = self.tracks[index]
         spoke = Spoke(
             age_then=age_then(wish.mood, wish.wall, track.year),
-            liked=wish.feedback.get(track.id, 0) > 0,
+            liked=bool(balance[index] > 0),
             again=bool((heard.hours[heard.places == index] < wish.repeat_hours).any()),
             nearest=self._nearest(aim),
         )
@@ -189,10 +188,12 @@ class Catalogue:
             and _place_on_album(each) > place
         ]
         candidates = self._candidates(wish, self._heard(wish)) if later else ()
+        balance = self._balance(wish.feedback)
         for each in sorted(later, key=_place_on_album):
             if each.explicit and child_may_listen(wish.mood):
                 return None
-            if self._index[each.id] in candidates and wish.feedback.get(each.id, 0) >= 0:
+            index = self._index[each.id]
+            if index in candidates and balance[index] >= 0:
                 return each
         return None
 
@@ -301,13 +302,15 @@ class Catalogue:
         ways = np.hypot(self._valence - aim.valence, self._arousal - aim.arousal)
         return float(ways[self._placed].min(initial=np.inf))
 
-    def _taste(self, feedback: Mapping[TrackId, int]) -> Floats:
-        score = np.zeros(len(self))
-        for track, net in feedback.items():
+    def _balance(self, feedback: Mapping[TrackId, int]) -> Floats:
+        """Likes minus dislikes of each track and of its copies."""
+        of_sound: Floats = np.zeros(self._sounds)
+        for track, likes in feedback.items():
             index = self._index.get(track)
             if index is not None:
-                score[index] = (LIKE if net > 0 else DISLIKE) * max(-3, min(3, net))
-        return score
+                of_sound[self._sound[index]] += likes
+        balance: Floats = of_sound[self._sound]
+        return balance
 
     def _staleness(self, wish: Wish, heard: Heard) -> Floats:
         """What was heard lately, and by whom, loses a little more."""
@@ -318,6 +321,12 @@ class Catalogue:
             if index is not None and self._artist[index] >= 0:
                 loss[self._artist == self._artist[index]] += again
         return loss
+
+
+def _taste(balance: Floats) -> Floats:
+    """What likes add and dislikes take."""
+    score: Floats = np.clip(balance, -3.0, 3.0)
+    return np.where(score > 0.0, LIKE * score, DISLIKE * score)
 
 
 def _place_on_album(track: Track) -> tuple[int, int]:

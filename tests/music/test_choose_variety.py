@@ -52,6 +52,30 @@ def test_of_copies_too_the_longest_ago_half_is_left() -> None:
     assert chosen == {"c1", "c2", "d1", "d2"}
 
 
+def test_likes_and_dislikes_of_a_track_and_of_its_copies_count_together() -> None:
+    shelf = [replace(track(f"{name}{copy}"), audio_hash=name) for name in "abc" for copy in (1, 2)]
+    feedback = {TrackId("a1"): 1, TrackId("b2"): -1, TrackId("c1"): 2, TrackId("c2"): -2}
+    drawn = draws(Catalogue(shelf), Wish(HAPPY, wall=NOW, feedback=feedback), 2000)
+    count = Counter(each.id for each in drawn)
+    for copy in (1, 2):
+        liked, disliked, neither = (count[TrackId(f"{name}{copy}")] for name in "abc")
+        assert liked > 1.3 * neither > 3 * disliked
+    wish = Wish(HAPPY, exclude=TrackId("a1"), feedback=feedback)
+    choice = Catalogue(shelf[:2]).choose(wish, random.Random(0))
+    assert choice is not None
+    assert choice.track.id == "a2"
+    assert choice.because.endswith("liked here before")
+
+
+def test_an_album_passes_by_a_disliked_copy() -> None:
+    album = [
+        replace(track(f"{n}"), album="A", track_number=n, audio_hash=f"s{n}") for n in (1, 2, 3)
+    ]
+    copy = replace(track("copy"), audio_hash="s2")
+    wish = Wish(HAPPY, feedback={copy.id: -1})
+    assert Catalogue([*album, copy]).following(TrackId("1"), wish) == album[2]
+
+
 def test_a_clock_that_was_set_back_forgets_nothing() -> None:
     recent = [(TrackId("a"), NOW + 1e6)]
     wish = Wish(HAPPY, wall=NOW, recent=recent)
