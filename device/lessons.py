@@ -92,8 +92,8 @@ class Lesson(Value, frozen=True, gc=False):
 
 
 class Rating(Value, frozen=True, gc=False):
-    """A like or dislike that no lesson holds: of a track that did not sound just then, of a play
-    that is remembered no longer, or said before another one in the same play."""
+    """A like or dislike that no lesson holds: of a track that did not sound just then, or of a play
+    that is remembered no longer."""
 
     track: Annotated[TrackId, Meta(min_length=1, max_length=64)]
     wall: Annotated[float, Meta(ge=0.0, le=1e11)]

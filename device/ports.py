@@ -357,5 +357,5 @@ class Store(Resource, Protocol):
         ...
 
     def feedback(self) -> dict[TrackId, int]:
-        """Likes minus dislikes of each track that has any."""
+        """Likes minus dislikes of each track that has any; of each play the last word."""
         ...

@@ -263,17 +263,30 @@ def test_likes_that_belong_to_no_play_are_given_out_and_taken_in(
     again.clock.now += 5.0
     again.speaker.command(Like())
     feedback = again.store.feedback()
-    assert list(feedback.values()) == [3]
+    assert list(feedback.values()) == [2]
     file = taste(again, ExportTaste())
     assert isinstance(file, TasteFile)
     assert [lesson.liked for lesson in file.lessons] == [None, True]
-    assert [rating.liked for rating in file.ratings] == [True, True]
+    assert [rating.liked for rating in file.ratings] == [True]
     other = House(tmp_path / "other", FakeClock(), QUIET)
     for _ in range(2):
         taste(other, ImportTaste(file.lessons, file.ratings))
         assert other.store.feedback() == feedback
         assert other.speaker._session._chooser._feedback == feedback
     assert taste(other, ExportTaste()) == file
+
+
+def test_who_thinks_better_of_it_while_a_track_plays_has_said_the_last_word(
+    house: House, tmp_path: Path
+) -> None:
+    for command in (Like(), Like(), Dislike()):  # clicked twice, then regretted
+        house.speaker.command(command)
+    assert list(house.store.feedback().values()) == [-1]
+    file = taste(house, ExportTaste())
+    assert isinstance(file, TasteFile)
+    other = House(tmp_path / "other", FakeClock(), QUIET)
+    taste(other, ImportTaste(file.lessons, file.ratings))
+    assert other.store.feedback() == house.store.feedback()
 
 
 def test_what_was_exported_before_there_were_ratings_is_still_read(house: House) -> None:

@@ -67,13 +67,18 @@ LESSON_COLUMNS = (
     " heard_seconds, ended, moved"
 )
 FEEDBACK_COLUMNS = f"track, wall, liked, {MOOD_COLUMNS}, play"
-RATINGS = """
-    SELECT track, max(wall, 0.0), liked FROM feedback WHERE id NOT IN (
-        SELECT max(id) FROM feedback WHERE play IN (
+LAST_WORDS = "SELECT max(id) FROM feedback GROUP BY play, CASE WHEN play IS NULL THEN id END"
+"""Of several likes and dislikes in one play the last one counts; what belongs to none does too."""
+BALANCE = (
+    f"SELECT track, sum(2 * liked - 1) FROM feedback WHERE id IN ({LAST_WORDS}) GROUP BY track"  # noqa: S608 - a constant
+)
+RATINGS = f"""
+    SELECT track, max(wall, 0.0), liked FROM feedback WHERE id IN ({LAST_WORDS}) AND (
+        play IS NULL OR play NOT IN (
             SELECT id FROM plays WHERE moment IS NOT NULL ORDER BY id DESC LIMIT :count
-        ) GROUP BY play
+        )
     ) ORDER BY id DESC LIMIT :count
-"""
+"""  # noqa: S608 - a constant
 """The last word in a play is told with the play."""
 
 

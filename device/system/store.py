@@ -24,6 +24,7 @@ from device.system.copies import erase_copies, expire_copies
 from device.system.database import FILE, lock, open_database
 from device.system.forgetting import erase, expire
 from device.system.rows import (
+    BALANCE,
     CORRECTION_COLUMNS,
     END_COLUMNS,
     FEEDBACK_COLUMNS,
@@ -283,9 +284,8 @@ class SqliteStore:
         return self._insert("feedback", FEEDBACK_COLUMNS, row) is not None
 
     def feedback(self) -> dict[TrackId, int]:
-        """Likes minus dislikes of each track that has any."""
-        rows = self._db.execute("SELECT track, sum(2 * liked - 1) FROM feedback GROUP BY track")
-        return {TrackId(track): balance for track, balance in rows}
+        """Likes minus dislikes of each track that has any; of each play the last word."""
+        return {TrackId(track): balance for track, balance in self._db.execute(BALANCE)}
 
     def add_mood(self, wall: float, mood: Mood) -> None:
         """A mood; only the first of each minute is kept."""

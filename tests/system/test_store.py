@@ -140,6 +140,15 @@ def test_feedback_is_likes_minus_dislikes(store: SqliteStore) -> None:
     assert store.feedback() == {"a": 1, "b": -1, "c": 0}
 
 
+def test_of_a_play_the_last_word_counts(store: SqliteStore) -> None:
+    said = [("a", True, 1), ("a", True, 1), ("a", False, 1), ("a", False, 2), ("b", True, None)]
+    for track, liked, play in [*said, ("b", True, None), ("b", False, 3), ("b", True, 3)]:
+        store.add_feedback(TrackId(track), 1.0, liked=liked, mood=MOOD, play=play)
+    assert store.feedback() == {"a": -2, "b": 3}
+    told = [(rating.track, rating.liked) for rating in store.ratings(9)]
+    assert told == [("a", False), ("a", False), ("b", True), ("b", True), ("b", True)]
+
+
 def test_at_most_one_mood_a_minute(store: SqliteStore, tmp_path: Path) -> None:
     for wall in (0.0, 1.0, 59.9, 60.0, 61.0, 30.0, 200.0):
         store.add_mood(wall, MOOD)
