@@ -59,10 +59,12 @@ def summary(library: LibraryScanned, parsed: argparse.Namespace) -> Iterator[str
     if parsed.json:
         yield msgspec.json.encode(library).decode()
         return
+    from device.music.albums import album_of  # noqa: PLC0415 - heavy
+
     tracks = library.tracks
     hours = sum(track.duration_seconds for track in tracks)
     artists = {track.artist for track in tracks if track.artist}
-    albums = {(track.album_artist or track.artist, track.album) for track in tracks if track.album}
+    albums = {album for track in tracks if (album := album_of(track)) is not None}
     yield f"{len(tracks):,} tracks, {span(hours)}; {len(artists):,} artists, {len(albums):,} albums"
     sources = Counter(track.affect.source for track in tracks)
     if sources:

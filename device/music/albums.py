@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from device.music.features import lead_artist
 from device.music.gain import ASSUMED_LUFS
 from device.types import Track
 
@@ -16,7 +17,7 @@ interludes is as loud as its songs."""
 
 
 class Album(NamedTuple):
-    """What a track's tags call its album, and whose it is."""
+    """What a track's tags call its album, and whose it is (case folded)."""
 
     title: str
     artist: str
@@ -30,8 +31,14 @@ class Level(NamedTuple):
 
 
 def album_of(track: Track) -> Album | None:
-    """The album that a track is on; None for one of none. All discs are one album."""
-    return Album(track.album, track.album_artist or track.artist) if track.album else None
+    """The album that a track is on; None for one of none. All discs are one album.
+
+    Where no album artist is named it is the artist's, whatever guests a track has.
+    """
+    if not track.album:
+        return None
+    artist = track.album_artist or lead_artist(track.artist)
+    return Album(track.album, artist.casefold())
 
 
 def level_of(tracks: Iterable[Track]) -> Level:

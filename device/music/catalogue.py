@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from device.music import features
 from device.music.ages import age_then, child_may_listen, era
+from device.music.albums import album_of
 from device.music.because import Spoke, because
 from device.music.clock import local_hour
 from device.music.goals import Aim, Pace, aim_of
@@ -178,12 +179,12 @@ class Catalogue:
         here = self.get(track)
         if here is None or not here.album or here.track_number is None:
             return None
-        place = _place_on_album(here)
+        album, place = album_of(here), _place_on_album(here)
         later = [
             each
             for each in self.tracks
-            if each.album == here.album
-            and (each.album_artist or each.artist) == (here.album_artist or here.artist)
+            if each.album == here.album  # first, for most tracks are on another
+            and album_of(each) == album
             and each.track_number is not None
             and _place_on_album(each) > place
         ]

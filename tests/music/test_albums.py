@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from device.library import summary
 from device.music.albums import Level, album_of, level_of
 from device.music.decode import RATE
+from device.music.follow import joins
 from device.music.gain import ASSUMED_LUFS
+from device.types import LibraryScanned
 from tests.music.meter import measured
 from tests.music.sources import noise, track
 
@@ -44,4 +50,17 @@ def test_it_is_known_by_its_title_and_whose_it_is() -> None:
     one = track("a", album="Live", album_artist="Band", disc_number=1)
     assert album_of(one) == album_of(track("b", album="Live", album_artist="Band", disc_number=2))
     assert album_of(one) != album_of(track("c", album="Live", album_artist="Others"))
+    assert album_of(one) == album_of(replace(track("c", album="Live"), artist="BAND ft. Others"))
     assert album_of(track("d", album="")) is album_of(track("e")) is None
+
+
+def test_a_guest_does_not_tear_an_album_that_names_no_album_artist() -> None:
+    artists = ("Jan Delay", "Jan Delay feat. Udo", "jan delay")
+    album = [
+        replace(track(f"{number}", album="Mercedes", track_number=number), artist=artist)
+        for number, artist in enumerate(artists, start=1)
+    ]
+    assert joins(album[0], album[1])
+    assert joins(album[1], album[2])
+    told = next(summary(LibraryScanned(tuple(album)), Namespace(json=False, all=False)))
+    assert told.endswith("3 artists, 1 albums")

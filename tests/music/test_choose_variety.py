@@ -142,12 +142,12 @@ def test_an_album_goes_on_by_disc_and_number_and_mixes_with_no_other() -> None:
         on("2-1", 2, 1), on("1-2", 1, 2), on("2-2", 2, 2), on("1-1", None, 1), on("1-4", 1, 4),
         on("unnumbered", 1, None), on("alone", None, 3, album=None), on("single", 1, 1, album=None),
         on("of another", 1, 3, artist="B"), on("the next", 1, 3, album="Best of, part two"),
-        on("guests", 1, 3, artist="A and B", album_artist="A"),
+        on("guests", 1, 3, artist="A and B", album_artist="A"), on("1-5", 1, 5, artist="a feat. B"),
     ]  # fmt: skip
     catalogue, order = Catalogue(shelf), [TrackId("1-1")]
     while (following := catalogue.following(order[-1], Wish(HAPPY))) is not None:
         order.append(following.id)
-    assert order == ["1-1", "1-2", "guests", "1-4", "2-1", "2-2"]
+    assert order == ["1-1", "1-2", "guests", "1-4", "1-5", "2-1", "2-2"]
     for name in ("unnumbered", "alone", "single", "of another", "not here"):
         assert catalogue.following(TrackId(name), Wish(HAPPY)) is None
 
