@@ -22,7 +22,7 @@ from training.data import EMOTIONS, MAX_AGE, samples
 from training.evaluate import evaluate, score
 from training.experiment import read_plan
 from training.metrics import fit_temperature
-from training.source import digest_of_file
+from training.source import is_made_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,11 +76,12 @@ def convert(keras_file: Path, data: Path, places: Places) -> Sidecar:
     `keras_file` has its run's experiment.json beside it. Where `python -m training quantize` put a
     fine-tuned model beside it, that one is taken if it is better on the validation part. Raises
     ConversionError, and leaves the model that was there, where the better one is not good enough
-    or the fine-tuned one is of an earlier training.
+    or one of them is of an earlier training than the record.
     """
     plan = read_plan(keras_file.parent)
     record = json.loads((keras_file.parent / "experiment.json").read_text())
     run = Run(keras_file, record, plan)
+    refuse_outdated(keras_file, "give the command that trained it again, which writes it anew")
     rounded = _rounded(keras_file, plan)
     faces = {part: _faces(plan, data, places, part) for part in ("train", "valid", "test")}
     with tempfile.TemporaryDirectory() as drafts:
@@ -108,13 +109,16 @@ def _rounded(keras_file: Path, plan: Experiment) -> Path | None:
     path = keras_file.with_name(f"{plan.task}-rounded.keras")
     if not path.exists():
         return None
-    weights, source = keras_file.with_name("best.pt"), path.with_suffix(".sha256")
-    if not source.exists() or source.read_text() != digest_of_file(weights):
-        raise ConversionError(
-            f"{path} was not made of {weights} as it is now: run `python -m training quantize "
-            f"{keras_file.parent}` again, or remove it"
-        )
+    again = f"run `python -m training quantize {keras_file.parent}` again, or remove it"
+    refuse_outdated(path, again)
     return path
+
+
+def refuse_outdated(keras_file: Path, mend: str) -> None:
+    """ConversionError where a model was made of other weights than lie beside it."""
+    weights = keras_file.with_name("best.pt")
+    if not is_made_of(keras_file, weights):
+        raise ConversionError(f"{keras_file} was not made of {weights} as it is now: {mend}")
 
 
 def _faces(plan: Experiment, data: Path, places: Places, part: str) -> Faces:

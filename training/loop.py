@@ -21,7 +21,7 @@ from training.experiment import read_plan
 from training.lessons import Lesson, complete
 from training.machine import autocast, device, took
 from training.network import build, save_keras
-from training.source import digest_of, digest_of_file, refuse_other
+from training.source import digest_of, digest_of_file, forget, note_source, refuse_other
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,15 +53,18 @@ def train(
     """Train, choose on the validation part; returns the file of the best weights.
 
     Starts from the weights in `start`, but for the head. Goes on from `folder`'s checkpoint, unless
-    `fresh`; DataError where that is of another plan, machine, start, teachers or faces. Writes
-    log.csv, last.pt, best.pt and experiment.json, where `taught_by` says who made the lesson.
+    `fresh`, which takes away what the run before made; DataError where that is of another plan,
+    machine, start, teachers or faces. Writes log.csv, last.pt, best.pt and experiment.json, where
+    `taught_by` says who made the lesson.
     """
     run = _Run(plan, parts, folder)
     run.taught_by = taught_by
     if start is not None:
         run.start_from(start)
         run.source["start"] = digest_of_file(start)
-    if not fresh:
+    if fresh:
+        forget(folder)
+    else:
         run.resume()
     run.train()
     return folder / "best.pt"
@@ -78,10 +81,11 @@ def follow(average: nn.Module, network: nn.Module, decay: float, done: int) -> N
 
 
 def export(folder: Path) -> Path:
-    """Write a run's best network as a Keras model."""
+    """Write a run's best network as a Keras model, and beside it the digest of its weights."""
     plan, network = load_run(folder)
     path = folder / f"{plan.task}.keras"
     save_keras(network, plan, path)
+    note_source(path, folder / "best.pt")
     return path
 
 

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from training.augment import augment, centre
 from training.loop import load_run
 from training.network import Convolution, build, keras_layer
-from training.source import digest_of_file
+from training.source import note_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,7 +211,7 @@ def fine_tune(run: Path, images: Tensor, *, epochs: int = 3, peak_rate: float = 
     torch.save(module.state_dict(), run / f"{plan.task}-rounded.pt")
     path = run / f"{plan.task}-rounded.keras"
     save_keras(module, plan, path)
-    path.with_suffix(".sha256").write_text(digest_of_file(run / "best.pt"))
+    note_source(path, run / "best.pt")
     return path
 
 

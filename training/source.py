@@ -31,6 +31,32 @@ def digest_of_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def note_source(made: Path, source: Path) -> None:
+    """Write the digest of the file `source` beside `made`, which was made of it."""
+    _note(made).write_text(digest_of_file(source))
+
+
+def is_made_of(made: Path, source: Path) -> bool:
+    """Whether `note_source` says that `made` was made of the file `source` as it is now."""
+    there = _note(made).exists() and source.exists()
+    return there and _note(made).read_text() == digest_of_file(source)
+
+
+def _note(made: Path) -> Path:
+    return made.with_suffix(".sha256")
+
+
+MADE = ("last.pt", "best.pt", "log.csv", "*.keras", "*-rounded.pt", "*.sha256")
+"""What a run leaves in its folder beside its experiment.json, which the next one writes first."""
+
+
+def forget(folder: Path) -> None:
+    """Take away what an earlier run made: beside another's record it would pass for that one's."""
+    for pattern in MADE:
+        for path in folder.glob(pattern):
+            path.unlink()
+
+
 def refuse_other(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
     """DataError where the run that the checkpoint `path` is of differs from the one to come in any
     of what makes it, by name: what was learned is not thrown away unasked."""

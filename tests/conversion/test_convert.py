@@ -46,7 +46,16 @@ def keras_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     save_keras(Network(TINY).eval(), TINY, folder / "emotion.keras")
     (folder / "experiment.json").write_text(json.dumps(RECORD))
+    trained(folder, "weights", "emotion")
     return folder / "emotion.keras"
+
+
+def trained(folder: Path, weights: str, *made: str) -> None:
+    """Weights in a run's folder, and that these models were made of them."""
+    (folder / "best.pt").write_text(weights)
+    for name in made:
+        digest = hashlib.sha256(weights.encode()).hexdigest()
+        (folder / f"{name}.sha256").write_text(digest)
 
 
 @pytest.fixture(scope="module")
@@ -169,9 +178,7 @@ def test_of_the_plain_and_the_fine_tuned_model_validation_chooses(
             network.head.bias.data = torch.arange(7.0)  # always neutral, of which there are most
             target = "emotion" if name == "other" else "emotion-rounded"
             save_keras(network, TINY, folder / f"{target}.keras")
-            (folder / "best.pt").write_text(name)
-            made_of = hashlib.sha256(name.encode()).hexdigest()
-            (folder / "emotion-rounded.sha256").write_text(made_of)
+            trained(folder, name, "emotion", "emotion-rounded")
         sidecar = convert(folder / "emotion.keras", data, places)
         worth[name] = sidecar.metrics["parity"]["int8, validation"]
     assert worth["plain"] != worth["other"]
@@ -192,7 +199,6 @@ def test_what_was_rounded_of_an_earlier_training_is_refused(
 ) -> None:
     folder = tmp_path / "run"
     shutil.copytree(keras_file.parent, folder)
-    (folder / "best.pt").write_text("weights")
     shutil.copy(keras_file, folder / "emotion-rounded.keras")
     if made_of is not None:
         (folder / "emotion-rounded.sha256").write_text(made_of)
@@ -200,6 +206,32 @@ def test_what_was_rounded_of_an_earlier_training_is_refused(
     with pytest.raises(ConversionError, match=r"rounded\.keras was not made of .*best\.pt"):
         convert(folder / "emotion.keras", data, places)
     assert pair(places.models) == before
+
+
+@needs_training
+@pytest.mark.parametrize("made_of", [None, "0" * 64])
+def test_what_was_exported_of_an_earlier_training_is_refused(
+    keras_file: Path, data: Path, places: Places, tmp_path: Path, made_of: str | None
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(keras_file.parent, folder)
+    (folder / "emotion.sha256").unlink()
+    if made_of is not None:
+        (folder / "emotion.sha256").write_text(made_of)
+    before = pair(places.models)
+    with pytest.raises(ConversionError, match=r"emotion\.keras was not made of .*again, which"):
+        convert(folder / "emotion.keras", data, places)
+    assert pair(places.models) == before
+
+
+@needs_training
+def test_a_run_without_its_weights_is_refused(
+    keras_file: Path, data: Path, places: Places, tmp_path: Path
+) -> None:
+    shutil.copytree(keras_file.parent, tmp_path / "run")
+    (tmp_path / "run" / "best.pt").unlink()
+    with pytest.raises(ConversionError, match=r"was not made of .*best\.pt"):
+        convert(tmp_path / "run" / "emotion.keras", data, places)
 
 
 def test_too_much_lost_by_quantization_is_refused_with_the_mend() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 import importlib.util
 import json
 from pathlib import Path
@@ -59,6 +60,8 @@ def test_a_run_learns_logs_and_writes_keras(plan: Experiment, tmp_path: Path) ->
     path = loop.export(tmp_path)
     assert path == tmp_path / f"{plan.task}.keras"
     assert path.stat().st_size > 0
+    weights = (tmp_path / "best.pt").read_bytes()
+    assert path.with_suffix(".sha256").read_text() == hashlib.sha256(weights).hexdigest()
     log = rows(tmp_path)
     assert [row["epoch"] for row in log] == ["1", "2", "3"]
     assert float(log[-1]["loss"]) < float(log[0]["loss"])
@@ -181,6 +184,26 @@ def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
     for part in ("network", "average"):
         for name, value in whole[part].items():
             assert torch.equal(value, cut[part][name]), f"{part}, {name}"
+
+
+def test_a_fresh_run_leaves_nothing_of_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop.train(TINY, parts(TINY), tmp_path)
+    for name in ("emotion.keras", "emotion.sha256", "emotion-rounded.keras", "emotion-rounded.pt"):
+        (tmp_path / name).write_text("of the first run")
+
+    def stop(_: loop._Run) -> float:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop._Run, "_train_epoch", stop)
+    with pytest.raises(DataError, match="--fresh"):
+        loop.train(dataclasses.replace(TINY, epochs=4), parts(TINY), tmp_path)
+    assert (tmp_path / "emotion.keras").exists()
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(dataclasses.replace(TINY, epochs=4), parts(TINY), tmp_path, fresh=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"experiment.json"}
+    assert read_plan(tmp_path).epochs == 4
 
 
 def test_a_run_of_other_teachers_faces_or_start_is_not_thrown_away_unasked(tmp_path: Path) -> None:
