@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from device.vision.runtime import ModelError
-from training.crops import Places
-from training.data import PARTS, DataError, samples
-from training.experiment import EXPERIMENTS, OUTPUTS, Experiment, read_plan
-from training.recipe import steps
+from training import commands as making
+from training.commands import MODELS, show
+from training.data import PARTS, DataError
+from training.experiment import EXPERIMENTS, OUTPUTS
 
-if TYPE_CHECKING:
-    from training.loop import Parts
-
-MODELS = Path("models_tflite")
 EPILOG = """\
 data sets (--data names one, or the folder that holds them all):
   RAF-DB    emotion  DATASET/{train,test}/{1..7}/*.jpg (Kaggle), or the official basic/
@@ -146,39 +140,39 @@ def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no ty
         default=Path("runs", "face", "best.pt"),
         help="the run of face that face-closer looks again after, default: %(default)s",
     )
-    train.set_defaults(run=_train)
+    train.set_defaults(run=making.train)
     ensemble = commands.add_parser("ensemble", help="search which runs answer best together")
     ensemble.add_argument("task", choices=OUTPUTS)
     ensemble.add_argument("--member", type=Path, action="append", required=True, help="a run")
     ensemble.add_argument("--out", type=Path, help="default: runs/ensemble-TASK.json")
-    ensemble.set_defaults(run=_ensemble)
+    ensemble.set_defaults(run=making.ensemble)
     distill = commands.add_parser("distill", help="train on what ensembles say of many faces")
     distill.add_argument("experiment", choices=sorted(EXPERIMENTS))
     for task in OUTPUTS:
         distill.add_argument(f"--{task}", type=Path, help=f"the ensemble that teaches {task}")
-    distill.set_defaults(run=_distill)
+    distill.set_defaults(run=making.distill)
     every = commands.add_parser("all", help="all runs that the device's models come from")
     every.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     every.add_argument("--faceres", type=Path, required=True, help="faceres.json to start from")
     every.add_argument("--runs", type=Path, default=Path("runs"), help="default: %(default)s")
     every.add_argument("--dry-run", action="store_true", help="only show the steps")
-    every.set_defaults(run=_all)
+    every.set_defaults(run=making.every_step)
     ablate = commands.add_parser("ablate", help="what each ingredient gives, in short runs")
     ablate.add_argument("--runs", type=Path, default=Path("runs"), help="default: %(default)s")
     ablate.add_argument("--faceres", type=Path, required=True, help="faceres.json")
     ablate.add_argument("--task", choices=OUTPUTS, action="append", help="default: both")
-    ablate.set_defaults(run=_ablate)
+    ablate.set_defaults(run=making.ablate)
     restore = commands.add_parser(
         "restore", help="a detector's run from its model file, where the checkpoints are gone"
     )
     restore.add_argument("model", type=Path, help="face.tflite or face-closer.tflite")
     restore.add_argument("--teacher", type=Path, required=True, help="YuNet's ONNX file")
     restore.add_argument("--out", type=Path, help="default: runs/ and the model's name")
-    restore.set_defaults(run=_restore)
+    restore.set_defaults(run=making.restore)
     quantize = commands.add_parser("quantize", help="fine-tune a run's network rounded to int8")
     quantize.add_argument("run_folder", type=Path, metavar="RUN", help="such as runs/emotion")
     quantize.add_argument("--epochs", type=int, default=3, help="default: %(default)s")
-    quantize.set_defaults(run=_quantize)
+    quantize.set_defaults(run=making.quantize)
     for command in (train, ensemble, distill, ablate, restore, quantize):
         command.add_argument("--data", type=Path, required=True, help="folder of the data sets")
         command.add_argument("--cache", type=Path, default=Path("runs/cache"), help="eyes found")
@@ -215,176 +209,6 @@ def _data(options: argparse.Namespace) -> int:
     return 0
 
 
-def _train(options: argparse.Namespace) -> int:
-    from training.crops import load_crops  # noqa: PLC0415
-    from training.lessons import lesson  # noqa: PLC0415
-    from training.loop import Parts  # noqa: PLC0415
-    from training.pool import pool  # noqa: PLC0415
-
-    if options.experiment in ("face", "face-closer"):
-        return _train_face(options)
-    plan = _plan(options)
-    places = Places(MODELS, options.cache)
-    own, others = pool(plan, options.data)
-    held_out = samples(plan.task, options.data, "valid")
-    parts = Parts(
-        lesson(plan, load_crops(plan, own.samples, places, own.name)),
-        load_crops(plan, held_out, places, f"{own.name}-valid"),
-    )
-    alike = [faces for faces in others if faces.labels == plan.task]
-    if plan.beside_batch and alike:
-        crops = load_crops(plan, alike[0].samples, places, alike[0].name)
-        parts = parts._replace(beside=lesson(plan, crops))
-    return _run(plan, parts, options)
-
-
-def _train_face(options: argparse.Namespace) -> int:
-    from training.detector.closer import train_closer  # noqa: PLC0415
-    from training.detector.labels import Source  # noqa: PLC0415
-    from training.detector.loop import train_detector  # noqa: PLC0415
-    from training.detector.plan import CloserPlan, DetectorPlan  # noqa: PLC0415
-
-    name = options.experiment
-    if options.teacher is None:
-        raise DataError("a teacher labels the photos: give --teacher yunet.onnx")
-    if options.batch is not None:
-        raise DataError(f"{name} has batches of its own: leave --batch out")
-    names = ("epochs", "seed", "peak_rate")
-    given = {key: getattr(options, key) for key in names if getattr(options, key) is not None}
-    source = Source(options.data, options.teacher, options.cache)
-    folder, start, fresh = options.out or Path("runs", name), options.start, options.fresh
-    if name == "face":
-        plan = replace(DetectorPlan(), **given)
-        written = train_detector(plan, source, folder, start=start, fresh=fresh)
-    else:
-        first = options.first
-        if not first.exists():
-            raise DataError(f"{first} is missing: train face first, or name its best.pt by --first")
-        closer = replace(CloserPlan(), **given)
-        written = train_closer(closer, source, folder, first=first, start=start, fresh=fresh)
-    print(f"wrote {written}")
-    return 0
-
-
-def _restore(options: argparse.Namespace) -> int:
-    from training.detector.labels import Source  # noqa: PLC0415
-    from training.detector.restore import restore  # noqa: PLC0415
-
-    folder = options.out or Path("runs", options.model.stem)
-    source = Source(options.data, options.teacher, options.cache)
-    print(f"wrote {restore(options.model, source, folder)}")
-    return 0
-
-
-def _quantize(options: argparse.Namespace) -> int:
-    import torch  # noqa: PLC0415
-
-    from training.crops import load_crops  # noqa: PLC0415
-    from training.pool import pool  # noqa: PLC0415
-    from training.quantized import fine_tune  # noqa: PLC0415
-
-    plan = read_plan(options.run_folder)
-    places = Places(MODELS, options.cache)
-    own, _ = pool(plan, options.data)
-    pictures = torch.from_numpy(load_crops(plan, own.samples, places, own.name).images)
-    print(f"wrote {fine_tune(options.run_folder, pictures, epochs=options.epochs)}")
-    return 0
-
-
-def _ensemble(options: argparse.Namespace) -> int:
-    from training.ensemble import search, write_ensemble  # noqa: PLC0415
-
-    chosen = samples(options.task, options.data, "valid")
-    found = search(options.task, options.member, chosen, Places(MODELS, options.cache))
-    out = options.out or Path("runs", f"ensemble-{options.task}.json")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_ensemble(out, found)
-    _show(str(out), found, 0)
-    return 0
-
-
-def _distill(options: argparse.Namespace) -> int:
-    from training.crops import load_crops  # noqa: PLC0415
-    from training.distill import Teachers, distilled, taught_by  # noqa: PLC0415
-    from training.loop import Parts  # noqa: PLC0415
-    from training.pool import pool  # noqa: PLC0415
-
-    plan, places = _plan(options), Places(MODELS, options.cache)
-    ensemble = getattr(options, plan.task)
-    if ensemble is None:
-        raise DataError(f"nobody teaches: give --{plan.task}, or use `training train`")
-    teachers = Teachers(ensemble, options.cache / "said")
-    own, others = pool(plan, options.data)
-    held_out = samples(plan.task, options.data, "valid")
-    parts = Parts(
-        distilled(plan, [own], teachers, places),
-        load_crops(plan, held_out, places, f"{own.name}-valid"),
-    )
-    if plan.beside_batch:
-        parts = parts._replace(beside=distilled(plan, others, teachers, places))
-    return _run(plan, parts, options, taught_by(teachers))
-
-
-def _ablate(options: argparse.Namespace) -> int:
-    from training.ablation import Source, ablate  # noqa: PLC0415
-
-    source = Source(options.data, Places(MODELS, options.cache), options.runs, options.faceres)
-    out = MODELS / "ablation.json"
-    known = json.loads(out.read_text()) if out.exists() else []
-    for task in options.task or OUTPUTS:
-        mine: list[dict[str, Any]] = []
-        for record in ablate(task, source, known):
-            mine.append(record)
-            # Kept at once, so that an interruption costs one run.
-            left = [r for r in known if r["task"] != task or r not in mine]
-            out.write_text(json.dumps([*left, *mine], indent=1) + "\n")
-        known = [*(r for r in known if r["task"] != task), *mine]
-        out.write_text(json.dumps(known, indent=1) + "\n")
-        print(f"wrote {out}")
-    return 0
-
-
-def _run(
-    plan: Experiment,
-    parts: Parts,
-    options: argparse.Namespace,
-    taught_by: dict[str, Any] | None = None,
-) -> int:
-    """Train; the network is written for conversion, too. What the device is to say of emotions,
-    not what teachers say, is balanced between the classes."""
-    from training.balance import balance  # noqa: PLC0415
-    from training.loop import export, train  # noqa: PLC0415
-
-    folder = options.out or Path("runs", options.experiment)
-    written = train(
-        plan, parts, folder, start=options.start, fresh=options.fresh, taught_by=taught_by
-    )
-    if taught_by is not None and plan.task == "emotion":
-        part = balance(folder, parts.valid)
-        print(f"balanced: {part:.2f} of the log of each class's share is taken out")
-    print(f"wrote {written}, {export(folder)}")
-    return 0
-
-
-def _all(options: argparse.Namespace) -> int:
-    """Each step in a process of its own, so that its record is of its own memory."""
-    for words in steps(options.data, options.faceres, options.runs):
-        print("python -m training", " ".join(words), flush=True)
-        if options.dry_run:
-            continue
-        step = [sys.executable, "-m", "training", *words]
-        if result := subprocess.run(step, check=False).returncode:  # noqa: S603 - our own words
-            return result
-    return 0
-
-
-def _plan(options: argparse.Namespace) -> Experiment:
-    """The experiment with the figures that were given."""
-    names = ("epochs", "seed", "batch", "peak_rate")
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    return replace(EXPERIMENTS[options.experiment], **given)
-
-
 def _evaluate(options: argparse.Namespace) -> int:
     from training.evaluate import evaluate, evaluate_scenes  # noqa: PLC0415
 
@@ -403,7 +227,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         return 0
     for key, value in figures.items():
         if not isinstance(value, list):  # tables are for --json and the report
-            _show(key, value, 0)
+            show(key, value, 0)
     return 0
 
 
@@ -415,20 +239,6 @@ def _measured_face(options: argparse.Namespace) -> dict[str, Any]:
         raise DataError("a teacher says where faces are: give --teacher yunet.onnx")
     source = Source(options.data, options.teacher, options.cache)
     return evaluate(options.model.parent, source, options.part, runtime=options.runtime)
-
-
-def _show(name: str, value: Any, depth: int) -> None:  # noqa: ANN401 - a JSON tree
-    indent = "  " * depth
-    if isinstance(value, dict) and set(value) == {"value", "low", "high"}:
-        print(f"{indent}{name}: {value['value']} (95 %: {value['low']} to {value['high']})")
-    elif isinstance(value, dict) and not any(isinstance(v, dict) for v in value.values()):
-        print(f"{indent}{name}: " + ", ".join(f"{k} {v}" for k, v in value.items()))
-    elif isinstance(value, dict):
-        print(f"{indent}{name}:")
-        for inner, content in value.items():
-            _show(inner, content, depth + 1)
-    else:
-        print(f"{indent}{name}: {value}")
 
 
 def _report(options: argparse.Namespace) -> int:
