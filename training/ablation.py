@@ -19,19 +19,20 @@ import torch
 from tqdm import tqdm
 
 from training.crops import load_crops
-from training.data import DataError, Years, fairface, ferplus, samples
+from training.data import AbsentError, Years, fairface, ferplus, samples
 from training.distill import Teachers, distilled
 from training.evaluate import grouped
 from training.experiment import EXPERIMENTS, Experiment, read_plan
 from training.lessons import lesson
 from training.loop import Parts, load_run, look, score, train
 from training.metrics import confusion, f1, interval_metrics
-from training.pool import OWN, pool
+from training.pool import OWN, Faces, counts, pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from training.crops import Crops, Places
+    from training.lessons import Lesson
 
 SMALL = EXPERIMENTS["emotion-small"]
 TO_THE_END = 25
@@ -143,10 +144,21 @@ def ablate(task: str, source: Source, known: list[dict[str, Any]]) -> Iterator[d
         if key in done and ("elsewhere" in done[key] or not variant.elsewhere):
             yield done[key]
             continue
+        own, others = pool(plan, source.data)
+        beside = _beside(variant, own, others)
+        if beside is None:
+            tqdm.write(f"without {variant.name}: there are no other faces to learn beside")
+            continue
         folder = source.runs / "ablation" / f"{task}-{key}"
         valid = load_crops(plan, held_out, source.places, f"{OWN[task]}-valid")
         start = source.faceres if variant.start else None
-        train(plan, _parts(plan, variant, valid, source), folder, start=start)
+        parts = Parts(
+            _lesson(plan, variant, source, [own]),
+            valid,
+            _lesson(plan, variant, source, beside) if beside else None,
+            counts(own, beside),
+        )
+        train(plan, parts, folder, start=start)
         elsewhere = _elsewhere(task, folder, source) if variant.elsewhere else {}
         yield {
             **elsewhere,
@@ -262,20 +274,23 @@ def _minutes(folder: Path) -> float:
     return float(json.loads((folder / "experiment.json").read_text())["took"]["minutes"])
 
 
-def _parts(plan: Experiment, variant: Variant, valid: Crops, source: Source) -> Parts:
-    own, others = pool(plan, source.data)
-    parts = Parts(lesson(plan, load_crops(plan, own.samples, source.places, own.name)), valid)
+def _beside(variant: Variant, own: Faces, others: list[Faces]) -> list[Faces] | None:
+    """Whose faces a variant learns beside; None where it is of such faces and there are none."""
+    if variant.taught == "all":
+        return others or None
+    if not variant.beside:
+        return []
+    return [faces for faces in others if faces.labels == own.labels] or None
+
+
+def _lesson(plan: Experiment, variant: Variant, source: Source, learned: list[Faces]) -> Lesson:
+    """What there is to learn of faces: what the ensemble says of them, or by their labels."""
     if variant.taught:
         ensemble = source.runs / f"ensemble-{plan.task}.json"
         teachers = Teachers(ensemble, source.places.cache / "said")
-        parts = parts._replace(train=distilled(plan, [own], teachers, source.places))
-        if variant.taught == "all":
-            parts = parts._replace(beside=distilled(plan, others, teachers, source.places))
-    elif variant.beside:
-        (alike,) = (faces for faces in others if faces.labels == plan.task)
-        crops = load_crops(plan, alike.samples, source.places, alike.name)
-        parts = parts._replace(beside=lesson(plan, crops))
-    return parts
+        return distilled(plan, learned, teachers, source.places)
+    (faces,) = learned
+    return lesson(plan, load_crops(plan, faces.samples, source.places, faces.name))
 
 
 def _judge(folder: Path, valid: Crops) -> dict[str, float]:
@@ -307,7 +322,7 @@ def _elsewhere(task: str, folder: Path, source: Source) -> dict[str, Any]:
     name, load = ELSEWHERE[task]
     try:
         chosen = load(source.data, "test")
-    except DataError as error:
+    except AbsentError as error:
         tqdm.write(f"without {name}: {error}")
         return {}
     plan, _ = load_run(folder)

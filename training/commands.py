@@ -26,7 +26,7 @@ def train(options: argparse.Namespace) -> int:
     from training.crops import load_crops  # noqa: PLC0415 - each command loads what it needs
     from training.lessons import lesson  # noqa: PLC0415
     from training.loop import Parts  # noqa: PLC0415
-    from training.pool import pool  # noqa: PLC0415
+    from training.pool import counts, pool  # noqa: PLC0415
 
     if options.experiment in ("face", "face-closer"):
         return _train_face(options)
@@ -38,10 +38,11 @@ def train(options: argparse.Namespace) -> int:
         lesson(plan, load_crops(plan, own.samples, places, own.name)),
         load_crops(plan, held_out, places, f"{own.name}-valid"),
     )
-    alike = [faces for faces in others if faces.labels == plan.task]
-    if plan.beside_batch and alike:
-        crops = load_crops(plan, alike[0].samples, places, alike[0].name)
+    alike = [faces for faces in others if faces.labels == plan.task and plan.beside_batch][:1]
+    for faces in alike:
+        crops = load_crops(plan, faces.samples, places, faces.name)
         parts = parts._replace(beside=lesson(plan, crops))
+    parts = parts._replace(sets=counts(own, alike))
     return _run(plan, parts, options)
 
 
@@ -118,7 +119,7 @@ def distill(options: argparse.Namespace) -> int:
     from training.crops import load_crops  # noqa: PLC0415
     from training.distill import Teachers, distilled, taught_by  # noqa: PLC0415
     from training.loop import Parts  # noqa: PLC0415
-    from training.pool import pool  # noqa: PLC0415
+    from training.pool import counts, pool  # noqa: PLC0415
 
     plan, places = _plan(options), Places(MODELS, options.cache)
     file = getattr(options, plan.task)
@@ -131,8 +132,10 @@ def distill(options: argparse.Namespace) -> int:
         distilled(plan, [own], teachers, places),
         load_crops(plan, held_out, places, f"{own.name}-valid"),
     )
-    if plan.beside_batch:
-        parts = parts._replace(beside=distilled(plan, others, teachers, places))
+    beside = others if plan.beside_batch else []
+    if beside:
+        parts = parts._replace(beside=distilled(plan, beside, teachers, places))
+    parts = parts._replace(sets=counts(own, beside))
     return _run(plan, parts, options, taught_by(teachers))
 
 

@@ -39,6 +39,8 @@ class Parts(NamedTuple):
     train: Lesson
     valid: Crops
     beside: Lesson | None = None
+    sets: dict[str, dict[str, int]] | None = None
+    """How many faces of which data sets, as `training.pool.counts` says it."""
 
 
 def train(
@@ -113,6 +115,7 @@ class _Run:
         self.source = {"lesson": digest_of(_arrays(parts))}
         self.took: dict[str, Any] = {}
         self.device = device()
+        self.sets = parts.sets
         self.learned, self.held_out = parts.train.to(self.device), parts.valid
         self.beside = None if parts.beside is None else parts.beside.to(self.device)
         self.rng = torch.Generator(self.device).manual_seed(plan.seed)
@@ -166,6 +169,8 @@ class _Run:
         if self.taught_by is not None:
             record["taught_by"] = self.taught_by
         record |= {"took": self.took or took(0, {}), **dataclasses.asdict(self.plan)}
+        if self.sets is not None:  # which the plan only allows
+            record |= {"sets": self.sets, "others": list(self.sets["beside"])}
         (self.folder / "experiment.json").write_text(json.dumps(record, indent=2) + "\n")
 
     def _train_epoch(self) -> float:

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tqdm import tqdm
 
-from training.data import DataError, Sample, fairface, ferplus, rafdb, samples, utkface
+from training.data import (
+    AbsentError,
+    Layout,
+    Sample,
+    fairface,
+    ferplus,
+    load,
+    rafdb,
+    recognise,
+    utkface,
+)
 from training.experiment import EXPERIMENTS
 
 if TYPE_CHECKING:
@@ -22,8 +32,19 @@ SETS = {
 }
 """Each data set, the task that its labels are for, and its loader."""
 
+NAMES = {
+    Layout.RAFDB_KAGGLE: "rafdb",
+    Layout.RAFDB_OFFICIAL: "rafdb",
+    Layout.UTKFACE: "utkface",
+    Layout.FERPLUS: "ferplus",
+    Layout.FAIRFACE: "fairface",
+    Layout.EMOTION_FOLDERS: "own",
+    Layout.AGE_FOLDERS: "own",
+}
+"""What the faces of each layout are called here and in a run's record."""
+
 OWN = {"emotion": "rafdb", "age": "utkface"}
-"""The data set whose validation and test parts judge a task, and the name of one's own."""
+"""The data set whose validation and test parts judge the device's model of a task."""
 
 
 def learned_by(task: str) -> set[str]:
@@ -43,18 +64,27 @@ def pool(plan: Experiment, data: Path) -> tuple[Faces, list[Faces]]:
     """The faces of the task's data set, whatever its layout, and of the plan's others those that
     `data` holds.
 
-    DataError where the own are missing.
+    DataError where the own are missing, or where something is wrong with any.
     """
-    own = Faces(OWN[plan.task], samples(plan.task, data, "train"), plan.task)
+    layout = recognise(data, plan.task)
+    own = Faces(NAMES[layout], load(layout, data, "train"), plan.task)
     others = []
-    for name, (labels, load) in SETS.items():
+    for name, (labels, load_set) in SETS.items():
         if name == own.name or name not in plan.others:
             continue
         try:
-            faces = Faces(name, load(data, "train"), labels)
-        except DataError as error:
+            faces = Faces(name, load_set(data, "train"), labels)
+        except AbsentError as error:
             tqdm.write(f"without {name}: {error}")
             continue
         if faces.samples != own.samples:
             others.append(faces)
     return own, others
+
+
+def counts(own: Faces, beside: list[Faces]) -> dict[str, dict[str, int]]:
+    """How many faces of each data set are learned from, by what for and name."""
+    return {
+        part: {faces.name: len(faces.samples) for faces in each}
+        for part, each in (("train", [own]), ("beside", beside))
+    }

@@ -83,6 +83,20 @@ def test_what_is_judged_elsewhere_is_trained_once_too(
     assert list(ablate("emotion", source, [judged])) == [judged]
 
 
+def test_a_variant_whose_faces_are_not_there_is_left_out(
+    source: Source, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variants = (
+        Variant("FER+", "votes", {"beside_batch": 4}, beside=True),
+        Variant("taught by all", "all", {"beside_batch": 4}, taught="all"),
+        Variant("base", "all"),
+    )
+    monkeypatch.setattr(ablation, "VARIANTS", {"emotion": variants})
+    assert [record["name"] for record in ablate("emotion", source, [])] == ["base"]
+    said = capsys.readouterr().out
+    assert said.count("there are no other faces to learn beside") == 2
+
+
 def test_ages_are_judged_by_groups() -> None:
     torch = pytest.importorskip("torch")
     years = torch.nn.functional.one_hot(torch.tensor([1, 5, 30, 40, 72]), 101).float()

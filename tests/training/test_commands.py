@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from device.vision.align import align
@@ -13,6 +15,8 @@ from device.vision.detect import open_detector
 from tests.training.tiny import lay_out
 from tests.vision.faces import MODELS, portrait
 from training.__main__ import main
+from training.data import EMOTIONS
+from training.experiment import EXPERIMENTS
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:
@@ -100,3 +104,43 @@ def test_help_tells_the_whole_way(
         run(monkeypatch, "--help")
     said = capsys.readouterr().out
     assert all(word in said for word in ("train", "evaluate", "report", "DATASET", "conversion"))
+
+
+def learn(monkeypatch: pytest.MonkeyPatch, data: Path, *words: str | Path) -> int:
+    """Train a tiny network for an epoch, from a folder per emotion."""
+    tiny = replace(
+        EXPERIMENTS["emotion-small"], side=16, margin=2, stem=8, stages=((8, 1),), epochs=1, batch=8
+    )
+    monkeypatch.setitem(EXPERIMENTS, "emotion-small", tiny)
+    monkeypatch.chdir(MODELS.parent)  # where `python -m training` is run from
+    return run(monkeypatch, *words, "--data", data, "--cache", data.parent / "cache")
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """Noise in a folder per emotion."""
+    rng = np.random.default_rng(0)
+    for emotion in EMOTIONS:
+        for part, count in (("train", 2), ("valid", 1)):
+            for number in range(count):
+                path = tmp_path / "own" / part / emotion / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(path), rng.integers(0, 256, (40, 40, 3), np.uint8))
+    return tmp_path / "own"
+
+
+def test_faces_of_one_s_own_are_enough_to_train_and_to_be_taught_by(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="the train extra is not installed")
+    runs = [tmp_path / name for name in ("teacher", "student")]
+    assert learn(monkeypatch, own, "train", "emotion-small", "--out", runs[0]) == 0
+    members = [{"run": str(runs[0]), "flip": True, "weight": 1.0}]
+    ensemble = tmp_path / "ensemble.json"
+    ensemble.write_text(json.dumps({"members": members}))
+    taught = ("distill", "emotion-small", "--emotion", ensemble, "--out", runs[1])
+    assert learn(monkeypatch, own, *taught) == 0
+    for folder in runs:
+        record = json.loads((folder / "experiment.json").read_text())
+        assert record["sets"] == {"train": {"own": 14}, "beside": {}}
+        assert record["others"] == []

@@ -83,6 +83,15 @@ def test_a_run_says_who_taught_it_and_what_it_took(tmp_path: Path) -> None:
     assert read_plan(tmp_path) == TINY
 
 
+def test_a_run_says_which_sets_it_really_learned_from(tmp_path: Path) -> None:
+    sets = {"train": {"own": 160}, "beside": {"ferplus": 200}}
+    votes = crops(TINY, 200)._replace(labels=np.eye(7)[crops(TINY, 200).labels] * 10)
+    given = parts(TINY)._replace(beside=lesson(TINY, votes), sets=sets)
+    loop.train(dataclasses.replace(TINY, epochs=1), given, tmp_path)
+    record = json.loads((tmp_path / "experiment.json").read_text())
+    assert (record["sets"], record["others"]) == (sets, ["ferplus"])
+
+
 def test_votes_are_learned_beside_and_weights_taken_over(tmp_path: Path) -> None:
     votes = crops(TINY, 200)
     votes = votes._replace(labels=np.eye(7)[votes.labels] * 10)

@@ -10,7 +10,7 @@ import pytest
 
 from training.data import EMOTIONS, DataError
 from training.experiment import EXPERIMENTS
-from training.pool import pool
+from training.pool import counts, pool
 
 VOTES = "8,2,0,0,0,0,0,0,0,0"
 
@@ -37,6 +37,36 @@ def test_what_is_learned_from_is_not_learned_from_beside_again(tmp_path: Path) -
     own, others = pool(EXPERIMENTS["emotion"], tmp_path)
     assert len(own.samples) == 1
     assert others == []
+
+
+def test_what_is_there_but_broken_is_told_and_what_is_not_there_is_done_without(
+    tmp_path: Path,
+) -> None:
+    lay_years(tmp_path)
+    (tmp_path / "FER2013Test").mkdir()  # which is for measuring alone
+    _, others = pool(EXPERIMENTS["age-wide"], tmp_path)
+    assert others == []
+    table = tmp_path / "FER2013Train/label.csv"
+    table.parent.mkdir()
+    table.write_text("fer0000000.png,no votes\n")
+    with pytest.raises(DataError, match=r"label\.csv, line 1"):
+        pool(EXPERIMENTS["age-wide"], tmp_path)
+
+
+def test_the_sets_that_are_there_are_called_by_their_names(tmp_path: Path) -> None:
+    picture(tmp_path / "FER2013Train/fer0000000.png")
+    table = tmp_path / "FER2013Train/label.csv"
+    table.write_text(f'fer0000000.png,"(0, 0, 48, 48)",{VOTES}\n')
+    own, others = pool(EXPERIMENTS["age"], lay_years(tmp_path / "ages"))
+    assert counts(own, others) == {"train": {"own": 1}, "beside": {}}
+    own, others = pool(EXPERIMENTS["emotion"], tmp_path)
+    assert counts(own, others)["train"] == {"ferplus": 1}
+
+
+def lay_years(root: Path) -> Path:
+    for part in ("train", "valid"):
+        picture(root / part / "34" / "1.jpg")
+    return root
 
 
 def test_nothing_to_learn_from_is_told(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training.data.age import fairface, utkface
-from training.data.base import EMOTIONS, MAX_AGE, PARTS, DataError, Sample, Years
+from training.data.base import EMOTIONS, MAX_AGE, PARTS, AbsentError, DataError, Sample, Years
 from training.data.emotion import ferplus, rafdb
 from training.data.layouts import TASKS, Layout, faces_of, load, recognise, samples
 
@@ -12,6 +12,7 @@ __all__ = [
     "MAX_AGE",
     "PARTS",
     "TASKS",
+    "AbsentError",
     "DataError",
     "Layout",
     "Sample",

@@ -12,6 +12,7 @@ from training.data.base import (
     MAX_AGE,
     OLDEST,
     VALID_SHARE,
+    AbsentError,
     DataError,
     Sample,
     Years,
@@ -85,7 +86,7 @@ def utkface(root: Path, part: str) -> list[Sample]:
     check_part(part)
     base = utkface_base(root)
     if base is None:
-        raise DataError(
+        raise AbsentError(
             f"{root} holds no UTKFace: unpack UTKFace.tar.gz (aligned and cropped) there"
         )
     names = sorted(listed("utkface", split=part) - left_out("utkface", part))
@@ -139,7 +140,7 @@ def _all_fairface(root: Path) -> list[tuple[str, Sample]]:
     """All rows of the table: the name in it, and the sample."""
     base = fairface_base(root)
     if base is None:
-        raise DataError(f"{root} holds no FairFace: expected {root / FAIRFACE_CSV}")
+        raise AbsentError(f"{root} holds no FairFace: expected {root / FAIRFACE_CSV}")
     table = base / FAIRFACE_CSV
     with table.open(newline="") as file:
         reader = csv.DictReader(file)

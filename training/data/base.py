@@ -33,6 +33,10 @@ class DataError(Exception):
     """A data set is not where or what it should be; the message names the mend."""
 
 
+class AbsentError(DataError):
+    """A data set, or a whole part of it, is not there: what can do without it does."""
+
+
 class Years(NamedTuple):
     """An age known only as a group: from `low` to `high` years, both within it."""
 

@@ -11,6 +11,7 @@ from training.data.base import (
     EMOTIONS,
     PARTS,
     VALID_SHARE,
+    AbsentError,
     DataError,
     Sample,
     check_part,
@@ -91,11 +92,13 @@ def official_base(root: Path) -> Path | None:
 def _all_rafdb(root: Path, half: str) -> list[Sample]:
     """The publisher's train or test half."""
     if (base := kaggle_base(root)) is not None:
+        if not (base / half).is_dir():
+            raise AbsentError(f"{base} holds no {half}: unpack RAF-DB whole to have it")
         found = _kaggle(base / half)
     elif (base := official_base(root)) is not None:
         found = _official(base, half)
     else:
-        raise DataError(
+        raise AbsentError(
             f"{root} holds no RAF-DB: expected {root}/DATASET/{half}/1/*.jpg (Kaggle's layout) "
             f"or {root}/basic/{OFFICIAL_LABELS} (the publisher's)"
         )
@@ -105,8 +108,6 @@ def _all_rafdb(root: Path, half: str) -> list[Sample]:
 
 
 def _kaggle(folder: Path) -> list[Sample]:
-    if not folder.is_dir():
-        return []
     classes = {str(label + 1): label for label in range(len(EMOTIONS))}
     wrong = [str(f) for f in sorted(folder.iterdir()) if f.is_dir() and f.name not in classes]
     if wrong:
@@ -158,8 +159,10 @@ def ferplus(root: Path, part: str = "train") -> list[Sample]:
     base = ferplus_base(root)
     folder = (base or root) / FERPLUS_FOLDERS[part]
     table = folder / "label.csv"
+    if not folder.is_dir():
+        raise AbsentError(f"{root} holds no FER+: expected {table}")
     if not table.is_file():
-        raise DataError(f"{root} holds no FER+: expected {table}")
+        raise DataError(f"{table} is not there: without it nothing is known of the faces beside it")
     left = left_out("ferplus", part)
     found = []
     with table.open(newline="") as file:
