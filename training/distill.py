@@ -8,7 +8,6 @@ turned, moved and painted over ("noisy student", Xie et al., 2020).
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,7 +17,9 @@ from tqdm import tqdm
 
 from training.crops import content_key, digest_of_detector, load_crops
 from training.data import Years
+from training.data.base import read_content
 from training.ensemble import ask, read_ensemble
+from training.experiment import read_record
 from training.lessons import Lesson, age_targets, ages_within, emotion_targets
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def taught_by(teachers: Teachers) -> dict[str, Any]:
     it counts."""
     found: dict[str, Any] = {}
     for member in read_ensemble(teachers.ensemble):
-        record = json.loads((member.run / "experiment.json").read_text())
+        record = read_record(member.run)
         known = {name: record[name] for name in TOLD if name in record}
         entry = found.setdefault(member.run.name, {**known, "weight": 0.0})
         entry["weight"] = round(entry["weight"] + member.weight, 2)
@@ -109,5 +110,5 @@ def _key(faces: Faces, file: Path, members: list[Member], detector: str) -> str:
     for sample in faces.samples:
         digest.update(content_key(sample.path).encode())
     for member in members:
-        digest.update((member.run / "best.pt").read_bytes())
+        digest.update(read_content(member.run / "best.pt"))
     return digest.hexdigest()[:12]

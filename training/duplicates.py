@@ -21,6 +21,9 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from training.data import DataError
+from training.pictures import read_picture
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -70,10 +73,12 @@ def read_thumbnails(paths: Sequence[Path]) -> Thumbnails:
     """Thumbnails of the files that are pictures; the others are left out."""
     kept, images = [], []
     for path in tqdm(paths, "thumbnails", mininterval=1, leave=False):
-        grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-        if grey is not None:
-            kept.append(path)
-            images.append(thumbnail(np.asarray(grey, np.uint8)))
+        try:
+            grey = read_picture(path, cv2.IMREAD_GRAYSCALE)
+        except DataError:
+            continue
+        kept.append(path)
+        images.append(thumbnail(grey))
     return Thumbnails(kept, np.array(images, np.uint8).reshape(-1, SIDE, SIDE))
 
 

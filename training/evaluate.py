@@ -14,7 +14,7 @@ from device.vision.detect import open_detector
 from device.vision.reader import AgeModel, EmotionModel
 from device.vision.runtime import Model
 from training.crops import read_image
-from training.data import EMOTIONS, DataError, Years, samples
+from training.data import EMOTIONS, TASKS, DataError, Years, samples
 from training.metrics import age_metrics, emotion_metrics, interval_metrics, mean_figure
 from training.scenes import FACE_WIDTHS, HEIGHT, WIDTH, scene
 
@@ -45,16 +45,19 @@ class Readings(NamedTuple):
 def evaluate(
     models: Path, name: str, data: Path, part: str = "test", *, runtime: str | None = None
 ) -> dict[str, Any]:
-    """Figures of `models`/`name`.tflite on a part of its task's data set; DataError where that is
-    labelled by votes, as FER+'s train part."""
+    """Figures of `models`/`name`.tflite on a part of its task's data set; DataError where there is
+    none for such a model, or its labels are votes."""
     model = Model(models, name, runtime=runtime)
     detector = open_detector(models, runtime=runtime)
     task = model.sidecar.task
-    chosen = samples(task, data, part)
+    if task not in TASKS:
+        raise DataError(
+            f"{name} is measured otherwise: face-closer with face.tflite, music by `python -m "
+            "training music`"
+        )
+    chosen = judged(task, data, part)
     labels = [sample.label for sample in chosen]
     in_groups = any(isinstance(label, Years) for label in labels)
-    if not in_groups and any(isinstance(label, tuple) for label in labels):
-        raise DataError(f"{data} has votes in its {part} part, no classes: measure another part")
     rows = read_faces(chosen, detector, {name: reader(model)}).rows[name]
     figures = (
         interval_metrics(rows[:, 0], *grouped([years_of(sample) for sample in chosen]))
@@ -62,6 +65,16 @@ def evaluate(
         else score(task, rows, np.array(labels, np.int64))
     )
     return {"part": part, "runtime": model.runtime, **figures}
+
+
+def judged(task: str, data: Path, part: str) -> list[Sample]:
+    """A part of the task's data set to judge a model on; DataError where that is labelled by
+    votes, as FER+'s train part."""
+    chosen = samples(task, data, part)
+    labels = [sample.label for sample in chosen]
+    if any(isinstance(label, tuple) and not isinstance(label, Years) for label in labels):
+        raise DataError(f"{data} has votes in its {part} part, no classes: measure another part")
+    return chosen
 
 
 def evaluate_scenes(
@@ -82,7 +95,7 @@ def evaluate_scenes(
     score = VisionSettings().minimum_score
     detector = open_detector(models, runtime=runtime, min_score=score)
     read = reader(Model(models, "emotion", runtime=runtime))
-    chosen = samples("emotion", data, part)[::every]
+    chosen = judged("emotion", data, part)[::every]
     rows = np.zeros((len(chosen), 4))  # found, right in the scene, right in the crop, false faces
     for number, sample in enumerate(tqdm(chosen, "scenes", mininterval=1)):
         image = read_image(sample.path)

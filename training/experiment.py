@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from training.data import DataError
 
@@ -210,16 +210,26 @@ so they see less harm. `age-wide` is a WRN-16-2 (Zagoruyko and Komodakis,
 "Wide Residual Networks", 2016), but in He's order of convolution, normalization and activation."""
 
 
+def read_record(run: Path) -> dict[str, Any]:
+    """A run's experiment.json; DataError where it is missing or none."""
+    path = run / "experiment.json"
+    try:
+        record: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} describes no run of this version ({error!r})") from error
+    return record
+
+
 def read_plan(run: Path) -> Experiment:
     """The experiment that a run's experiment.json describes; what came into use after it was
     written has its default. DataError where it is missing or describes none."""
-    path = run / "experiment.json"
+    record = read_record(run)
     try:
-        record = json.loads(path.read_text())
         figures = {f.name: record[f.name] for f in fields(Experiment) if f.name in record}
         figures["stages"] = tuple(tuple(stage) for stage in figures["stages"])
         if "others" in figures:
             figures["others"] = tuple(figures["others"])
         return Experiment(**figures)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
+        path = run / "experiment.json"
         raise DataError(f"{path} describes no run of this version ({error!r})") from error

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import time
 from copy import deepcopy
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -17,7 +18,7 @@ from tqdm import tqdm
 from training.augment import augment, centre
 from training.backbone import Backbone, load_faceres
 from training.data import DataError
-from training.experiment import read_plan
+from training.experiment import read_plan, read_record
 from training.lessons import Lesson, complete
 from training.machine import autocast, device, took
 from training.network import build, save_keras
@@ -96,12 +97,25 @@ def load_run(folder: Path) -> tuple[Experiment, nn.Module]:
     found by how much."""
     plan = read_plan(folder)
     network = build(plan).to(memory_format=torch.channels_last).eval()
-    weights = torch.load(folder / "best.pt", map_location="cpu")["network"]
-    record = json.loads((folder / "experiment.json").read_text())
+    weights = load_weights(folder / "best.pt")
+    record = read_record(folder)
     if "class_shift" in record:
         weights["head.bias"] += torch.tensor(record["class_shift"])
     network.load_state_dict(weights)
     return plan, network
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """What a run's best.pt holds; DataError where that is no such file."""
+    if not path.is_file():
+        raise DataError(
+            f"{path} is not there: the run was stopped in its first epoch, or is gone; train it"
+        )
+    try:
+        weights: dict[str, Tensor] = torch.load(path, map_location="cpu")["network"]
+    except (OSError, RuntimeError, EOFError, UnpicklingError, LookupError, TypeError) as error:
+        raise DataError(f"{path} holds no weights of a run: train it again") from error
+    return weights
 
 
 class _Run:
@@ -264,13 +278,21 @@ class _Run:
         run = path.parent
         self.start = run.name
         before = read_plan(run)
-        weights = torch.load(path, map_location="cpu")["network"]
+        weights = load_weights(path)
         if (before.task, before.layers) != (self.plan.task, self.plan.layers):
             for name in ("head.weight", "head.bias"):
                 del weights[name]
         kept = {name: weights[name] for name in self.network.state_dict() if name in weights}
-        for network in (self.network, self.average):
-            network.load_state_dict(kept, strict=False)
+        try:
+            if before.trunk != self.plan.trunk:
+                raise RuntimeError("other layers")  # noqa: TRY301 - one answer to all that differs
+            for network in (self.network, self.average):
+                network.load_state_dict(kept, strict=False)
+        except RuntimeError as error:
+            raise DataError(
+                f"{path} is of another make than the network that is to start from it: give "
+                f"--start a run of a {self.plan.trunk} network of the same layers"
+            ) from error
 
     def _source(self) -> dict[str, Any]:
         """What the weights come from beside the plan. What teachers took says nothing of it."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from training.data import DataError
+from training.data.base import read_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,8 +28,8 @@ def digest_of(arrays: Iterable[npt.NDArray[Any]]) -> str:
 
 
 def digest_of_file(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """SHA-256 of a file; DataError where it cannot be read."""
+    return hashlib.sha256(read_content(path)).hexdigest()
 
 
 def note_source(made: Path, source: Path) -> None:

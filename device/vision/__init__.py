@@ -8,6 +8,6 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
 
 MOST_PIXELS = 50_000_000
-"""A larger picture is not decoded: a few kilobytes can claim gigabytes, which no board has. The
-cameras of telephones stay below; twice 150 MB are what one of this size takes."""
+"""A larger picture is not decoded: a few kilobytes can claim gigabytes, which no board has. Most
+photos of telephones stay below, not all; twice 150 MB are what one of this size takes."""
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))

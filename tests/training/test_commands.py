@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,6 +68,49 @@ def test_evaluate_refuses_votes(
     words = ("--model", MODELS / "emotion.tflite", "--data", data, "--part", "train")
     assert run(monkeypatch, "evaluate", *words) == 1
     assert "votes in its train part" in capsys.readouterr().err
+    assert run(monkeypatch, "evaluate", *words, "--scene") == 1
+    assert "votes in its train part" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "mend"), [("face-closer", r"face\.tflite"), ("music", "training music")]
+)
+def test_a_model_that_no_data_set_judges_is_refused(
+    rafdb: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    mend: str,
+) -> None:
+    model = MODELS / f"{name}.tflite"
+    assert run(monkeypatch, "evaluate", "--model", model, "--data", rafdb) == 1
+    said = capsys.readouterr().err
+    assert "expected in it" not in said
+    assert re.search(mend, said)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "emotion", "--epochs", "0"),
+        ("train", "emotion", "--batch", "0"),
+        ("train", "emotion", "--peak-rate", "-1"),
+        ("train", "emotion", "--peak-rate", "nan"),
+        ("train", "emotion", "--seed", "-1"),
+        ("quantize", "runs/emotion", "--epochs", "0"),
+        ("report", "--every", "0"),
+    ],
+)
+def test_figures_that_nothing_can_be_done_with_are_wrong_use(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, *words, "--data", tmp_path)
+    assert ended.value.code == 2
+    assert f"argument {words[-2]}" in capsys.readouterr().err
 
 
 def test_a_batch_is_not_silently_ignored(

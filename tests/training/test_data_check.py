@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -16,7 +18,9 @@ from training.check import (
     write_pairs,
     write_sheet,
 )
+from training.crops import read_image
 from training.data import EMOTIONS, DataError
+from training.detector.photos import photos, read_photo
 
 
 def picture(path: Path, seed: int, side: int = 60) -> None:
@@ -80,6 +84,49 @@ def test_broken_pictures_are_named(root: Path, content: bytes) -> None:
     assert any("1 cannot be read" in line and "broken.jpg" in line for line in describe(check))
     with pytest.raises(DataError, match=r"1 files are no pictures .*broken\.jpg"):
         refuse_unreadable(check)
+
+
+def test_a_folder_with_a_picture_s_name_is_passed_by(root: Path, tmp_path: Path) -> None:
+    (root / "train" / "fear" / "folder.jpg").mkdir()
+    refuse_unreadable(check_data(root, "emotion"))
+    for number in range(60):
+        picture(tmp_path / "photos" / f"{number}.jpg", number)
+    (tmp_path / "photos" / "folder.jpg").mkdir()
+    assert len(photos(tmp_path)) == 60
+
+
+READ = """
+import sys
+from pathlib import Path
+from device.vision import MOST_PIXELS  # OpenCV takes the limit when it is loaded
+from training.check import check_data, refuse_unreadable
+from training.crops import read_image
+from training.data import DataError
+from training.detector.photos import read_photo
+
+root, path = map(Path, sys.argv[1:])
+for read in (read_image, read_photo, lambda _: refuse_unreadable(check_data(root, "emotion"))):
+    try:
+        read(path)
+    except DataError as error:
+        print(error)
+"""
+
+
+def test_a_picture_too_large_is_named(root: Path) -> None:
+    large = root / "train" / "fear" / "large.png"
+    assert cv2.imwrite(str(large), np.zeros((7200, 7000), np.uint8))
+    done = subprocess.run(
+        [sys.executable, "-c", READ, root, large], capture_output=True, text=True, check=True
+    )
+    assert [f"{large}" in line for line in done.stdout.splitlines()] == [True] * 3
+    assert done.stdout.count("more than 50 million pixels") == 3
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    for read in (read_image, read_photo):
+        with pytest.raises(DataError, match=r"no\.jpg cannot be read"):
+            read(tmp_path / "no.jpg")
 
 
 def test_ages_are_told_by_decade_in_their_order(tmp_path: Path) -> None:

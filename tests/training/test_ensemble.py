@@ -18,7 +18,7 @@ from training import backbone, ensemble  # noqa: E402
 from training.backbone import Backbone, load_faceres, read_tfjs  # noqa: E402
 from training.crops import Places, digest_of_detector  # noqa: E402
 from training.data import DataError, Sample, Years  # noqa: E402
-from training.distill import Teachers, distilled  # noqa: E402
+from training.distill import Teachers, distilled, taught_by  # noqa: E402
 from training.experiment import Experiment  # noqa: E402
 from training.network import Convolution, build  # noqa: E402
 from training.pool import Faces  # noqa: E402
@@ -138,6 +138,17 @@ def test_faces_of_the_same_names_are_asked_about_anew(tmp_path: Path, places: Pl
         cv2.imwrite(str(chosen[0].path), np.full_like(image, shade))
         distilled(TINY, [Faces("happy", chosen, "emotion")], teachers, places)
     assert len(list(teachers.said.iterdir())) == 2
+
+
+def test_a_teacher_that_is_gone_is_named(tmp_path: Path, places: Places) -> None:
+    pool = [Faces("happy", faces(tmp_path / "one", [3]), "emotion")]
+    teachers = taught(tmp_path, TINY)
+    (tmp_path / "emotion" / "best.pt").unlink()
+    with pytest.raises(DataError, match=r"emotion/best\.pt cannot be read"):
+        distilled(TINY, pool, teachers, places)
+    (tmp_path / "emotion" / "experiment.json").unlink()
+    with pytest.raises(DataError, match=r"experiment\.json describes no run"):
+        taught_by(teachers)
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"members": [{}]}', "[1]"])

@@ -133,6 +133,26 @@ def test_a_shallower_network_starts_from_a_deeper_ones_layers_but_not_its_head(
     assert not torch.equal(started["head.weight"], deep["head.weight"])
 
 
+def test_a_network_of_another_make_is_no_start(tmp_path: Path) -> None:
+    path = loop.train(TINY_TEACHER, parts(TINY_TEACHER, 32), tmp_path / "first")
+    wider = dataclasses.replace(TINY, stem=16, stages=((16, 1), (16, 1)))
+    small = loop.train(TINY, parts(TINY, 32), tmp_path / "small")
+    for plan, start in ((TINY, path), (TINY_TEACHER, small), (wider, small)):
+        with pytest.raises(DataError, match=r"best\.pt is of another make than the network"):
+            loop.train(plan, parts(plan, 32), tmp_path / "second", start=start)
+    with pytest.raises(DataError, match=r"none.experiment\.json"):
+        loop.train(TINY, parts(TINY, 32), tmp_path / "second", start=tmp_path / "none" / "best.pt")
+
+
+def test_a_run_that_was_stopped_in_its_first_epoch_cannot_be_asked(tmp_path: Path) -> None:
+    (tmp_path / "experiment.json").write_text(json.dumps(dataclasses.asdict(TINY)))
+    with pytest.raises(DataError, match=r"best\.pt is not there"):
+        loop.load_run(tmp_path)
+    (tmp_path / "best.pt").write_text("no weights")
+    with pytest.raises(DataError, match=r"best\.pt holds no weights"):
+        loop.load_run(tmp_path)
+
+
 def test_a_residual_network_cannot_start_from_faceres(tmp_path: Path) -> None:
     run = loop._Run(TINY, parts(TINY, 32), tmp_path)
     with pytest.raises(DataError, match="residual cannot start from it"):

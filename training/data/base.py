@@ -105,7 +105,16 @@ def first_base(root: Path, *names: str) -> Path | None:
 
 def files_in(folder: Path) -> list[str]:
     """Names of the folder's pictures, sorted."""
-    return sorted(path.name for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    pictures = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(path.name for path in pictures if path.is_file())
+
+
+def read_content(path: Path) -> bytes:
+    """A file whole; DataError where the system does not let it be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def refuse_missing(samples: Sequence[Sample], mend: str) -> None:

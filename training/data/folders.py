@@ -14,6 +14,7 @@ from training.data.base import (
     check_part,
     files_in,
     name_some,
+    read_content,
     refuse_empty,
 )
 
@@ -83,5 +84,5 @@ def _label(name: str, task: str) -> int | None:
 
 
 def _part_of(path: Path) -> str:
-    digest = hashlib.sha256(path.read_bytes()).digest()
+    digest = hashlib.sha256(read_content(path)).digest()
     return HELD_OUT.get(int.from_bytes(digest[:4], "big") % 10, "train")

@@ -25,7 +25,7 @@ from training.detector.measure import average_precision, match
 from training.detector.network import DetectorNetwork
 from training.detector.photos import photos, read_photo
 from training.detector.teacher import load_labels
-from training.loop import follow, save
+from training.loop import follow, load_weights, save
 from training.machine import autocast, device, took
 from training.source import digest_of, digest_of_file, refuse_other
 
@@ -237,7 +237,7 @@ class _Run:
         """Take another run's best weights, of a network as deep or less so."""
         self.start = path.parent.name
         self.source["start"] = digest_of_file(path)
-        weights = torch.load(path, map_location="cpu")["network"]
+        weights = load_weights(path)
         for network in (self.network, self.average):
             deepen(network, weights)
 

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data import DataError, recognise
+from training.data.base import read_content
+from training.pictures import read_picture
 
 SPLIT = Path(__file__).parents[1] / "splits" / "photos.csv"
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -40,7 +42,8 @@ def photos(root: Path, part: str | None = None) -> list[Photo]:
     folder = root / "photos" if (root / "photos").is_dir() else root
     if folder == root and (layout := _labelled(root)):
         raise DataError(f"{root} holds {layout}, no photos: put those into {root / 'photos'}")
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES)
+    named = (p for p in folder.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES)
+    files = sorted(path for path in named if path.is_file())
     if not files:
         raise DataError(f"{folder} holds no photos: expected {folder}/*.jpg")
     found = [Photo(path, _key(path)) for path in files]
@@ -65,11 +68,8 @@ def _labelled(root: Path) -> str | None:
 
 
 def read_photo(path: Path) -> npt.NDArray[np.uint8]:
-    """A photo as BGR; DataError where it is none."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DataError(f"{path} is no image that OpenCV reads: replace or remove it")
-    return np.asarray(image, np.uint8)
+    """A photo as BGR; DataError where it cannot be read."""
+    return read_picture(path)
 
 
 def _parts(found: list[Photo]) -> dict[str, str]:
@@ -114,7 +114,7 @@ def _difference_hash(photo: Photo) -> npt.NDArray[np.bool_]:
 
 
 def _key(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return hashlib.sha256(read_content(path)).hexdigest()[:16]
 
 
 def _listed() -> dict[str, str]:
