@@ -22,6 +22,7 @@ from training.data import EMOTIONS, MAX_AGE, samples
 from training.evaluate import evaluate, score
 from training.experiment import read_plan
 from training.metrics import fit_temperature
+from training.publishers import learned_from
 from training.source import is_made_of
 
 if TYPE_CHECKING:
@@ -301,7 +302,7 @@ def describe(plan: Experiment, content: bytes, cost: int, record: dict[str, Any]
         quantization="int8 input, output, activations and weights (per channel)",
         sha256=hashlib.sha256(content).hexdigest(),
         crop=CropSpec(zoom=plan.zoom),
-        data={**DATA[plan.task], "run": record},
+        data={**DATA[plan.task], "learned_from": learned_from(record), "run": record},
         metrics={"multiply_adds": cost, "bytes": len(content)},
         licence=LICENCE,
         intended_use=INTENDED_USE[plan.task],

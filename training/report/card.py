@@ -78,8 +78,16 @@ def _size(sidecar: Sidecar) -> str:
 
 
 def _data(name: str, sidecar: Sidecar) -> str:
-    lines = [f"- {key}: {plain(value)}" for key, value in sidecar.data.items()]
-    return "\n".join([f"**`{name}`** ({sidecar.licence})", "", *lines])
+    apart = ("learned_from", "run")
+    lines = [f"- {key}: {plain(said)}" for key, said in sidecar.data.items() if key not in apart]
+    if "run" in sidecar.data:
+        lines.append(f"- how it was trained: `run` in [{name}.json]({name}.json)")
+    parts = [f"**`{name}`** ({sidecar.licence})", "\n".join(lines)]
+    if learned := sidecar.data.get("learned_from"):
+        rows = [[title, *words.values()] for title, words in learned.items()]
+        head = ["it or its teachers learned from", "by", "to be had from", "terms"]
+        parts.append(table(head, rows, words=4))
+    return "\n\n".join(parts)
 
 
 def _limits(measured: dict[str, Section]) -> str:

@@ -1,0 +1,49 @@
+"""Whose data the models learned from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from device.vision.runtime import read_sidecar
+from tests.vision.faces import MODELS
+from training.pool import SETS
+from training.publishers import PUBLISHERS, learned_from
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_every_data_set_has_a_publisher() -> None:
+    assert set(PUBLISHERS) == {*SETS, "faceres", "vggface2"}
+
+
+def test_only_what_was_used_is_told() -> None:
+    alone = {"task": "emotion", "faces": {"train": 9}, "others": ["ferplus"], "start": None}
+    assert list(learned_from(alone)) == ["RAF-DB, single-label"]
+    beside = {**alone, "faces": {"train": 9, "beside": 3}}
+    assert list(learned_from(beside)) == ["RAF-DB, single-label", "FER+"]
+    taught = {**alone, "start": "large", "taught_by": {"large": {**alone, "start": "faceres"}}}
+    assert list(learned_from(taught)) == [
+        "RAF-DB, single-label",
+        "`faceres` weights",
+        "VGGFace2, through `faceres`",
+    ]
+
+
+@pytest.mark.parametrize("name", ["emotion", "age"])
+def test_the_committed_models_say_what_they_learned_from(name: str) -> None:
+    data = read_sidecar(MODELS / f"{name}.json").data
+    assert data["learned_from"] == learned_from(data["run"])
+    told = (MODELS / "MODEL_CARD.md").read_text()
+    part = told[told.index(f"**`{name}`**") :].partition("\n\n**`")[0]
+    for title, words in data["learned_from"].items():
+        assert f"| {title} | {words['by']} | {words['source']} | {words['terms']} |" in part
+
+
+@pytest.mark.parametrize("name", [*SETS, "faceres"])
+def test_the_readme_names_the_same_terms(name: str) -> None:
+    title, _, _, terms = PUBLISHERS[name]
+    rows = [line for line in README.read_text().splitlines() if line.startswith(f"| {title} |")]
+    assert len(rows) == 1
+    assert rows[0].endswith(f"| {terms} |")
