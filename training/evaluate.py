@@ -88,9 +88,9 @@ def evaluate_scenes(
     """Emotion through the whole chain: RAF-DB's faces in frames, where the device finds them, with
     the least score that it asks of a face.
 
-    A face that is not found counts as wrongly read in `accuracy`. `loss` is what finding and
-    cutting a face in a frame costs against the publisher's crop, of the faces that are found.
-    `every` takes each n-th face only.
+    A face that is not found counts as wrongly read in `accuracy`. `loss_of_all` is what finding
+    and cutting a face in a frame costs against the publisher's crop; `loss` is that of the faces
+    that are found. `every` takes each n-th face only.
     """
     score = VisionSettings().minimum_score
     detector = open_detector(models, runtime=runtime, min_score=score)
@@ -119,6 +119,7 @@ def evaluate_scenes(
         "found": mean_figure(rows[:, 0]),
         "accuracy": mean_figure(rows[:, 1]),
         "crop_accuracy": mean_figure(rows[:, 2]),
+        "loss_of_all": mean_figure(rows[:, 2] - rows[:, 1]),
         "loss": mean_figure(rows[seen, 2] - rows[seen, 1]) if seen.any() else None,
         "false_faces_per_frame": round(float(rows[:, 3].mean()), 4),
     }

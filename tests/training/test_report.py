@@ -19,11 +19,12 @@ from training.report import measure_report, report_text
 from training.report.ablation import ablation
 from training.report.card import card
 from training.report.copies import overview
-from training.report.emotion import emotion, ferplus
+from training.report.emotion import emotion, ferplus, scenes
 from training.report.measure import OURS, SECTIONS, Bench
 from training.report.robustness import pick
 from training.report.runs import runs
 from training.report.stored import is_current, load_report, save_report
+from training.report.summary import summary
 from training.report.text import bullets
 
 NAMES = ("face", "face-closer", "emotion", "age")
@@ -152,6 +153,26 @@ def test_a_baseline_of_other_faces_or_another_detector_is_dropped(
     (models / "report.json").write_text(json.dumps(report))
     save_report(models, {"emotion": now}, {})
     assert set(load_report(models)["measured"]["emotion"]["readers"]) == {OURS}
+
+
+def test_the_whole_chain_is_judged_by_all_faces(measured: Path) -> None:
+    section = load_report(measured)["measured"]["scenes"]
+    section |= {"loss": {"value": 0.0, "low": -0.006, "high": 0.006}}
+    section |= {"accuracy": {"value": 0.85, "low": 0.84, "high": 0.86}}
+    section |= {"crop_accuracy": {"value": 0.868, "low": 0.85, "high": 0.88}}
+    section |= {"loss_of_all": {"value": 0.018, "low": 0.012, "high": 0.024}}
+    found = "+0.0 (-0.6 to +0.6)"
+    assert "**+1.8 (+1.2 to +2.4)** of all faces, one that is not found" in scenes(section)
+    assert f"{found} of those found" in scenes(section)
+    assert "At most 1.5 of all were aimed at: that is missed" in scenes(section)
+    assert f"| +1.8 (+1.2 to +2.4) | where found: {found} |" in summary({"scenes": section})
+    del section["loss_of_all"]
+    assert "**+1.8** of all faces" in scenes(section)
+    assert f"| +1.8 | where found: {found} |" in summary({"scenes": section})
+    near = {**section, "accuracy": {"value": 0.86, "low": 0.85, "high": 0.87}}
+    assert "that is kept" in scenes(near)
+    blind = {**section, "loss": None}
+    assert "of those found" not in scenes(blind)
 
 
 def test_a_trial_on_some_faces_says_so(measured: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from device.settings import VisionSettings
 from device.types import Box
 from tests.training.tiny import lay_out
 from tests.vision.faces import MODELS
+from training import evaluate as evaluation
 from training.evaluate import evaluate_scenes, overlap
 from training.scenes import FACE_WIDTHS, HEIGHT, WIDTH, scene
 
@@ -51,3 +53,14 @@ def test_faces_are_found_and_read_through_the_whole_chain(
     assert figures["found"]["value"] == 1
     assert figures["accuracy"]["value"] >= 0.5
     assert figures["loss"]["value"] <= 0.5
+    lost = figures["crop_accuracy"]["value"] - figures["accuracy"]["value"]
+    assert figures["loss_of_all"]["value"] == pytest.approx(lost, abs=1e-4)
+
+
+def test_a_face_that_is_not_found_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unseen = msgspec.structs.replace(VisionSettings(), minimum_score=1.0)
+    monkeypatch.setattr(evaluation, "VisionSettings", lambda: unseen)
+    figures = evaluate_scenes(MODELS, lay_out(tmp_path, monkeypatch) / "rafdb")
+    assert figures["found"]["value"] == 0
+    assert figures["loss"] is None
+    assert figures["loss_of_all"]["value"] == figures["crop_accuracy"]["value"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from training.report.emotion import lost_of_all
 from training.report.measure import OURS
 from training.report.text import percent, points, table, years
 
@@ -32,9 +33,9 @@ def summary(measured: dict[str, Section]) -> str:
             others = [f"`{n}` {shown(readers[n][score])}" for n in readers if n != OURS]
             rows.append([words, f"**{shown(readers[OURS][score])}**", "; ".join(others)])
     if scenes := measured.get("scenes"):
-        if scenes["loss"]:
-            lost = points(scenes["loss"])
-            rows.append(["RAF-DB in a frame, points lost where found", lost, ""])
+        found = f"where found: {points(scenes['loss'])}" if scenes["loss"] else ""
+        words = "RAF-DB in a frame, points lost (not found counts as wrong)"
+        rows.append([words, lost_of_all(scenes), found])
         rows.append(["RAF-DB in a frame, faces found", percent(scenes["found"]), ""])
     for task, shown in (("emotion", percent), ("age", years)):
         if robust := measured.get(f"robust {task}"):
