@@ -199,6 +199,7 @@ def test_the_command_writes_everything_without_data(
         assert f"({name})" in report
         assert (models / name).stat().st_size > 5000
     card = (models / "MODEL_CARD.md").read_text()
+    assert "of the detector that there was then" in report
     for word in ("Article 5(1)(f)", "proof of age", "non-commercial research", "How to repeat"):
         assert word in card
     for name in NAMES:
