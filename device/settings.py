@@ -115,7 +115,7 @@ class VisionSettings(Group, frozen=True, kw_only=True):
             ge=1,
             le=8,
             description="processor threads per model; more than the board has idle cores slow it "
-            "down",
+            "down. Set 2 on a Raspberry Pi 4: by an estimate it does not keep face_hertz with 1",
         ),
     ] = 1
     minimum_score: Annotated[

@@ -21,6 +21,7 @@ from training.report.card import card
 from training.report.copies import overview
 from training.report.emotion import emotion, ferplus, scenes
 from training.report.measure import OURS, SECTIONS, Bench
+from training.report.rest import cost
 from training.report.robustness import pick
 from training.report.runs import runs
 from training.report.stored import is_current, load_report, save_report
@@ -109,8 +110,8 @@ def test_groups_and_corruptions_are_all_there(measured: Path) -> None:
     harmed = figures["robust emotion"]["harmed"]
     assert len(harmed) == 15
     assert all(len(strengths) == 3 for strengths in harmed.values())
-    cost = figures["cost"]["models measured"]["emotion"]
-    assert cost["multiply_adds"] == read_sidecar(measured / "emotion.json").metrics["multiply_adds"]
+    own = figures["cost"]["models measured"]["emotion"]
+    assert own["multiply_adds"] == read_sidecar(measured / "emotion.json").metrics["multiply_adds"]
 
 
 def test_what_is_not_measured_again_is_kept_and_a_changed_model_is_told(
@@ -173,6 +174,13 @@ def test_the_whole_chain_is_judged_by_all_faces(measured: Path) -> None:
     assert "that is kept" in scenes(near)
     blind = {**section, "loss": None}
     assert "of those found" not in scenes(blind)
+
+
+def test_a_pi_4_is_told_for_one_thread_and_for_two() -> None:
+    model = {"multiply_adds": 23.7e6 * 8, "bytes": 1000, "arithmetic": "int8"}
+    text = cost({"models measured": {"face": model, "emotion": model}})
+    assert "| face | 189.6 M | 1 kB | 32.0 | 16.0 |" in text
+    assert "**48 ms with two threads, 96 ms with one, of the 125 ms**" in text
 
 
 def test_a_trial_on_some_faces_says_so(measured: Path, tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ PI4_PER_MILLISECOND = {"int8": 23.7e6, "float": 7.4e6}
 """Multiply-adds that four cores of a Raspberry Pi 4 do in a millisecond: XNNPACK's published
 times of MobileNet v1 (569 million multiply-adds, Howard et al., 2017) on "RPi 4 (BCM2711,
 ARM64)" of February 2022 in its README, 24 ms in int8 per channel and 77 ms in float32."""
-PI4_SHARE = 0.5
-"""Of it that two of the four cores do: half at the least, for they share memory."""
+PI4_CORES = 4
+"""A core is taken to do its fourth of that: at the least, for they share memory."""
 
 
 def multiply_adds(content: bytes) -> int:
@@ -63,9 +63,9 @@ def cost(models: Path, name: str) -> dict[str, Any]:
     }
 
 
-def pi4_milliseconds(figures: dict[str, Any]) -> float:
-    """Estimate of one run on a Raspberry Pi 4 with two threads."""
-    speed = PI4_PER_MILLISECOND[figures["arithmetic"]] * PI4_SHARE
+def pi4_milliseconds(figures: dict[str, Any], threads: int) -> float:
+    """Estimate of one run on a Raspberry Pi 4."""
+    speed = PI4_PER_MILLISECOND[figures["arithmetic"]] * threads / PI4_CORES
     return float(figures["multiply_adds"] / speed)
 
 
