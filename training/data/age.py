@@ -80,8 +80,8 @@ def utkface(root: Path, part: str) -> list[Sample]:
     """UTKFace's aligned and cropped faces, `26_1_0_20170116182520500.jpg.chip.jpg`.
 
     The parts are those of `splits/utkface.csv`, which lists the name of each file and keeps equal
-    pictures together; what is not listed there is left out. No leakage: train is without the
-    near-duplicates of valid and test, valid without those of test (`splits/utkface_near_*.csv`).
+    pictures together; what is not listed there is left out. Train is without the near-duplicates of
+    valid and test that were found, valid without those of test (`splits/utkface_near_*.csv`).
     """
     check_part(part)
     base = utkface_base(root)

@@ -44,7 +44,7 @@ def rafdb(root: Path, part: str) -> list[Sample]:
     `basic/Image/aligned/train_00001_aligned.jpg` and `basic/EmoLabel/list_patition_label.txt`.
 
     The publisher has no validation part: the tenth of train listed in `splits/rafdb.csv` is it.
-    No leakage: train is without the near-duplicates of valid and test, valid without those of
+    Train is without the near-duplicates of valid and test that were found, valid without those of
     test (`splits/rafdb_near_*.csv`). Test is the publisher's, untouched.
     """
     check_part(part)

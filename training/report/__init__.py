@@ -27,7 +27,7 @@ HEAD = """\
 
 Written by `python -m training report`. Every figure is of the int8 TFLite files that lie here, \
 run by the device's own runtime, detection and crop, on test parts that no model was trained on \
-(but for copies of some faces in other data sets, told below); ranges are 95 % bootstrap \
+(but for copies of some faces, told below); ranges are 95 % bootstrap \
 intervals over faces (1,000 resamples). All of them stand in [report.json](report.json). What the \
 models must not be used for: [MODEL_CARD.md](MODEL_CARD.md)."""
 

@@ -27,7 +27,8 @@ def held_out(task: str, name: str, count: int) -> str:
         return ""
     return (
         f" {copies} of them, {WHOSE} (`training/splits`), make {100 * copies / count:.2f} % of the "
-        "figure at most, where the copies were found after the model was trained."
+        "figure at most, where the copies were found after the model was trained; of copies within "
+        "the data set itself [README.md](README.md#copies-of-test-faces) tells."
     )
 
 
