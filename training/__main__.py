@@ -48,13 +48,26 @@ def main(words: list[str] | None = None) -> int:
         print(f"training: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(
-            "training: stopped; the same command goes on after the last epoch that a checkpoint "
-            "was written of (quantize: from its beginning)",
-            file=sys.stderr,
-        )
+        print(f"training: stopped; {_how_it_goes_on(options)}", file=sys.stderr)
         return 1
     return result
+
+
+def _how_it_goes_on(options: argparse.Namespace) -> str:
+    """What the stopped command left, and how to have the rest."""
+    after = "goes on after the last epoch that a checkpoint was written of"
+    if options.run is _report:
+        return (
+            "report.json keeps the sections that were measured, `training report` without --data "
+            "shows them; the same command measures all anew"
+        )
+    if options.run in (making.train, making.distill):
+        return f"the same command{' without --fresh' if options.fresh else ''} {after}"
+    if options.run in (making.every_step, making.ablate):
+        return f"the same command {after}"
+    if options.run is _music and options.data is not None:
+        return "the same command goes on after the songs that were listened to"
+    return "the same command begins anew"
 
 
 def _parser() -> argparse.ArgumentParser:

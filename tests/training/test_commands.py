@@ -98,7 +98,7 @@ def test_a_model_that_no_data_set_judges_is_refused(
         ("train", "emotion", "--peak-rate", "nan"),
         ("train", "emotion", "--seed", "-1"),
         ("quantize", "runs/emotion", "--epochs", "0"),
-        ("report", "--every", "0"),
+        ("report", "--models", "nowhere", "--every", "0"),
     ],
 )
 def test_figures_that_nothing_can_be_done_with_are_wrong_use(
@@ -171,6 +171,30 @@ def own(tmp_path: Path) -> Path:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 cv2.imwrite(str(path), rng.integers(0, 256, (40, 40, 3), np.uint8))
     return tmp_path / "own"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "the same command goes on after the last epoch"),
+        (("--fresh",), "the same command without --fresh goes on after the last epoch"),
+    ],
+)
+def test_a_stopped_training_says_how_it_goes_on(
+    own: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    told: str,
+) -> None:
+    loop = pytest.importorskip("training.loop", reason="the train extra is not installed")
+
+    def stop(_: object) -> float:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop._Run, "_train_epoch", stop)
+    assert learn(monkeypatch, own, "train", "emotion-small", "--out", own.parent / "r", *words) == 1
+    assert told in capsys.readouterr().err
 
 
 def test_faces_of_one_s_own_are_enough_to_train_and_to_be_taught_by(

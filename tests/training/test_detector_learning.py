@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from device.vision import detect  # noqa: E402
 from training.data import DataError  # noqa: E402
+from training.detector import loop  # noqa: E402
 from training.detector.augment import Maker, _scribble, move, warp  # noqa: E402
 from training.detector.batches import batches  # noqa: E402
 from training.detector.labels import COLUMNS  # noqa: E402
@@ -153,6 +154,20 @@ def test_a_run_on_other_photos_or_plan_is_not_thrown_away_unasked(tmp_path: Path
     assert (tmp_path / "best.pt").read_bytes() != b"not learned anew"
     assert rows(tmp_path) != log
     assert set(took) == {"minutes", "memory_mib", "processor", "cores"}
+
+
+def test_a_fresh_run_leaves_nothing_of_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn(TINY, tmp_path)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop._Run, "_train_epoch", stop)
+    with pytest.raises(KeyboardInterrupt):
+        learn(TINY, tmp_path, 4, fresh=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"experiment.json"}
 
 
 def test_batches_are_the_same_wherever_one_begins_and_whoever_makes_them() -> None:

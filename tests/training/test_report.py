@@ -134,6 +134,24 @@ def test_what_is_not_measured_again_is_kept_and_a_changed_model_is_told(
     assert "Figures of an earlier run stand above" in text
 
 
+def test_a_stopped_measuring_keeps_the_sections_that_were_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = place_models(tmp_path / "models")
+    data = lay_out(tmp_path / "data", monkeypatch)
+
+    def stop(_: Bench) -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(SECTIONS, "age", stop)
+    assert main(["report", "--models", str(models), "--data", str(data)]) == 1
+    assert "goes on" not in (told := capsys.readouterr().err)
+    assert "report.json keeps the sections" in told
+    report = load_report(models)
+    assert set(report["measured"]) == {"cost", "emotion"}
+    assert report["skipped"]["age"] == "the measuring was stopped before it was done"
+
+
 @pytest.mark.parametrize("change", ["every", "detector", "faces"])
 def test_a_baseline_of_other_faces_or_another_detector_is_dropped(
     measured: Path, tmp_path: Path, change: str

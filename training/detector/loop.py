@@ -27,7 +27,7 @@ from training.detector.photos import photos, read_photo
 from training.detector.teacher import load_labels
 from training.loop import follow, load_weights, save
 from training.machine import autocast, device, took
-from training.source import digest_of, digest_of_file, refuse_other
+from training.source import digest_of, digest_of_file, forget, refuse_other
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,13 +112,16 @@ def train(
     """Train, choose on the validation photos; returns best.pt, the chosen weights.
 
     Begins with the weights in `start`, another run's best.pt, if that is given.
-    Goes on from `folder`'s checkpoint, unless `fresh`; DataError where that is of another plan,
-    start, photos or labels. Writes log.csv, last.pt and best.pt.
+    Goes on from `folder`'s checkpoint, unless `fresh`, which takes away what the run before
+    made; DataError where that is of another plan, start, photos or labels. Writes log.csv, last.pt
+    and best.pt.
     """
     run = _Run(plan, lesson, folder)
     if start is not None:
         run.start_from(start)
-    if not fresh:
+    if fresh:
+        forget(folder)
+    else:
         run.resume()
     run.train()
     return folder / "best.pt"

@@ -11,7 +11,7 @@ from training.data import DataError
 from training.report import age, emotion, rest
 from training.report.ablation import ablation
 from training.report.card import card
-from training.report.measure import DETECTOR, Bench, measure
+from training.report.measure import DETECTOR, SECTIONS, Bench, measure
 from training.report.runs import runs
 from training.report.stored import is_current, load_report, save_report
 from training.report.summary import summary
@@ -54,9 +54,13 @@ def measure_report(
         else:
             loaders[name] = lambda load=load, path=path: load(path)  # type: ignore[misc]
     baselines, failed = loaded(loaders)
-    done, missing = measure(Bench(models, data, baselines, every))
-    skipped |= failed | missing
-    save_report(models, done, skipped)
+    skipped |= failed | dict.fromkeys(SECTIONS, "the measuring was stopped before it was done")
+    for name, found in measure(Bench(models, data, baselines, every)):
+        del skipped[name]
+        if isinstance(found, str):
+            skipped[name] = found
+        # At once, for all of them take a quarter of an hour.
+        save_report(models, {} if isinstance(found, str) else {name: found}, skipped)
     return skipped
 
 

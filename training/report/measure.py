@@ -28,7 +28,7 @@ from training.report.cost import cost
 from training.report.robustness import robustness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -69,21 +69,18 @@ class Bench(NamedTuple):
         return samples(task, self.data / folder, "test")[:: self.every]
 
 
-def measure(bench: Bench) -> tuple[dict[str, Section], dict[str, str]]:
-    """Sections by name, and the reason why each of the others was skipped."""
-    done: dict[str, Section] = {}
-    skipped = {}
+def measure(bench: Bench) -> Iterator[tuple[str, Section | str]]:
+    """Each section's name with its figures, or with the reason why it was skipped."""
     for name, section in SECTIONS.items():
         started = time.monotonic()
         try:
             figures = section(bench)
         except DataError as error:
-            skipped[name] = str(error)
             log.warning("%s is skipped: %s", name, error)
+            yield name, str(error)
             continue
         taken = round(time.monotonic() - started, 1)
-        done[name] = {**figures, "every": bench.every, "seconds": taken}
-    return done, skipped
+        yield name, {**figures, "every": bench.every, "seconds": taken}
 
 
 def _emotion(bench: Bench) -> Section:

@@ -50,7 +50,9 @@ def save_report(models: Path, done: dict[str, Section], skipped: dict[str, str])
             if part in figures and name in before and _same_faces(before[name], figures):
                 figures[part] = {**before[name][part], **figures[part]}
     report = {"measured": {**before, **stamped}, "skipped": skipped}
-    (models / NAME).write_text(_compact(report) + "\n", encoding="utf-8")
+    unfinished = models / f"{NAME}.part"
+    unfinished.write_text(_compact(report) + "\n", encoding="utf-8")
+    unfinished.replace(models / NAME)
 
 
 def is_current(models: Path, section: Section) -> bool:
