@@ -61,9 +61,9 @@ def _how_it_goes_on(options: argparse.Namespace) -> str:
             "report.json keeps the sections that were measured, `training report` without --data "
             "shows them; the same command measures all anew"
         )
-    if options.run in (making.train, making.distill):
+    if options.run in (making.train, making.distill, making.ablate):
         return f"the same command{' without --fresh' if options.fresh else ''} {after}"
-    if options.run in (making.every_step, making.ablate):
+    if options.run is making.every_step:
         return f"the same command {after}"
     if options.run is _music and options.data is not None:
         return "the same command goes on after the songs that were listened to"
@@ -176,6 +176,7 @@ def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no ty
     ablate.add_argument("--runs", type=Path, default=Path("runs"), help="default: %(default)s")
     ablate.add_argument("--faceres", type=Path, required=True, help="faceres.json")
     ablate.add_argument("--task", choices=OUTPUTS, action="append", help="default: both")
+    ablate.add_argument("--fresh", action="store_true", help="train what is known, too")
     ablate.set_defaults(run=making.ablate)
     restore = commands.add_parser(
         "restore", help="a detector's run from its model file, where the checkpoints are gone"

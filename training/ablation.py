@@ -127,9 +127,22 @@ class Source(NamedTuple):
     faceres: Path
 
 
-def ablate(task: str, source: Source, known: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def trained_before(task: str, known: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The records, by key, that stand for variants of a task, whatever data they are of."""
+    records = {record.get("key"): record for record in known}
+    found = {}
+    for variant in VARIANTS[task]:
+        key = _key(_plan(task, variant), variant)
+        if key in records and ("elsewhere" in records[key] or not variant.elsewhere):
+            found[key] = records[key]
+    return found
+
+
+def ablate(
+    task: str, source: Source, known: list[dict[str, Any]], *, fresh: bool = False
+) -> Iterator[dict[str, Any]]:
     """Records of the ensemble and of the device's network, from `source.runs` and as `known`, then
-    of every variant of a task; those that are not known are trained."""
+    of every variant of a task; those that are not known are trained, and anew if `fresh`."""
     found = list(_composition(task, source))
     yield from found
     # What no command makes again, such as a teacher of another seed, is kept.
@@ -137,11 +150,11 @@ def ablate(task: str, source: Source, known: list[dict[str, Any]]) -> Iterator[d
     old = [record for record in known if record["task"] == task and "key" not in record]
     yield from (record for record in old if (record["name"], record.get("seed")) not in new)
     held_out = samples(task, source.data, "valid")
-    done = {record.get("key"): record for record in known}
+    done = trained_before(task, known)
     for variant in VARIANTS[task]:
         plan = _plan(task, variant)
         key = _key(plan, variant)
-        if key in done and ("elsewhere" in done[key] or not variant.elsewhere):
+        if key in done:
             yield done[key]
             continue
         own, others = pool(plan, source.data)
@@ -158,7 +171,7 @@ def ablate(task: str, source: Source, known: list[dict[str, Any]]) -> Iterator[d
             _lesson(plan, variant, source, beside) if beside else None,
             counts(own, beside),
         )
-        train(plan, parts, folder, start=start)
+        train(plan, parts, folder, start=start, fresh=fresh)
         elsewhere = _elsewhere(task, folder, source) if variant.elsewhere else {}
         yield {
             **elsewhere,

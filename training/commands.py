@@ -148,9 +148,14 @@ def ablate(options: argparse.Namespace) -> int:
     )
     out = MODELS / "ablation.json"
     known = json.loads(out.read_text()) if out.exists() else []
-    for task in options.task or OUTPUTS:
+    tasks = options.task or list(OUTPUTS)
+    if options.fresh:
+        known = [r for r in known if r["task"] not in tasks or "key" not in r]
+    for task in tasks:
+        if taken := ablation.trained_before(task, known):
+            print(f"{len(taken)} rows of {task} taken as they are from {out}: --fresh trains them")
         mine: list[dict[str, Any]] = []
-        for record in ablation.ablate(task, source, known):
+        for record in ablation.ablate(task, source, known, fresh=options.fresh):
             mine.append(record)
             # Kept at once, so that an interruption costs one run.
             left = [r for r in known if r["task"] != task or r not in mine]

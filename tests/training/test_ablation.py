@@ -15,7 +15,8 @@ if importlib.util.find_spec("tensorflow") is None:
     pytest.skip("the train extra is not installed", allow_module_level=True)
 
 from tests.vision.faces import MODELS
-from training import ablation
+from training import ablation, commands
+from training.__main__ import main
 from training.ablation import Source, Variant, ablate
 from training.crops import Places
 from training.data.base import SPLITS, Years
@@ -81,6 +82,27 @@ def test_what_is_judged_elsewhere_is_trained_once_too(
     assert set(judged["elsewhere"]["FER+"]) == {"accuracy", "macro_f1"}
     assert judged["valid"] == alone["valid"]
     assert list(ablate("emotion", source, [judged])) == [judged]
+
+
+def test_rows_of_other_runs_are_told_and_trained_anew_if_asked(
+    source: Source, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = source.runs.parent / "models"
+    shutil.copytree(MODELS, models)
+    monkeypatch.setattr(commands, "MODELS", models)
+    out = models / "ablation.json"
+    rows = [{**record, "minutes": 77.0} for record in ablate("emotion", source, [])]
+    out.write_text(json.dumps(rows))
+    words = ["ablate", "--task", "emotion", "--data", source.data, "--runs", source.runs]
+    words += ["--cache", source.places.cache, "--faceres", source.faceres]
+    assert main([str(word) for word in words]) == 0
+    assert f"2 rows of emotion taken as they are from {out}: --fresh" in capsys.readouterr().out
+    assert json.loads(out.read_text()) == rows
+    assert main([*map(str, words), "--fresh"]) == 0
+    said = capsys.readouterr()
+    assert "taken" not in said.out
+    assert "epoch 1: loss" in said.out
+    assert [row["minutes"] for row in json.loads(out.read_text())] != [77.0] * 2
 
 
 def test_a_variant_whose_faces_are_not_there_is_left_out(
