@@ -102,6 +102,18 @@ def test_faces_that_another_set_has_copies_of_are_left_out_and_told(
     assert "1 of RAF-DB's, 1 of FER+'s;" in overview()
 
 
+def test_sets_are_found_where_training_finds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = lay_out(tmp_path, monkeypatch)
+    (data / "rafdb" / "DATASET").rename(data / "DATASET")
+    (data / "ferplus" / "FER2013Test").rename(data / "FER2013Test")
+    bench = Bench(MODELS, data)
+    for name in ("emotion", "ferplus"):
+        assert SECTIONS[name](bench)["readers"][OURS]["count"] == 2
+    assert SECTIONS["scenes"](bench)["count"] == 2
+
+
 def test_groups_and_corruptions_are_all_there(measured: Path) -> None:
     figures = load_report(measured)["measured"]
     assert figures["age"]["readers"][OURS]["count"] == 2

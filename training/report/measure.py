@@ -12,8 +12,9 @@ from device.types import AgeGroup
 from device.vision.detect import CLOSER, FIRST, open_detector
 from device.vision.runtime import Model
 from training.baselines import Baseline
-from training.data import DataError, samples
+from training.data import DataError
 from training.data.base import copied, listed_name
+from training.data.emotion import kaggle_base, official_base
 from training.evaluate import (
     evaluate_scenes,
     grouped,
@@ -23,7 +24,7 @@ from training.evaluate import (
     years_of,
 )
 from training.metrics import by_group, interval_metrics, mean_figure
-from training.pool import learned_by
+from training.pool import SETS, learned_by
 from training.report.cost import cost
 from training.report.robustness import robustness
 
@@ -64,9 +65,10 @@ class Bench(NamedTuple):
         others = {each.name: each.read for each in self.baselines if each.task == task}
         return {OURS: reader(model), **others}
 
-    def samples(self, task: str, folder: str) -> list[Sample]:
-        """The test part of the data set in a folder."""
-        return samples(task, self.data / folder, "test")[:: self.every]
+    def samples(self, name: str) -> list[Sample]:
+        """The test part of a data set, wherever training finds it."""
+        _, load = SETS[name]
+        return load(self.data, "test")[:: self.every]
 
 
 def measure(bench: Bench) -> Iterator[tuple[str, Section | str]]:
@@ -84,12 +86,12 @@ def measure(bench: Bench) -> Iterator[tuple[str, Section | str]]:
 
 
 def _emotion(bench: Bench) -> Section:
-    chosen = bench.samples("emotion", "rafdb")
+    chosen = bench.samples("rafdb")
     return _read_emotions(bench, chosen)
 
 
 def _ferplus(bench: Bench) -> Section:
-    chosen = bench.samples("emotion", "ferplus")
+    chosen = bench.samples("ferplus")
     kept = _without_copies("emotion", chosen, "ferplus")
     return {**_read_emotions(bench, kept), "copies": len(chosen) - len(kept)}
 
@@ -110,7 +112,7 @@ def _read_emotions(bench: Bench, chosen: list[Sample]) -> Section:
 
 
 def _age(bench: Bench) -> Section:
-    chosen = bench.samples("age", "UTKFace")
+    chosen = bench.samples("utkface")
     readings = read_faces(chosen, bench.detector(), bench.readers("age"))
     years = np.array([sample.label for sample in chosen], np.int64)
     ours = readings.rows[OURS][:, 0]
@@ -131,7 +133,7 @@ def _age(bench: Bench) -> Section:
 
 
 def _fairface(bench: Bench) -> Section:
-    whole = bench.samples("age", "fairface")
+    whole = bench.samples("fairface")
     chosen = _without_copies("age", whole, "fairface")
     readings = read_faces(chosen, bench.detector(), bench.readers("age"))
     known = [years_of(sample) for sample in chosen]
@@ -174,16 +176,17 @@ def _people(chosen: Sequence[Sample], values: Values | npt.NDArray[np.bool_]) ->
 
 
 def _scenes(bench: Bench) -> Section:
-    return evaluate_scenes(bench.models, bench.data / "rafdb", every=bench.every)
+    base = kaggle_base(bench.data) or official_base(bench.data) or bench.data / "rafdb"
+    return evaluate_scenes(bench.models, base, every=bench.every)
 
 
 def _robust_emotion(bench: Bench) -> Section:
-    chosen = bench.samples("emotion", "rafdb")
+    chosen = bench.samples("rafdb")
     return robustness("emotion", chosen, bench.detector(), bench.readers("emotion")[OURS])
 
 
 def _robust_age(bench: Bench) -> Section:
-    chosen = bench.samples("age", "UTKFace")
+    chosen = bench.samples("utkface")
     return robustness("age", chosen, bench.detector(), bench.readers("age")[OURS])
 
 
