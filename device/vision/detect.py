@@ -46,16 +46,14 @@ DOUBTFUL = 0.9
 """Share of the least score from which a face is worth a closer look."""
 
 CLOSER_LOOKS = 8
-"""Faces that are looked at again in a picture of their own, half a millisecond each."""
+"""Faces that are looked at again in a picture of their own, the best first; a large one, too: in
+the middle of its picture its eyes are placed better, and what is none is known better."""
 
 CLOSE_SIDE = 160
 """Side of that picture, and of the black ground that a crop is shown on."""
 
 CLOSER_ROOM = 1.7
 """How many times wider than a face its own picture is."""
-
-CLOSE_ENOUGH = CLOSE_SIDE / CLOSER_ROOM
-"""Width in the model's pixels from which a closer look would not be any closer."""
 
 CLOSE_SCORE = 0.1
 """Score of a face in its own picture: that there is one is half known."""
@@ -120,10 +118,7 @@ class GridDetector:
         whole = Box(x=0.0, y=0.0, width=1.0, height=1.0)
         rows = _look(self._model, image, whole, inner, DOUBTFUL * self._min_score)
         faces = [_detection(row) for row in rows]
-        small = [face for face in faces if face.box.width * inner[0] < CLOSE_ENOUGH]
-        for number, face in enumerate(faces):
-            if face in small[:CLOSER_LOOKS]:
-                faces[number] = self._look_closer(image, face)
+        faces[:CLOSER_LOOKS] = [self._look_closer(image, face) for face in faces[:CLOSER_LOOKS]]
         kept = [face for face in faces if face.score >= self._min_score]
         return _distinct(sorted(kept, key=lambda face: -face.score))
 

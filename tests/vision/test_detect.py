@@ -7,7 +7,15 @@ import pytest
 from device.settings import VisionSettings
 from device.types import Detection
 from device.vision.align import LEFT_EYE, RIGHT_EYE, align
-from device.vision.detect import STRIDES, GridDetector, decode, open_detector
+from device.vision.detect import (
+    CLOSE_SIDE,
+    CLOSER,
+    FIRST,
+    STRIDES,
+    GridDetector,
+    decode,
+    open_detector,
+)
 from device.vision.runtime import Model, available_runtimes
 from tests.vision.faces import MODELS, portrait
 
@@ -122,6 +130,36 @@ def test_eyes_of_a_small_face_are_found_as_well_as_those_of_a_large_one(
     for eye, place in ((small.left_eye, LEFT_EYE), (small.right_eye, RIGHT_EYE)):
         assert (eye.x * 640 - 300) / side == pytest.approx(place.x, abs=0.05)
         assert (eye.y * 480 - 200) / side == pytest.approx(place.y, abs=0.05)
+
+
+class Counted:
+    """A model that counts how often it is asked."""
+
+    def __init__(self, model: Model) -> None:
+        self.model, self.asked, self.sides = model, 0, model.sides
+
+    def take(self, height: int, width: int) -> None:
+        self.model.take(height, width)
+        self.sides = self.model.sides
+
+    def run(self, image: np.ndarray) -> list[np.ndarray]:
+        self.asked += 1
+        return self.model.run(image)
+
+
+@pytest.mark.parametrize("share", [0.15, 1.0])
+def test_a_face_of_any_size_is_looked_at_closer(share: float) -> None:
+    """A large one's eyes are placed better so, too, and what is no face is known better."""
+    first, closer = Model(MODELS, FIRST), Counted(Model(MODELS, CLOSER))
+    closer.take(CLOSE_SIDE, CLOSE_SIDE)
+    image = portrait("hopper")
+    height, width = image.shape[:2]
+    image = image[: int(0.7 * height), int(0.1 * width) : int(0.95 * width)]
+    frame = np.full_like(image, 110)
+    size = round(image.shape[1] * share), round(image.shape[0] * share)
+    frame[: size[1], : size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    assert len(GridDetector(first, closer).detect(frame)) == 1
+    assert closer.asked >= 1
 
 
 def grids(height: int = 64, width: int = 96) -> list[np.ndarray]:
