@@ -15,7 +15,8 @@ from training.data import PARTS, DataError
 from training.experiment import EXPERIMENTS, OUTPUTS
 
 EPILOG = """\
-data sets (--data names one, or the folder that holds them all):
+data sets (--data names one, or the folder that holds them all, as rafdb, UTKFace, ferplus,
+fairface and photos):
   RAF-DB    emotion  DATASET/{train,test}/{1..7}/*.jpg (Kaggle), or the official basic/
   UTKFace   age      26_1_0_20170116182520500.jpg.chip.jpg, aligned and cropped
   FER+      emotion  FER2013{Train,Valid,Test}/fer0000000.png with label.csv

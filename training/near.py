@@ -2,7 +2,7 @@
 
     python -m training.near DIR
 
-DIR holds the data sets in folders named as in `SETS`. Each train part is compared with the valid
+DIR holds the data sets, each where training finds it. Each train part is compared with the valid
 and test parts of every data set, for each set is learned from by some model and measured on.
 Within a data set pictures are compared as they are. Data sets cut faces differently, so pictures
 of two are compared as the device cuts them, by the eyes: finding these takes most of the time, 8
@@ -13,6 +13,7 @@ one detector's eyes showed is none the less one.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import sys
 from collections import defaultdict
@@ -24,15 +25,17 @@ import cv2
 import numpy as np
 
 from training.crops import Places, load_crops
-from training.data import base, load, recognise
+from training.data import PARTS, AbsentError, base
+from training.data.age import FAIRFACE_PARTS
 from training.duplicates import SIDE, Pair, Thumbnails, near_pairs, read_thumbnails, thumbnail
 from training.experiment import EXPERIMENTS
+from training.pool import SETS
 
 if TYPE_CHECKING:
     from training.data import Sample
 
-SETS = {"rafdb": "rafdb", "utkface": "UTKFace", "ferplus": "ferplus", "fairface": "fairface"}
-"""The lists' names and the data sets' folders."""
+    Parts = dict[str, list[Sample]]
+
 PLACES = Places(Path("models_tflite"), Path("runs/cache"))
 CUT = replace(EXPERIMENTS["age"], side=72, margin=0)
 """The device's cut, before it is made a thumbnail: as wide as the age model's, of fewer pixels."""
@@ -45,19 +48,35 @@ Near = dict[Key, set[tuple[str, str]]]
 
 def main() -> int:
     """Look at what the lists leave in, and write them at the end alone."""
-    root = Path(sys.argv[1])
-    folders = {name: root / folder for name, folder in SETS.items()}
-    found: Near = defaultdict(set)
-    for name, folder in folders.items():
-        _within(found, name, folder)
-    _across(found, folders)
+    parser = argparse.ArgumentParser(prog="python -m training.near", description=__doc__)
+    parser.add_argument("data", type=Path, metavar="DIR", help="folder of the data sets")
+    try:
+        _look(parser.parse_args().data)
+    except base.DataError as error:
+        print(f"training.near: {error}", file=sys.stderr)  # noqa: T201 - a command
+        return 1
+    return 0
+
+
+def _look(root: Path) -> None:
+    sets = {}
     for name in SETS:
+        try:
+            sets[name] = _parts(name, root)
+        except AbsentError as error:
+            print(f"without {name}: {error}")  # noqa: T201 - a command
+    if not sets:
+        raise base.DataError(f"{root} holds none of the data sets that lists are kept of")
+    found: Near = defaultdict(set)
+    for name, parts in sets.items():
+        _within(found, name, parts)
+    _across(found, sets)
+    for name in sets:
         for part in ("valid", "test"):
             rows = read_list(name, part) | found[name, part]
             write_list(name, part, rows)
             near = len({file for file, _ in rows})
             print(f"{name}: {near} near {part}")  # noqa: T201 - a command
-    return 0
 
 
 def read_list(name: str, part: str) -> set[tuple[str, str]]:
@@ -77,24 +96,24 @@ def write_list(name: str, part: str, rows: set[tuple[str, str]]) -> None:
     unfinished.replace(path)
 
 
-def _within(found: Near, name: str, folder: Path) -> None:
+def _within(found: Near, name: str, chosen: Parts) -> None:
     parts = {
-        part: read_thumbnails([sample.path for sample in chosen])
-        for part, chosen in _parts(folder).items()
+        part: read_thumbnails([sample.path for sample in samples])
+        for part, samples in chosen.items()
     }
     for earlier, later in (("train", "test"), ("train", "valid"), ("valid", "test")):
         if earlier in parts and later in parts:
             _note(found, (name, later), name, near_pairs(parts[earlier], parts[later]))
 
 
-def _across(found: Near, folders: dict[str, Path]) -> None:
+def _across(found: Near, sets: dict[str, Parts]) -> None:
     cut = {
         (name, part): _cut(chosen, name if part == "train" else f"{name}-{part}")
-        for name, folder in folders.items()
-        for part, chosen in _parts(folder).items()
+        for name, parts in sets.items()
+        for part, chosen in parts.items()
     }
     for (name, part), held_out in cut.items():
-        for other in SETS:
+        for other in sets:
             if part != "train" and other != name:
                 _note(found, (other, part), name, near_pairs(cut[other, "train"], held_out))
 
@@ -107,9 +126,9 @@ def _note(found: Near, key: Key, held_out: str, pairs: list[Pair]) -> None:
         found[key].add((base.listed_name(name, pair.first), near))
 
 
-def _parts(folder: Path) -> dict[str, list[Sample]]:
-    layout = recognise(folder)
-    return {part: load(layout, folder, part) for part in layout.parts}
+def _parts(name: str, root: Path) -> Parts:
+    _, load = SETS[name]
+    return {part: load(root, part) for part in (FAIRFACE_PARTS if name == "fairface" else PARTS)}
 
 
 def _cut(chosen: list[Sample], name: str) -> Thumbnails:

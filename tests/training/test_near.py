@@ -15,6 +15,7 @@ from training import near
 from training.crops import Places
 from training.data import base, load, recognise
 
+FOLDERS = {"rafdb": "rafdb", "utkface": "UTKFace", "ferplus": "ferplus", "fairface": "fairface"}
 VOTES = "8,0,0,0,0,0,0,0,0,0"
 
 
@@ -79,7 +80,7 @@ def test_each_train_part_is_without_copies_of_what_any_set_holds_out(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def train() -> dict[str, int]:
-        folders = {name: data / folder for name, folder in near.SETS.items()}
+        folders = {name: data / folder for name, folder in FOLDERS.items()}
         return {n: len(load(recognise(f), f, "train")) for n, f in folders.items()}
 
     before = train()
@@ -97,12 +98,31 @@ def test_what_was_listed_stays(data: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "Train.png" in {row["file"] for row in rows("ferplus", "test")}
 
 
+def test_sets_that_are_not_there_are_done_without(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (data / "UTKFace").rename(data / "elsewhere")
+    (data / "fairface").rename(data / "away")
+    (data / "rafdb" / "DATASET").rename(data / "DATASET")
+    run(monkeypatch, data)
+    assert "without fairface" in capsys.readouterr().out
+    assert {row["near"].split("/")[0] for row in rows("ferplus", "test")} == {"rafdb", "ferplus"}
+
+
+def test_a_folder_without_any_set_is_one_line_on_stderr(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["near", str(tmp_path)])
+    assert near.main() == 1
+    assert "holds none of the data sets" in capsys.readouterr().err
+
+
 def test_an_interruption_leaves_the_lists_that_were_there(
-    data: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     append(base.SPLITS / "ferplus_near_test.csv", "Train.png,x")
     (data / "fairface/train/new.jpg").write_text("no picture")  # the last that is cut
     monkeypatch.setattr("sys.argv", ["near", str(data)])
-    with pytest.raises(base.DataError, match=r"new\.jpg is no image"):
-        near.main()
+    assert near.main() == 1
+    assert "new.jpg is no image" in capsys.readouterr().err
     assert "Train.png,x" in (base.SPLITS / "ferplus_near_test.csv").read_text()

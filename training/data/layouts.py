@@ -53,11 +53,11 @@ class Layout(Enum):
 
 
 EXPECTED = {
-    Layout.RAFDB_KAGGLE: "DATASET/train/1/train_00001_aligned.jpg",
-    Layout.RAFDB_OFFICIAL: "basic/EmoLabel/list_patition_label.txt and basic/Image/aligned",
-    Layout.FERPLUS: "FER2013Train/label.csv",
-    Layout.UTKFACE: "UTKFace.tar.gz (aligned and cropped) unpacked: UTKFace/26_1_0_*.jpg",
-    Layout.FAIRFACE: "fairface_label_train.csv",
+    Layout.RAFDB_KAGGLE: "[rafdb/]DATASET/train/1/train_00001_aligned.jpg",
+    Layout.RAFDB_OFFICIAL: "[rafdb/]basic/EmoLabel/list_patition_label.txt and basic/Image/aligned",
+    Layout.FERPLUS: "[ferplus/]FER2013Train/label.csv",
+    Layout.UTKFACE: "UTKFace.tar.gz (aligned and cropped) unpacked: [UTKFace/]26_1_0_*.jpg",
+    Layout.FAIRFACE: "[fairface/]fairface_label_train.csv",
     Layout.EMOTION_FOLDERS: "happiness/*.jpg",
     Layout.AGE_FOLDERS: "34/*.jpg",
 }
