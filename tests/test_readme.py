@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
+from device.settings import HOME
 from tests.readme_tables import README, filled
 
 
 def test_the_readme_is_up_to_date() -> None:
     text = README.read_text(encoding="utf-8")
     assert text == filled(text), "run `python -m tests.readme_tables`"
+
+
+def test_the_readme_estimates_a_pi_as_the_report_does() -> None:
+    report = (HOME / "models_tflite/REPORT.md").read_text(encoding="utf-8")
+    estimate = re.search(r"(\d+) ms with two threads, (\d+) ms with one", report)
+    assert estimate is not None
+    two, one = estimate.groups()
+    readme = " ".join(README.read_text(encoding="utf-8").split())
+    assert f"estimated {one} ms" in readme
+    assert f"with two {two} ms" in readme
