@@ -53,6 +53,7 @@ PUBLISHERS = {
         "robots.ox.ac.uk/~vgg/data/vgg_face2",
         "research",
     ),
+    "own": Publisher("faces of one's own", "whoever trained it", "a folder of theirs", "theirs"),
 }
 """By the names of `training.pool.SETS`, and what the teachers started from. The README's table
 of what is to be had where says the same terms."""
@@ -62,7 +63,8 @@ def learned_from(record: dict[str, Any]) -> dict[str, dict[str, str]]:
     """What the run of a `record` (its experiment.json) learned from, itself or through its
     teachers and what they started from: by title, each with `by`, `source` and `terms`."""
     teachers = record.get("taught_by", {}).values()
-    names = [OWN[record["task"]]]
+    trained_on = record.get("sets", {}).get("train")  # older records leave it out
+    names = list(trained_on or [OWN[record["task"]]])
     if any("beside" in run["faces"] for run in (record, *teachers)):
         names += record["others"]
     if "faceres" in {run.get("start") for run in (record, *teachers)}:

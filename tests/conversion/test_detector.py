@@ -122,7 +122,7 @@ def test_calibration_sees_photos_whole(shape: tuple[int, int, int]) -> None:
 def figures(**recall: float) -> dict[str, Any]:
     widths = {name: {"recall": floor} for name, floor in FLOORS.items()}
     widths |= {name: {"recall": value} for name, value in recall.items()}
-    return {"by_width": widths, "eye_error": 0.08, "photos": 100, "false_faces": 6}
+    return {"by_width": widths, "eye_error": 0.06, "photos": 100, "false_faces": 6}
 
 
 def test_a_model_at_its_floors_passes() -> None:
@@ -132,8 +132,8 @@ def test_a_model_at_its_floors_passes() -> None:
 def test_a_model_below_a_floor_is_refused() -> None:
     with pytest.raises(ConversionError, match=r"0\.900 of faces 6-12 % wide, its floor is 0\.93"):
         check_floors(figures(**{"6-12 %": 0.9}))
-    with pytest.raises(ConversionError, match=r"eyes 0\.09 of their distance off"):
-        check_floors({**figures(), "eye_error": 0.09})
+    with pytest.raises(ConversionError, match=r"eyes 0\.07 of their distance off"):
+        check_floors({**figures(), "eye_error": 0.07})
     with pytest.raises(ConversionError, match="7 faces where there are none in 100 photos"):
         check_floors({**figures(), "false_faces": 7})
 

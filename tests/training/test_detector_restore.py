@@ -17,7 +17,7 @@ from training.data import DataError  # noqa: E402 - needs torch
 from training.detector.labels import Source  # noqa: E402
 from training.detector.network import DetectorNetwork  # noqa: E402
 from training.detector.plan import DetectorPlan  # noqa: E402
-from training.detector.restore import Kernel, fill, kernels, restore  # noqa: E402
+from training.detector.restore import PLANS, Kernel, fill, kernels, restore  # noqa: E402
 from training.detector.twin import FloatModel  # noqa: E402
 
 MODELS = HOME / "models_tflite"
@@ -33,7 +33,7 @@ def seen(count: int) -> np.ndarray:
 
 def restored(name: str) -> DetectorNetwork:
     shown = torch.from_numpy(seen(8)).permute(0, 3, 1, 2).float()
-    return fill(DetectorNetwork(DetectorPlan()), kernels(MODELS / f"{name}.tflite"), shown)
+    return fill(DetectorNetwork(PLANS[name]), kernels(MODELS / f"{name}.tflite"), shown)
 
 
 def test_the_network_finds_what_the_file_finds() -> None:

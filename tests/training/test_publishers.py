@@ -15,7 +15,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 def test_every_data_set_has_a_publisher() -> None:
-    assert set(PUBLISHERS) == {*SETS, "faceres", "vggface2"}
+    assert set(PUBLISHERS) == {*SETS, "faceres", "vggface2", "own"}
 
 
 def test_only_what_was_used_is_told() -> None:
@@ -23,6 +23,7 @@ def test_only_what_was_used_is_told() -> None:
     assert list(learned_from(alone)) == ["RAF-DB, single-label"]
     beside = {**alone, "faces": {"train": 9, "beside": 3}}
     assert list(learned_from(beside)) == ["RAF-DB, single-label", "FER+"]
+    assert list(learned_from({**alone, "sets": {"train": {"own": 9}}})) == ["faces of one's own"]
     taught = {**alone, "start": "large", "taught_by": {"large": {**alone, "start": "faceres"}}}
     assert list(learned_from(taught)) == [
         "RAF-DB, single-label",

@@ -93,9 +93,9 @@ def test_the_file_says_what_the_rounded_network_says(run: Path, tmp_path: Path) 
     pictures = made(96).images[:, 4:-4, 4:-4]
     content = quantize_file(keras_file, pictures[:1], pictures[:1]).content
     (tmp_path / "emotion.tflite").write_bytes(content)
-    (tmp_path / "emotion.json").write_bytes(
-        msgspec.json.encode(describe(TINY, content, 0, {"faces": {}, "start": None}))
-    )
+    record = {"task": "emotion", "faces": {}, "start": None}
+    sidecar = describe(TINY, content, 0, record)
+    (tmp_path / "emotion.json").write_bytes(msgspec.json.encode(sidecar))
     module = quantized.quantized(load(run)).eval()
     module.load_state_dict(torch.load(run / "emotion-rounded.pt"))
     with torch.no_grad():
