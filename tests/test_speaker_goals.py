@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from device.mood.circumplex import COORDINATES
 from device.music.goals import DESTINATIONS, FOCUS
+from device.music.session import ECHO_SECONDS
 from device.types import (
     Affect,
     Emotion,
@@ -193,8 +194,26 @@ def test_a_smile_in_passing_does_not_begin_the_path_anew(living: Callable[..., H
 def test_a_goal_that_is_asked_for_again_begins_anew(living: Callable[..., House]) -> None:
     house = living()
     led_far(house)
+    house.wait(ECHO_SECONDS + 1.0)
     house.speaker.command(SetGoal(Goal.LIFT))
     assert is_met_anew(house)
+
+
+def test_an_automation_that_says_the_same_goal_again_and_again_does_not_hold_the_path(
+    living: Callable[..., House],
+) -> None:
+    house = living()
+    begin(house, Goal.LIFT, Emotion.SADNESS)
+    for _ in range(4):
+        house.speaker.command(SetGoal(Goal.LIFT))
+        skip(house)
+    assert has_led(house, Goal.LIFT, Emotion.SADNESS, 0.25, 0.5, 0.75, 1.0, 1.25)
+    # It may go on so for hours, while what was heard near the path's end rests.
+    for _ in range(4):
+        house.wait(ECHO_SECONDS / 2)
+        house.speaker.command(SetGoal(Goal.LIFT))
+    skip(house)
+    assert math.dist(heard(house)[-1], DESTINATIONS[Goal.LIFT]) < 0.25
 
 
 def test_who_comes_back_is_met_anew(living: Callable[..., House]) -> None:

@@ -8,6 +8,7 @@ by trying again.
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections import deque
 from collections.abc import Callable
@@ -46,6 +47,8 @@ AHEAD_SECONDS = 10.0
 """What follows is chosen so long before it may come in: time to open it, not to change the mood."""
 RESTART_SECONDS = 5.0
 """`previous` within so long of a track's start goes to the track before, later to its own start."""
+ECHO_SECONDS = 1800.0
+"""The same goal said again so soon is no new wish, but an automation or a retained message."""
 
 
 class Session:
@@ -71,6 +74,7 @@ class Session:
         self._pending: Going | None = None
         self._position = 0.0
         self.goal_by_hand: Goal | None = None
+        self._goal_said = -math.inf
         self.wanted = False
         self.held = False
 
@@ -108,13 +112,15 @@ class Session:
             self._position = resume.position_seconds
 
     def set_goal(self, goal: Goal | None) -> None:
-        """Walk a path from the next choice on, the same one anew, too; None: the one that is
-        configured, unless it is walked already."""
+        """Walk a path from the next choice on, the same one anew, too, unless that was said just
+        now; None: the one that is configured, unless it is walked already."""
         before, self.goal_by_hand = self.goal, goal
-        if goal is None:
-            self._turn_from(before)
-        else:
+        now = self._clock.monotonic()
+        if goal is not None and now - self._goal_said > ECHO_SECONDS:
             self._turn()
+        else:
+            self._turn_from(before)
+        self._goal_said = now
 
     def play(self) -> None:
         """Play, or go on; sound that was lost is tried at once."""
