@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from training.pool import Faces
 
 
-TOLD = ("task", "faces", "start", "trunk", "side", "layers", "epochs", "took")
+TOLD = (
+    "task", "faces", "sets", "start", "start_sets", "trunk", "side", "layers", "epochs", "took",
+)  # fmt: skip
 """Of a teacher's experiment.json, what its student's says again."""
 
 

@@ -22,16 +22,21 @@ from training.experiment import read_plan, read_record
 from training.lessons import Lesson, complete
 from training.machine import autocast, device, took
 from training.network import build, save_keras
+from training.publishers import FACERES, sets_of
 from training.source import digest_of, digest_of_file, forget, note_source, refuse_other
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
 
     from training.crops import Crops
     from training.experiment import Experiment
+
+
+APART = ("took", "sets", "start_sets")
+"""What a teacher's record tells that says nothing of the weights that come of it."""
 
 
 class Parts(NamedTuple):
@@ -125,6 +130,7 @@ class _Run:
         torch.manual_seed(plan.seed)
         self.plan, self.folder = plan, folder
         self.start: str | None = None
+        self.start_sets: Sequence[str] = ()
         self.taught_by: dict[str, Any] | None = None
         self.source = {"lesson": digest_of(_arrays(parts))}
         self.took: dict[str, Any] = {}
@@ -180,6 +186,7 @@ class _Run:
         if self.beside is not None:
             faces["beside"] = len(self.beside.targets)
         record: dict[str, Any] = {"faces": faces, "start": self.start}
+        record["start_sets"] = self.start_sets
         if self.taught_by is not None:
             record["taught_by"] = self.taught_by
         record |= {"took": self.took or took(0, {}), **dataclasses.asdict(self.plan)}
@@ -273,10 +280,10 @@ class _Run:
             some = self._order(len(self.learned.images), 1)[:256]
             load_faceres(self.network, path, centre(self.learned.images[some], self.plan))
             self.average.load_state_dict(self.network.state_dict())
-            self.start = path.stem
+            self.start, self.start_sets = path.stem, FACERES
             return
         run = path.parent
-        self.start = run.name
+        self.start, self.start_sets = run.name, sets_of(read_record(run))
         before = read_plan(run)
         weights = load_weights(path)
         if (before.task, before.layers) != (self.plan.task, self.plan.layers):
@@ -295,10 +302,10 @@ class _Run:
             ) from error
 
     def _source(self) -> dict[str, Any]:
-        """What the weights come from beside the plan. What teachers took says nothing of it."""
+        """What the weights come from beside the plan."""
         taught_by = self.taught_by or {}
         told = {
-            name: {key: value for key, value in teacher.items() if key != "took"}
+            name: {key: value for key, value in teacher.items() if key not in APART}
             for name, teacher in taught_by.items()
         }
         return {**self.source, "teachers": told}

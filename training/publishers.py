@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from training.pool import OWN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Publisher(NamedTuple):
@@ -58,19 +61,33 @@ PUBLISHERS = {
 """By the names of `training.pool.SETS`, and what the teachers started from. The README's table
 of what is to be had where says the same terms."""
 
+FACERES = ("faceres", "vggface2")
+"""What weights from faceres.json learned from."""
+
+
+def sets_of(record: dict[str, Any], others: Sequence[str] = ()) -> list[str]:
+    """What the run of a `record` (its experiment.json) learned from, by the names of `PUBLISHERS`:
+    its own data set first, then those beside it, those of its teachers, and those of the weights
+    that it began with.
+
+    Records of earlier versions do not say it: those learned from the task's own data set and, where
+    there were faces beside, from `others`, which is what the student of such a teacher might have.
+    """
+    others = record.get("others", others)
+    beside = others if "beside" in record["faces"] else ()
+    sets = record.get("sets", {"train": [OWN[record["task"]]], "beside": beside})
+    names = [*sets["train"], *sets["beside"]]
+    for teacher in record.get("taught_by", {}).values():
+        names += sets_of(teacher, others)
+    names += record.get("start_sets", FACERES if record.get("start") == "faceres" else ())
+    return list(dict.fromkeys(names))
+
 
 def learned_from(record: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """What the run of a `record` (its experiment.json) learned from, itself or through its
-    teachers and what they started from: by title, each with `by`, `source` and `terms`."""
-    teachers = record.get("taught_by", {}).values()
-    trained_on = record.get("sets", {}).get("train")  # older records leave it out
-    names = list(trained_on or [OWN[record["task"]]])
-    if any("beside" in run["faces"] for run in (record, *teachers)):
-        names += record["others"]
-    if "faceres" in {run.get("start") for run in (record, *teachers)}:
-        names += ["faceres", "vggface2"]
+    """Who published what the run of a `record` learned from (see `sets_of`), and on what terms: by
+    title, each with `by`, `source` and `terms`."""
     told = {}
-    for name in names:
+    for name in sorted(sets_of(record), key=FACERES.__contains__):
         title, *rest = PUBLISHERS[name]
         told[title] = dict(zip(("by", "source", "terms"), rest, strict=True))
     return told

@@ -212,3 +212,4 @@ def test_faces_of_one_s_own_are_enough_to_train_and_to_be_taught_by(
         record = json.loads((folder / "experiment.json").read_text())
         assert record["sets"] == {"train": {"own": 14}, "beside": {}}
         assert record["others"] == []
+    assert record["taught_by"]["teacher"]["sets"] == record["sets"]

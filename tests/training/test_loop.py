@@ -20,6 +20,7 @@ from training.crops import Crops  # noqa: E402
 from training.data import DataError  # noqa: E402
 from training.experiment import EXPERIMENTS, Experiment, read_plan  # noqa: E402
 from training.lessons import complete, lesson  # noqa: E402
+from training.publishers import sets_of  # noqa: E402
 
 TINY = dataclasses.replace(
     EXPERIMENTS["emotion-small"],
@@ -90,6 +91,14 @@ def test_a_run_says_which_sets_it_really_learned_from(tmp_path: Path) -> None:
     loop.train(dataclasses.replace(TINY, epochs=1), given, tmp_path)
     record = json.loads((tmp_path / "experiment.json").read_text())
     assert (record["sets"], record["others"]) == (sets, ["ferplus"])
+    again = {"train": {"utkface": 160}, "beside": {}}
+    start = tmp_path / "best.pt"
+    loop.train(TINY_AGE, parts(TINY_AGE)._replace(sets=again), tmp_path / "age", start=start)
+    record = json.loads((tmp_path / "age" / "experiment.json").read_text())
+    assert (record["start_sets"], sets_of(record)) == (
+        ["own", "ferplus"],
+        ["utkface", "own", "ferplus"],
+    )
 
 
 def test_votes_are_learned_beside_and_weights_taken_over(tmp_path: Path) -> None:

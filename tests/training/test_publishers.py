@@ -23,13 +23,30 @@ def test_only_what_was_used_is_told() -> None:
     assert list(learned_from(alone)) == ["RAF-DB, single-label"]
     beside = {**alone, "faces": {"train": 9, "beside": 3}}
     assert list(learned_from(beside)) == ["RAF-DB, single-label", "FER+"]
-    assert list(learned_from({**alone, "sets": {"train": {"own": 9}}})) == ["faces of one's own"]
+    sets = {"train": {"own": 9}, "beside": {"ferplus": 3}}
+    assert list(learned_from({**beside, "sets": sets})) == ["faces of one's own", "FER+"]
     taught = {**alone, "start": "large", "taught_by": {"large": {**alone, "start": "faceres"}}}
     assert list(learned_from(taught)) == [
         "RAF-DB, single-label",
         "`faceres` weights",
         "VGGFace2, through `faceres`",
     ]
+
+
+def test_what_teachers_and_the_weights_before_learned_from_is_told() -> None:
+    own = {"task": "age", "faces": {"train": 9}, "others": [], "start": None}
+    own |= {"sets": {"train": {"own": 9}, "beside": {}}}
+    teacher = {**own, "sets": {"train": {"utkface": 9}, "beside": {"fairface": 3}}}
+    taught = {**own, "taught_by": {"large": {**teacher, "start_sets": ["faceres", "vggface2"]}}}
+    assert list(learned_from(taught)) == [
+        "faces of one's own",
+        "UTKFace, aligned and cropped",
+        "FairFace",
+        "`faceres` weights",
+        "VGGFace2, through `faceres`",
+    ]
+    went_on = {**own, "start": "age", "start_sets": ["utkface"]}
+    assert list(learned_from(went_on)) == ["faces of one's own", "UTKFace, aligned and cropped"]
 
 
 @pytest.mark.parametrize("name", ["emotion", "age"])
