@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -14,15 +13,17 @@ import numpy as np
 
 from conversion.floors import MAX_LOSS, shortfalls
 from conversion.quantize import quantize_file
+from conversion.sidecar import describe
 from device.vision.detect import CLOSER, FIRST
 from device.vision.reader import age_interval, both_ways, softmax
-from device.vision.runtime import CropSpec, InputSpec, Model, Sidecar, available_runtimes
+from device.vision.runtime import Model, Sidecar, available_runtimes
 from training.crops import load_crops
-from training.data import EMOTIONS, MAX_AGE, samples
+from training.data import recognise, samples
 from training.evaluate import evaluate, score
 from training.experiment import read_plan
 from training.metrics import fit_temperature
-from training.publishers import learned_from
+from training.pool import NAMES
+from training.publishers import PUBLISHERS, sets_of
 from training.source import is_made_of
 
 if TYPE_CHECKING:
@@ -74,14 +75,16 @@ def convert(keras_file: Path, data: Path, places: Places) -> Sidecar:
     """Quantize, calibrate, compare, measure; write the model to `places.models` if it reaches its
     floor.
 
-    `keras_file` has its run's experiment.json beside it. Where `python -m training quantize` put a
-    fine-tuned model beside it, that one is taken if it is better on the validation part. Raises
-    ConversionError, and leaves the model that was there, where the better one is not good enough
-    or one of them is of an earlier training than the record.
+    `keras_file` has its run's experiment.json beside it, `data` holds what it learned from. Where
+    `python -m training quantize` put a fine-tuned model beside it, that one is taken if it is
+    better on the validation part. Raises
+    ConversionError, and leaves the model that was there, where the better one is not good enough,
+    one of them is of an earlier training than the record, or `data` holds another data set.
     """
     plan = read_plan(keras_file.parent)
     record = json.loads((keras_file.parent / "experiment.json").read_text())
     run = Run(keras_file, record, plan)
+    refuse_strange(run, data)
     refuse_outdated(keras_file, "give the command that trained it again, which writes it anew")
     rounded = _rounded(keras_file, plan)
     faces = {part: _faces(plan, data, places, part) for part in ("train", "valid", "test")}
@@ -113,6 +116,17 @@ def _rounded(keras_file: Path, plan: Experiment) -> Path | None:
     again = f"run `python -m training quantize {keras_file.parent}` again, or remove it"
     refuse_outdated(path, again)
     return path
+
+
+def refuse_strange(run: Run, data: Path) -> None:
+    """ConversionError where a folder holds another data set than a run learned from: ranges and
+    calibration would be of strange faces, and which of them it never saw is not known."""
+    layout = recognise(data, run.plan.task)
+    if NAMES[layout] != (name := sets_of(run.record)[0]):
+        raise ConversionError(
+            f"{run.keras_file} learned from {PUBLISHERS[name].title}, but {data} holds "
+            f"{layout.value}: give --data what it learned from"
+        )
 
 
 def refuse_outdated(keras_file: Path, mend: str) -> None:
@@ -289,26 +303,6 @@ def read_all(folder: Path, name: str, runtime: str, images: npt.NDArray[np.uint8
     return np.stack([both_ways(model, image) for image in images])
 
 
-def describe(plan: Experiment, content: bytes, cost: int, record: dict[str, Any]) -> Sidecar:
-    """The sidecar of a converted file, uncalibrated.
-
-    `cost` is its multiply-adds, `record` the training run's experiment.json.
-    """
-    emotion = plan.task == "emotion"
-    return Sidecar(
-        task=plan.task,
-        labels=list(EMOTIONS) if emotion else [str(age) for age in range(MAX_AGE + 1)],
-        input=InputSpec(shape=(1, plan.side, plan.side, 3)),
-        quantization="int8 input, output, activations and weights (per channel)",
-        sha256=hashlib.sha256(content).hexdigest(),
-        crop=CropSpec(zoom=plan.zoom),
-        data={**DATA[plan.task], "learned_from": learned_from(record), "run": record},
-        metrics={"multiply_adds": cost, "bytes": len(content)},
-        licence=LICENCE,
-        intended_use=INTENDED_USE[plan.task],
-    )
-
-
 def put(folder: Path, content: bytes, sidecar: Sidecar) -> None:
     """Write a model with its sidecar into a folder of one's own; see `install` for the device's."""
     (folder / f"{sidecar.task}.tflite").write_bytes(content)
@@ -317,35 +311,3 @@ def put(folder: Path, content: bytes, sidecar: Sidecar) -> None:
 
 def _encoded(sidecar: Sidecar) -> bytes:
     return msgspec.json.format(msgspec.json.encode(sidecar), indent=2) + b"\n"
-
-
-LICENCE = (
-    "weights: as Attune's code; the data sets they were learned from are for non-commercial "
-    "research, so clear their terms before selling a product with these weights"
-)
-DATA: dict[str, dict[str, Any]] = {
-    "emotion": {
-        "name": "RAF-DB basic (Li, Deng and Du, 2017)",
-        "train": "the publisher's train part less validation",
-        "valid": "a seeded, class-stratified tenth of train, training/splits/rafdb.csv",
-        "test": "the publisher's test part",
-        "terms": "non-commercial research, no redistribution of images",
-    },
-    "age": {
-        "name": "UTKFace, aligned and cropped (Zhang, Song and Qi, 2017)",
-        "train": "as training/splits/utkface.csv lists it",
-        "valid": "as listed there",
-        "test": "as listed there; 419 duplicates with conflicting ages are left out everywhere",
-        "terms": "non-commercial research",
-    },
-}
-INTENDED_USE = {
-    "emotion": (
-        "the look of a face, to choose music at home by; it is not what a person feels, and no "
-        "ground for any decision about a person. Weak on fear and disgust"
-    ),
-    "age": (
-        "a wide guess to choose music at home by; no proof of age. Errors grow above 60, and "
-        "the data are mostly adults between 20 and 40"
-    ),
-}

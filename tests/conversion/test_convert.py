@@ -20,16 +20,16 @@ from conversion.convert import (
     check_loss,
     check_runtimes,
     convert,
-    describe,
     install,
 )
 from conversion.quantize import quantize_file
+from conversion.sidecar import describe
 from device.vision.reader import both_ways
 from device.vision.runtime import Model, available_runtimes, read_sidecar
 from training.crops import Places
-from training.data.base import SPLITS, DataError
+from training.data.base import EMOTIONS, SPLITS, DataError
 from training.evaluate import evaluate
-from training.experiment import EXPERIMENTS
+from training.experiment import EXPERIMENTS, read_plan
 
 TRAIN_EXTRA = all(importlib.util.find_spec(name) for name in ("tensorflow", "torch"))
 needs_training = pytest.mark.skipif(not TRAIN_EXTRA, reason="the train extra is not installed")
@@ -149,6 +149,52 @@ def test_what_is_written_carries_what_evaluate_says(
     assert not list(places.models.glob("*.part"))
 
 
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A plain folder for each class, of noise."""
+    rng = np.random.default_rng(1)
+    for part, count in (("train", 2), ("valid", 6), ("test", 3)):
+        for emotion in EMOTIONS:
+            for n in range(count):
+                path = tmp_path / "own" / part / emotion / f"{n}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(path), rng.integers(0, 256, (100, 100, 3), np.uint8))
+    return tmp_path / "own"
+
+
+@needs_training
+def test_a_model_of_ones_own_faces_is_written_as_such(
+    keras_file: Path, own: Path, places: Places, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(floors.MAX_LOSS, "emotion", 1.0)
+    monkeypatch.setitem(floors.FLOORS, "emotion", ())
+    folder = tmp_path / "run"
+    shutil.copytree(keras_file.parent, folder)
+    record = {**RECORD, "start": None, "sets": {"train": {"own": 14}, "beside": {}}}
+    (folder / "experiment.json").write_text(json.dumps(record))
+    convert(folder / "emotion.keras", own, places)
+    sidecar = read_sidecar(places.models / "emotion.json")
+    assert sidecar.data["name"] == "faces of one's own"
+    assert list(sidecar.data["learned_from"]) == ["faces of one's own"]
+    told = msgspec.json.encode(sidecar).decode()
+    assert not [word for word in ("RAF-DB", "research", "Weak on fear") if word in told]
+    assert sidecar.metrics["test"]["count"] == 21
+
+
+@needs_training
+def test_a_run_is_not_converted_on_another_data_set_than_it_learned_from(
+    keras_file: Path, data: Path, places: Places, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(keras_file.parent, folder)
+    record = {**RECORD, "sets": {"train": {"own": 14}, "beside": {}}}
+    (folder / "experiment.json").write_text(json.dumps(record))
+    before = pair(places.models)
+    with pytest.raises(ConversionError, match=r"learned from faces of one's own, .* holds RAF-DB"):
+        convert(folder / "emotion.keras", data, places)
+    assert pair(places.models) == before
+
+
 @needs_training
 def test_a_model_without_its_record_is_refused(
     keras_file: Path, data: Path, places: Places, tmp_path: Path
@@ -232,6 +278,17 @@ def test_a_run_without_its_weights_is_refused(
     (tmp_path / "run" / "best.pt").unlink()
     with pytest.raises(ConversionError, match=r"was not made of .*best\.pt"):
         convert(tmp_path / "run" / "emotion.keras", data, places)
+
+
+@pytest.mark.parametrize("task", ["emotion", "age"])
+def test_the_committed_sidecars_say_what_is_said_of_their_runs(task: str, tmp_path: Path) -> None:
+    sidecar = read_sidecar(MODELS / f"{task}.json")
+    record = sidecar.data["run"]
+    (tmp_path / "experiment.json").write_text(json.dumps(record))
+    content = (MODELS / f"{task}.tflite").read_bytes()
+    said = describe(read_plan(tmp_path), content, sidecar.metrics["multiply_adds"], record)
+    kept = {"calibration": sidecar.calibration, "metrics": sidecar.metrics}
+    assert msgspec.structs.replace(said, **kept) == sidecar
 
 
 def test_too_much_lost_by_quantization_is_refused_with_the_mend() -> None:

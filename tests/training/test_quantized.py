@@ -14,8 +14,8 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 if importlib.util.find_spec("tensorflow") is None:
     pytest.skip("the train extra is not installed", allow_module_level=True)
 
-from conversion.convert import describe  # noqa: E402
 from conversion.quantize import quantize_file  # noqa: E402
+from conversion.sidecar import describe  # noqa: E402
 from device.vision.runtime import Model, available_runtimes  # noqa: E402
 from training import quantized  # noqa: E402
 from training.crops import Crops  # noqa: E402
