@@ -17,7 +17,6 @@ from training.data import (
     recognise,
     utkface,
 )
-from training.experiment import EXPERIMENTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,11 +44,6 @@ NAMES = {
 
 OWN = {"emotion": "rafdb", "age": "utkface"}
 """The data set whose validation and test parts judge the device's model of a task."""
-
-
-def learned_by(task: str) -> set[str]:
-    """The data sets that the device's model of a task learns from."""
-    return {OWN[task], *EXPERIMENTS[task].others}
 
 
 class Faces(NamedTuple):

@@ -92,14 +92,57 @@ def test_faces_that_another_set_has_copies_of_are_left_out_and_told(
         (base.SPLITS / f"{name}_near_test.csv").write_text(f"file,near\n{rows}")
     section = SECTIONS["ferplus"](Bench(MODELS, data))
     assert section["copies"] == section["readers"][OURS]["count"] == 1
-    assert "1 more, of which another data set that is learned from has a copy" in ferplus(section)
+    ours = read_sidecar(MODELS / "emotion.json")
+    assert "1 more, of which another data set that is learned from has a copy" in ferplus(
+        section, ours
+    )
     del section["copies"]
-    assert "1 of them, of which another" in ferplus(section)
+    assert "1 of them, of which another" in ferplus(section, ours)
     whole = SECTIONS["emotion"](Bench(MODELS, data))
     assert whole["readers"][OURS]["count"] == 2
-    assert "1 of them, of which another" in emotion(whole)
-    assert "make 50.00 % of the figure at most" in emotion(whole)
-    assert "1 of RAF-DB's, 1 of FER+'s;" in overview()
+    assert "1 of them, of which another" in emotion(whole, ours)
+    assert "make 50.00 % of the figure at most" in emotion(whole, ours)
+    sidecars = {name: read_sidecar(MODELS / f"{name}.json") for name in NAMES}
+    assert "1 of RAF-DB's, 1 of FER+'s;" in overview(sidecars)
+    models = place_models(tmp_path / "models")
+    learned_otherwise(models, own=9)
+    assert SECTIONS["ferplus"](Bench(models, data))["readers"][OURS]["count"] == 2
+    sidecars = {name: read_sidecar(models / f"{name}.json") for name in NAMES}
+    assert "of which another" not in emotion(whole, sidecars["emotion"])
+    assert "there are none;" in overview(sidecars)
+
+
+def learned_otherwise(models: Path, **sets: int) -> None:
+    """As if the models in a folder had learned from these data sets alone."""
+    for name in ("emotion", "age"):
+        sidecar = json.loads((models / f"{name}.json").read_text())
+        run = {key: sidecar["data"]["run"][key] for key in ("task", "others")}
+        first, *others = sets
+        trained_on = {
+            "train": {first: sets[first]},
+            "beside": {each: sets[each] for each in others},
+        }
+        sidecar["data"]["run"] = {**run, "faces": {"train": 9}, "sets": trained_on}
+        (models / f"{name}.json").write_text(json.dumps(sidecar))
+
+
+def test_the_words_follow_what_the_models_learned_from(measured: Path, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(measured, models)
+    text = text_of(models)
+    assert "Ours learned from the train part beside RAF-DB, by its votes and what teachers" in text
+    assert "Ours learned from the rest beside UTKFace, so this is no test" in text
+    learned_otherwise(models, own=9, ferplus=3)
+    text = text_of(models)
+    assert "Ours learned from the train part beside faces of one's own, by its votes, so" in text
+    assert text.count("Ours learned nothing from it") == 3  # RAF-DB, UTKFace, FairFace
+    learned_otherwise(models, ferplus=9)
+    assert "Ours learned from the train part, by its votes, so this is no test" in text_of(models)
+    sidecar = json.loads((models / "age.json").read_text())
+    del sidecar["data"]["run"]
+    (models / "age.json").write_text(json.dumps(sidecar))
+    with pytest.raises(ModelError, match="convert it again"):
+        text_of(models)
 
 
 def test_sets_are_found_where_training_finds_them(

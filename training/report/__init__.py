@@ -98,16 +98,19 @@ def _sections(
         section = measured[name]
         return "\n\n".join([words(section), *_warnings(models, section)])
 
+    def of(name: str, words: Callable[[Section, Sidecar], str]) -> Callable[[Section], str]:
+        return lambda section: words(section, sidecars[name])
+
     robust = [measured.get(f"robust {task}") for task in ("emotion", "age")]
     harmed = [each for each in robust if each]
     warnings = dict.fromkeys(line for each in harmed for line in _warnings(models, each))
     return [
         summary(measured),
-        shown("emotion", emotion.emotion),
+        shown("emotion", of("emotion", emotion.emotion)),
         shown("scenes", emotion.scenes),
-        shown("ferplus", emotion.ferplus),
-        shown("age", age.age),
-        shown("fairface", age.fairface),
+        shown("ferplus", of("emotion", emotion.ferplus)),
+        shown("age", of("age", age.age)),
+        shown("fairface", of("age", age.fairface)),
         "\n\n".join([rest.robust(*robust), *warnings]) if harmed else None,
         rest.detector(*(sidecars[name] for name in DETECTOR)),
         rest.quantization(sidecars),

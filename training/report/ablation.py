@@ -85,8 +85,8 @@ def _strangers(runs: list[Run]) -> list[str]:
     return [
         "### On data that nothing was learned from",
         (
-            "The device's models learn from FER+ and FairFace, too. These runs learned from "
-            "RAF-DB's or UTKFace's labels alone; nothing was chosen by the figures."
+            "These runs learned from the labels of the task's own data set alone; nothing was "
+            "chosen by the figures."
         ),
         table(["task", "run", "test part of", "there"], rows, words=4),
     ]

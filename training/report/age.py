@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training.metrics import FEW
 from training.report import copies
 from training.report.measure import OURS
+from training.report.origins import acquainted, stranger
 from training.report.text import percent, table, years
+
+if TYPE_CHECKING:
+    from device.vision.runtime import Sidecar
 
 Section = dict[str, Any]
 
 
-def age(section: Section) -> str:
+def age(section: Section, sidecar: Sidecar) -> str:
     """UTKFace's test part."""
     ours = section["readers"][OURS]
     return "\n\n".join(
@@ -21,7 +25,8 @@ def age(section: Section) -> str:
             (
                 f"UTKFace's test part, {ours['count']:,} faces of all ages. Eyes were found in "
                 f"{percent(section['found'])}. The interval claims to hold the true age of 80 %."
-                + copies.held_out("age", "utkface", ours["count"])
+                + stranger(sidecar, "utkface")
+                + copies.held_out(sidecar, "utkface", ours["count"])
             ),
             table(
                 [
@@ -74,7 +79,7 @@ def age(section: Section) -> str:
     )
 
 
-def fairface(section: Section) -> str:
+def fairface(section: Section, sidecar: Sidecar) -> str:
     """FairFace's held-out tenth."""
     ours = section["readers"][OURS]
     return "\n\n".join(
@@ -83,10 +88,9 @@ def fairface(section: Section) -> str:
             (
                 f"A held-out tenth, {ours['count']:,} faces, each age group, gender and race in "
                 "its share (`training/splits/fairface.csv`); ages are known as groups only. "
-                "Ours learned from the rest beside UTKFace, so this is no test on a data set it "
-                "never saw; nothing was chosen by it. "
+                f"{acquainted(sidecar, 'fairface', 'the rest')} "
                 f"Eyes were found in {percent(section['found'])}."
-                + copies.elsewhere("age", "fairface", section)
+                + copies.elsewhere(sidecar, "fairface", section)
             ),
             table(
                 [

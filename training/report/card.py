@@ -59,7 +59,7 @@ def card(sidecars: dict[str, Sidecar], measured: dict[str, Section]) -> str:
             FORBIDDEN,
             "## What they learned from, and the terms",
             *(_data(name, each) for name, each in sidecars.items()),
-            overview(),
+            overview(sidecars),
             "## Whom they fail",
             _limits(measured),
             "## How to repeat",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.data.base import copied
-from training.pool import learned_by
+from training.report.origins import learned_sets
 
 if TYPE_CHECKING:
+    from device.vision.runtime import Sidecar
+
     Section = dict[str, Any]
 
 TESTS = (
@@ -20,9 +22,9 @@ TESTS = (
 WHOSE = "of which another data set that is learned from has a copy"
 
 
-def held_out(task: str, name: str, count: int) -> str:
+def held_out(sidecar: Sidecar, name: str, count: int) -> str:
     """Of a test part that is measured whole, as its publisher has it."""
-    copies = len(copied(name, "test", learned_by(task)))
+    copies = len(copied(name, "test", learned_sets(sidecar)))
     if not copies:
         return ""
     return (
@@ -32,19 +34,22 @@ def held_out(task: str, name: str, count: int) -> str:
     )
 
 
-def elsewhere(task: str, name: str, section: Section) -> str:
+def elsewhere(sidecar: Sidecar, name: str, section: Section) -> str:
     """Of a test part that is measured beside: without those faces, if that was done already."""
     if "copies" in section:
         return f" {section['copies']} more, {WHOSE}, are left out."
+    copies = len(copied(name, "test", learned_sets(sidecar)))
     return (
-        f" {len(copied(name, 'test', learned_by(task)))} of them, {WHOSE} (`training/splits`), are "
+        f" {copies} of them, {WHOSE} (`training/splits`), are "
         "still among these, for the copies were found later: measured again, they are left out."
     )
 
 
-def overview() -> str:
+def overview(sidecars: dict[str, Sidecar]) -> str:
     """How many there are, for who reads no more than the card."""
-    counts = {words: len(copied(n, "test", learned_by(task))) for task, n, words in TESTS}
+    counts = {
+        words: len(copied(n, "test", learned_sets(sidecars[task]))) for task, n, words in TESTS
+    }
     told = ", ".join(f"{count} of {words}'s" for words, count in counts.items() if count)
     return (
         "Copies of test faces are left out of what is learned from (`training/splits`). Of the "

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training.report import copies
 from training.report.measure import OURS
+from training.report.origins import acquainted, run_of, stranger
 from training.report.text import percent, points, share, table
+
+if TYPE_CHECKING:
+    from device.vision.runtime import Sidecar
 
 Section = dict[str, Any]
 
@@ -14,7 +18,7 @@ AIM = 0.015
 """The share of all faces that finding and cutting in a frame should cost at most."""
 
 
-def emotion(section: Section) -> str:
+def emotion(section: Section, sidecar: Sidecar) -> str:
     """RAF-DB's test part: ours in full, the baselines beside it."""
     ours = section["readers"][OURS]
     return "\n\n".join(
@@ -23,7 +27,8 @@ def emotion(section: Section) -> str:
             (
                 f"RAF-DB's test part, {ours['count']:,} faces, seven classes. "
                 f"Eyes were found in {percent(section['found'])}; the template stands in elsewhere."
-                + copies.held_out("emotion", "rafdb", ours["count"])
+                + stranger(sidecar, "rafdb")
+                + copies.held_out(sidecar, "rafdb", ours["count"])
             ),
             readers_table(section),
             f"{OURS}, class by class:",
@@ -42,20 +47,21 @@ def emotion(section: Section) -> str:
     )
 
 
-def ferplus(section: Section) -> str:
-    """FER+'s test part; ours learned from its train part beside RAF-DB."""
+def ferplus(section: Section, sidecar: Sidecar) -> str:
+    """FER+'s test part."""
     ours = section["readers"][OURS]
+    labels = ", by its votes" + (
+        " and what teachers said" if "taught_by" in run_of(sidecar) else ""
+    )
     return "\n\n".join(
         [
             "### On another data set: FER+",
             (
                 f"FER+'s test part, {ours['count']:,} grey faces of 48 pixels, with the emotion "
-                "that more than half of ten people saw (others are left out). Ours learned from "
-                "the train part beside RAF-DB, by its votes and what teachers said, so this is no "
-                "test on a data set it never saw; nothing was chosen by it. `fer` learned from the "
-                "train part of these very pictures with their older "
-                f"labels. Eyes were found in {percent(section['found'])}."
-                + copies.elsewhere("emotion", "ferplus", section)
+                "that more than half of ten people saw (others are left out). "
+                f"{acquainted(sidecar, 'ferplus', 'the train part', labels)} `fer` learned from "
+                "the train part of these very pictures with their older labels. Eyes were found in "
+                f"{percent(section['found'])}." + copies.elsewhere(sidecar, "ferplus", section)
             ),
             readers_table(section),
             table(

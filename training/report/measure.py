@@ -10,7 +10,7 @@ import numpy as np
 
 from device.types import AgeGroup
 from device.vision.detect import CLOSER, FIRST, open_detector
-from device.vision.runtime import Model
+from device.vision.runtime import Model, read_sidecar
 from training.baselines import Baseline
 from training.data import DataError
 from training.data.base import copied, listed_name
@@ -24,8 +24,9 @@ from training.evaluate import (
     years_of,
 )
 from training.metrics import by_group, interval_metrics, mean_figure
-from training.pool import SETS, learned_by
+from training.pool import SETS
 from training.report.cost import cost
+from training.report.origins import learned_sets
 from training.report.robustness import robustness
 
 if TYPE_CHECKING:
@@ -92,13 +93,14 @@ def _emotion(bench: Bench) -> Section:
 
 def _ferplus(bench: Bench) -> Section:
     chosen = bench.samples("ferplus")
-    kept = _without_copies("emotion", chosen, "ferplus")
+    kept = _without_copies(bench, "emotion", chosen, "ferplus")
     return {**_read_emotions(bench, kept), "copies": len(chosen) - len(kept)}
 
 
-def _without_copies(task: str, chosen: list[Sample], name: str) -> list[Sample]:
-    """Faces of which no other data set that the task's model learns from has a copy."""
-    copies = copied(name, "test", learned_by(task))
+def _without_copies(bench: Bench, task: str, chosen: list[Sample], name: str) -> list[Sample]:
+    """Faces of which no other data set that the task's model learned from has a copy."""
+    sidecar = read_sidecar(bench.models / f"{task}.json")
+    copies = copied(name, "test", learned_sets(sidecar))
     return [sample for sample in chosen if listed_name(name, sample.path) not in copies]
 
 
@@ -134,7 +136,7 @@ def _age(bench: Bench) -> Section:
 
 def _fairface(bench: Bench) -> Section:
     whole = bench.samples("fairface")
-    chosen = _without_copies("age", whole, "fairface")
+    chosen = _without_copies(bench, "age", whole, "fairface")
     readings = read_faces(chosen, bench.detector(), bench.readers("age"))
     known = [years_of(sample) for sample in chosen]
     groups, labels = grouped(known)
