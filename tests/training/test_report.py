@@ -207,6 +207,36 @@ def test_a_stopped_measuring_keeps_the_sections_that_were_done(
     assert report["skipped"]["age"] == "the measuring was stopped before it was done"
 
 
+def test_single_sections_are_measured_anew_and_the_rest_stays(
+    measured: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("matplotlib", reason="the train extra is not installed")
+    models = tmp_path / "models"
+    shutil.copytree(measured, models)
+    report = load_report(models)
+    for name in ("emotion", "age"):
+        report["measured"][name] |= {"seconds": -1, "found": {"value": 0, "low": 0, "high": 0}}
+    report["skipped"] = {"emotion": "an old reason", "scenes": "another", "fer": "gone"}
+    (models / "report.json").write_text(json.dumps(report))
+    data = lay_out(tmp_path / "data", monkeypatch)
+    words = ["report", "--models", str(models), "--only", "emotion", "--only", "cost"]
+    assert main([*words, "--data", str(data)]) == 0
+    again = load_report(models)
+    taken = {name: section["seconds"] for name, section in again["measured"].items()}
+    assert set(taken) == set(SECTIONS)
+    assert taken["emotion"] >= 0 > taken["age"]
+    assert set(again["skipped"]) == {"scenes", "fer", "faceres"}
+    assert "emotion, 2 of 2: measured in" in capsys.readouterr().out
+    assert main(words) == 1
+    assert "--data" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["report", "--only", "mood", "--data", str(data)])
+    assert "'robust age'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("change", ["every", "detector", "faces"])
 def test_a_baseline_of_other_faces_or_another_detector_is_dropped(
     measured: Path, tmp_path: Path, change: str

