@@ -35,6 +35,8 @@ TRAIN_EXTRA = all(importlib.util.find_spec(name) for name in ("tensorflow", "tor
 needs_training = pytest.mark.skipif(not TRAIN_EXTRA, reason="the train extra is not installed")
 MODELS = Path(__file__).parents[2] / "models_tflite"
 TINY = dataclasses.replace(EXPERIMENTS["emotion-small"], side=32, stem=8, stages=((8, 1), (16, 1)))
+MENDS = {"emotion-rounded": "training quantize .* again", "emotion": "again, which writes it"}
+"""What is told where one of the models in a run's folder is of another training."""
 RECORD = {"faces": {"train": 9}, "start": "both", **dataclasses.asdict(TINY)}
 
 
@@ -80,6 +82,12 @@ def places(tmp_path: Path) -> Places:
     """A folder with the committed models."""
     shutil.copytree(MODELS, tmp_path / "models")
     return Places(tmp_path / "models", tmp_path / "cache")
+
+
+@pytest.fixture
+def run(keras_file: Path, tmp_path: Path) -> Path:
+    """A copy of the run's folder, to harm."""
+    return shutil.copytree(keras_file.parent, tmp_path / "run")
 
 
 def pair(folder: Path) -> tuple[bytes, bytes]:
@@ -164,15 +172,13 @@ def own(tmp_path: Path) -> Path:
 
 @needs_training
 def test_a_model_of_ones_own_faces_is_written_as_such(
-    keras_file: Path, own: Path, places: Places, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run: Path, own: Path, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(floors.MAX_LOSS, "emotion", 1.0)
     monkeypatch.setitem(floors.FLOORS, "emotion", ())
-    folder = tmp_path / "run"
-    shutil.copytree(keras_file.parent, folder)
     record = {**RECORD, "start": None, "sets": {"train": {"own": 14}, "beside": {}}}
-    (folder / "experiment.json").write_text(json.dumps(record))
-    convert(folder / "emotion.keras", own, places)
+    (run / "experiment.json").write_text(json.dumps(record))
+    convert(run / "emotion.keras", own, places)
     sidecar = read_sidecar(places.models / "emotion.json")
     assert sidecar.data["name"] == "faces of one's own"
     assert list(sidecar.data["learned_from"]) == ["faces of one's own"]
@@ -183,15 +189,13 @@ def test_a_model_of_ones_own_faces_is_written_as_such(
 
 @needs_training
 def test_a_run_is_not_converted_on_another_data_set_than_it_learned_from(
-    keras_file: Path, data: Path, places: Places, tmp_path: Path
+    run: Path, data: Path, places: Places
 ) -> None:
-    folder = tmp_path / "run"
-    shutil.copytree(keras_file.parent, folder)
     record = {**RECORD, "sets": {"train": {"own": 14}, "beside": {}}}
-    (folder / "experiment.json").write_text(json.dumps(record))
+    (run / "experiment.json").write_text(json.dumps(record))
     before = pair(places.models)
     with pytest.raises(ConversionError, match=r"learned from faces of one's own, .* holds RAF-DB"):
-        convert(folder / "emotion.keras", data, places)
+        convert(run / "emotion.keras", data, places)
     assert pair(places.models) == before
 
 
@@ -239,45 +243,28 @@ def test_of_the_plain_and_the_fine_tuned_model_validation_chooses(
 
 
 @needs_training
+@pytest.mark.parametrize("name", MENDS)
 @pytest.mark.parametrize("made_of", [None, "0" * 64])
-def test_what_was_rounded_of_an_earlier_training_is_refused(
-    keras_file: Path, data: Path, places: Places, tmp_path: Path, made_of: str | None
+def test_what_was_made_of_an_earlier_training_is_refused(
+    run: Path, data: Path, places: Places, name: str, made_of: str | None
 ) -> None:
-    folder = tmp_path / "run"
-    shutil.copytree(keras_file.parent, folder)
-    shutil.copy(keras_file, folder / "emotion-rounded.keras")
+    if name != "emotion":
+        shutil.copy(run / "emotion.keras", run / f"{name}.keras")
+    (run / f"{name}.sha256").unlink(missing_ok=True)
     if made_of is not None:
-        (folder / "emotion-rounded.sha256").write_text(made_of)
+        (run / f"{name}.sha256").write_text(made_of)
     before = pair(places.models)
-    with pytest.raises(ConversionError, match=r"rounded\.keras was not made of .*best\.pt"):
-        convert(folder / "emotion.keras", data, places)
+    refusal = rf"{name}\.keras was not made of .*best\.pt as it is now: .*{MENDS[name]}"
+    with pytest.raises(ConversionError, match=refusal):
+        convert(run / "emotion.keras", data, places)
     assert pair(places.models) == before
 
 
 @needs_training
-@pytest.mark.parametrize("made_of", [None, "0" * 64])
-def test_what_was_exported_of_an_earlier_training_is_refused(
-    keras_file: Path, data: Path, places: Places, tmp_path: Path, made_of: str | None
-) -> None:
-    folder = tmp_path / "run"
-    shutil.copytree(keras_file.parent, folder)
-    (folder / "emotion.sha256").unlink()
-    if made_of is not None:
-        (folder / "emotion.sha256").write_text(made_of)
-    before = pair(places.models)
-    with pytest.raises(ConversionError, match=r"emotion\.keras was not made of .*again, which"):
-        convert(folder / "emotion.keras", data, places)
-    assert pair(places.models) == before
-
-
-@needs_training
-def test_a_run_without_its_weights_is_refused(
-    keras_file: Path, data: Path, places: Places, tmp_path: Path
-) -> None:
-    shutil.copytree(keras_file.parent, tmp_path / "run")
-    (tmp_path / "run" / "best.pt").unlink()
+def test_a_run_without_its_weights_is_refused(run: Path, data: Path, places: Places) -> None:
+    (run / "best.pt").unlink()
     with pytest.raises(ConversionError, match=r"was not made of .*best\.pt"):
-        convert(tmp_path / "run" / "emotion.keras", data, places)
+        convert(run / "emotion.keras", data, places)
 
 
 @pytest.mark.parametrize("task", ["emotion", "age"])
