@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from device.types import LibraryScanned
 from tests.fakes import FakeClock
-from tests.house import House, library
+from tests.house import STANDING, House, library
 
 FIGURES = pytest.StashKey[dict[str, str]]()
 
@@ -37,6 +37,15 @@ def house(tmp_path: Path) -> Iterator[House]:
     house.speaker.handle(LibraryScanned(library()))
     yield house
     house.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_database_stays_open() -> Iterator[None]:
+    """Tests that build their houses themselves need not think of it: each that stayed open would
+    keep memory and files until Python happens to collect it."""
+    yield
+    for house in list(STANDING):
+        house.power_cut()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from weakref import WeakSet
 
 from device.music.listened import Work
 from device.settings import MoodSettings, MusicSettings, Settings
@@ -43,10 +44,15 @@ def library(per_mood: int = 5, seconds: float = 60.0) -> tuple[Track, ...]:
     )
 
 
+STANDING: WeakSet[House] = WeakSet()
+"""Houses of this test, and of those before as far as something still holds them."""
+
+
 class House:
     """A speaker and everything around it."""
 
     def __init__(self, folder: Path, clock: FakeClock, settings: Settings = SETTINGS) -> None:
+        STANDING.add(self)
         self.clock = clock
         self.player = FakePlayer(clock)
         self.bus = RecordingBus()

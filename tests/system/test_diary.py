@@ -119,9 +119,10 @@ def test_reading_a_long_past_takes_little_memory(tmp_path: Path) -> None:
     assert (tmp_path / "attune.db").stat().st_size > 2 << 20
     with SqliteStore(tmp_path, FakeClock()):
         _most_kept_by_sqlite()
+        before = _most_kept_by_sqlite()  # as nothing was read in between: what is kept anyway
         diary = read_diary(tmp_path, START, START + 60.0 * minutes, 60)
         most = _most_kept_by_sqlite()
     assert len(diary.moods) == minutes // 60
-    if most is None:
+    if most is None or before is None:
         pytest.skip("Python's SQLite is no shared library here: it cannot be asked")
-    assert most < 1 << 20
+    assert most - before < 1 << 20
