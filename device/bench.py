@@ -21,6 +21,7 @@ import msgspec
 import numpy as np
 
 from device.settings import HOME
+from device.system.board import read_model
 from device.vision.align import align
 from device.vision.detect import FIRST, open_detector
 from device.vision.files import fit, read_image
@@ -133,14 +134,11 @@ def resident_mib() -> float:
 
 def machine() -> str:
     """What this runs on: the board's name, else the processor's, and its cores."""
-    name = platform.machine()
-    board = Path("/proc/device-tree/model")
-    if board.is_file():
-        name = board.read_text(encoding="utf-8", errors="replace").rstrip("\0")
-    else:
+    name = read_model()
+    if not name:
         info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
         found = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
-        name = found[1] if found else name
+        name = found[1] if found else platform.machine()
     return f"{name}, {os.cpu_count()} cores, {sys.platform} {platform.machine()}"
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import enum
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -30,7 +32,7 @@ from device.music.output import list_outputs
 from device.ports import CannotDo, PartUnavailable
 from device.settings import MqttSettings, Settings
 from device.system import switch
-from device.system.board import read_board
+from device.system.board import read_board, read_model
 from device.types import Health, Part, Status
 from device.vision.detect import open_detector
 from device.vision.reader import ModelReader
@@ -42,6 +44,11 @@ EARLIEST_YEAR = 2025
 SCARCE_MIB, VERY_SCARCE_MIB = 500, 50
 HOT_CELSIUS = 80.0
 """Where a Raspberry Pi begins to throttle."""
+PI_4_HERTZ = 6.7
+"""Looks a second that a Raspberry Pi 4 is estimated to keep with one thread: *Cost* in
+models_tflite/REPORT.md."""
+THREADS_LINES = (["#threads = 1"], ["threads = 1"])
+"""As the configuration that comes with Attune has it, and where it was taken from there."""
 COUNTED_FILES = 1000
 ASLEEP_SECONDS = 15.0
 """A drive that sleeps needs some 10 s to answer; one that is gone never does."""
@@ -93,7 +100,7 @@ def examine(path: Path | None, client: Client, *, look: bool = True) -> Iterator
         "camera": lambda: _camera(settings, daemon, look=look),
         "sound": lambda: _sound(settings, daemon),
         "broker": lambda: _part(status.broker) if status else _broker(settings, path),
-        "models": lambda: _models(settings),
+        "models": lambda: _models(settings, path),
         "music": lambda: _music(settings, status),
         "clock": _clock,
         "disk": lambda: _disk(settings),
@@ -265,10 +272,30 @@ def _log_in_by(protocol: MQTTProtocolVersion, mqtt: MqttSettings) -> None:
         link.drop()
 
 
-def _models(settings: Settings) -> Answer:
+def _models(settings: Settings, path: Path | None, root: Path = Path("/")) -> Answer:
     open_detector(settings.models_folder)
     ModelReader(settings.models_folder)
-    return _good(f"face, emotion and age in {settings.models_folder}, on {default_runtime()}")
+    found = f"face, emotion and age in {settings.models_folder}, on {default_runtime()}"
+    if not _wants_two_threads(settings, root):
+        return _good(found)
+    hertz = settings.camera.face_hertz
+    told = f"; with one thread a Raspberry Pi 4 is not expected to look {hertz:g} times a second"
+    return Verdict.WARN, found + told, f"{_two_threads(path)}, then `sudo systemctl restart attune`"
+
+
+def _wants_two_threads(settings: Settings, root: Path) -> bool:
+    """Whether this is a Raspberry Pi 4 that is asked for more looks than one thread gives."""
+    one = settings.vision.threads == 1 and settings.camera.face_hertz > PI_4_HERTZ
+    return one and re.match("Raspberry Pi (Compute Module )?4", read_model(root)) is not None
+
+
+def _two_threads(path: Path | None) -> str:
+    """How to set them: by a command, where the file has the line as it came."""
+    file = config.SYSTEM_FILE if path is None else path
+    text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+    if re.findall(r"^.*\bthreads\b *=.*$", text, re.MULTILINE) in THREADS_LINES:
+        return f"`sudo sed -i 's/^#\\?threads = 1$/threads = 2/' {shlex.quote(str(file))}`"
+    return f"set [vision] threads = 2 in {file}"
 
 
 def _music(settings: Settings, status: Status | None) -> Answer:

@@ -39,7 +39,7 @@ from device.installed import environ, existing, state_folder
 from device.report_log import OPENING, log_lines, unit_state, without_names
 from device.report_mask import Mask, file_names
 from device.settings import Settings
-from device.system.board import read_board
+from device.system.board import read_board, read_model
 from device.system.database import FILE
 from device.types import LibraryScanned, Status
 from device.watch import Paint, span
@@ -200,7 +200,7 @@ def _board(settings: Settings) -> str:
     board = read_board()
     return _table(
         {
-            "model": _text(Path("/proc/device-tree/model")) or "unknown",
+            "model": read_model() or "unknown",
             "cores": os.cpu_count(),
             "memory": f"{memory.get('MemTotal')}, available {memory.get('MemAvailable')}",
             "load": " ".join(f"{load:.2f}" for load in os.getloadavg()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -16,10 +17,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from device import doctor, installed
+from device import config, doctor, installed
 from device.client import Client
 from device.doctor import Check, Verdict, examine, line
 from device.doctor import _disk as check_disk
+from device.doctor import _models as check_models
 from device.doctor import _music as check_music
 from device.doctor import _private as check_private
 from device.doctor import _tried as tried
@@ -128,6 +130,67 @@ def test_a_changed_model_is_told(folder: Path) -> None:
     found = checks(folder, 'vision.models = "models"\n')["models"]
     assert found.verdict is Verdict.FAIL
     assert "sha256" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "advised"),
+    [
+        ("Raspberry Pi 4 Model B Rev 1.5", "", True),
+        ("Raspberry Pi Compute Module 4 Rev 1.0", "[vision]\nthreads = 1\n", True),
+        ("Raspberry Pi 400 Rev 1.0", "", True),
+        ("Raspberry Pi 4 Model B Rev 1.5", "[vision]\nthreads = 2\n", False),
+        ("Raspberry Pi 4 Model B Rev 1.5", "[camera]\nface_hertz = 4.0\n", False),
+        ("Raspberry Pi 5 Model B Rev 1.0", "", False),
+        ("", "", False),
+    ],
+)
+def test_a_pi_4_is_advised_to_use_two_threads(
+    tmp_path: Path, model: str, settings: str, *, advised: bool
+) -> None:
+    board = tmp_path / "proc/device-tree/model"
+    if model:
+        board.parent.mkdir(parents=True)
+        board.write_text(f"{model}\0")
+    path = tmp_path / "attune.toml"
+    path.write_text(settings)
+    verdict, detail, mend = check_models(config.load(path), path, tmp_path)
+    assert verdict is (Verdict.WARN if advised else Verdict.OK)
+    assert detail.startswith("face, emotion and age in")
+    assert bool(mend) is advised
+
+
+@pytest.fixture
+def pi_4(tmp_path: Path) -> Path:
+    """The root of one."""
+    (tmp_path / "proc/device-tree").mkdir(parents=True)
+    (tmp_path / "proc/device-tree/model").write_text("Raspberry Pi 4 Model B Rev 1.1\0")
+    return tmp_path
+
+
+@pytest.mark.parametrize("before", [None, "[vision]\nthreads = 1\n"])
+def test_the_command_that_is_told_to_a_pi_4_mends_it(
+    tmp_path: Path, pi_4: Path, before: str | None
+) -> None:
+    path = tmp_path / "attune.toml"
+    path.write_text((HOME / "config/attune.toml").read_text() if before is None else before)
+    settings = config.load(path)
+    _, _, mend = check_models(settings, path, pi_4)
+    (command,) = re.findall("`(sudo sed .*?)`", mend)
+    subprocess.run(["sh", "-c", command.removeprefix("sudo ")], check=True)
+    vision = msgspec.structs.replace(settings.vision, threads=2)
+    assert config.load(path) == msgspec.structs.replace(settings, vision=vision)
+    assert "sudo systemctl restart attune" in mend
+
+
+@pytest.mark.parametrize("text", ["vision.threads = 1\n#threads = 1\n", "", None])
+def test_where_no_command_mends_it_a_pi_4_is_told_the_setting(
+    tmp_path: Path, pi_4: Path, text: str | None
+) -> None:
+    path = tmp_path / "attune.toml"
+    if text is not None:
+        path.write_text(text)
+    _, _, mend = check_models(Settings(), path, pi_4)
+    assert mend.startswith(f"set [vision] threads = 2 in {path}, then")
 
 
 def test_the_broker_is_really_asked(folder: Path) -> None:

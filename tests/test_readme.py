@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
+from device.doctor import PI_4_HERTZ
 from device.settings import HOME
 from tests.readme_tables import README, filled
 
@@ -18,6 +21,7 @@ def test_the_readme_estimates_a_pi_as_the_report_does() -> None:
     estimate = re.search(r"(\d+) ms with two threads, (\d+) ms with one", report)
     assert estimate is not None
     two, one = estimate.groups()
+    assert 1000 / int(one) == pytest.approx(PI_4_HERTZ, abs=0.05)  # as the doctor has it
     readme = " ".join(README.read_text(encoding="utf-8").split())
     assert f"estimated {one} ms" in readme
     assert f"with two {two} ms" in readme

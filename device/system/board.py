@@ -43,6 +43,11 @@ def read_board(root: Path = Path("/"), vcgencmd: str = "vcgencmd") -> Board:
     )
 
 
+def read_model(root: Path = Path("/")) -> str:
+    """The board's name, such as `Raspberry Pi 4 Model B Rev 1.5`; empty where it has none."""
+    return _text(root / "proc/device-tree/model").rstrip("\0")
+
+
 def _temperature(root: Path) -> float | None:
     """The hottest of the processor's zones, else of all, in degrees Celsius."""
     zones = dict(_zones(root))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from device.system.board import THROTTLED_FILE, read_board
+from device.system.board import THROTTLED_FILE, read_board, read_model
 from device.types import Board
 
 NOWHERE = "no-such-command"
@@ -55,6 +55,12 @@ def test_the_firmware_is_asked_where_the_kernel_is_silent(
     tool.write_text(f'#!/bin/sh\n[ "$1" = get_throttled ] && echo "{answer}"\n')
     tool.chmod(0o755)
     assert read_board(tmp_path / "root", str(tool)).throttled is throttled
+
+
+def test_a_board_tells_its_name(tmp_path: Path) -> None:
+    assert read_model(tmp_path) == ""
+    lay(tmp_path, {"proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.5\0"})
+    assert read_model(tmp_path) == "Raspberry Pi 4 Model B Rev 1.5"
 
 
 def test_a_failing_tool_is_no_news(tmp_path: Path) -> None:
