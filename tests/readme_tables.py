@@ -1,7 +1,8 @@
-"""The README's tables that code can make: `python -m tests.readme_tables` writes them.
+"""The READMEs' tables that code can make: `python -m tests.readme_tables` writes them.
 
-Speed and memory come from `tests/benchmarks/bench.json`, as `attune bench --json` printed it, what
-fuzzing found from `tests/fuzz/results.json`.
+What the detector is worth comes from its sidecar, as `python -m conversion face` wrote it; speed
+and memory from `tests/benchmarks/bench.json`, as `attune bench --json` printed it; what fuzzing
+found from `tests/fuzz/results.json`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tests.fuzz.edges import EDGES
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+MODELS = ROOT / "models_tflite"
 
 
 def entities() -> str:
@@ -67,7 +69,7 @@ def models() -> str:
     """The models that are our own, from their sidecars."""
     rows = []
     for name in ("face", "face-closer", "emotion", "age"):
-        sidecar = json.loads((ROOT / "models_tflite" / f"{name}.json").read_text(encoding="utf-8"))
+        sidecar = json.loads((MODELS / f"{name}.json").read_text(encoding="utf-8"))
         metrics = sidecar["metrics"]
         rows.append(
             f"| {name} | {sidecar['data']['name']} | {quality(name, metrics.get('test', {}))} "
@@ -107,21 +109,90 @@ def fuzz() -> str:
     return "\n".join([head, "|---|---|---|---|---|", *rows, *told])
 
 
-def tables() -> dict[str, str]:
-    """Name of each marked region and what belongs there."""
+def detector_test() -> dict[str, Any]:
+    """What the committed detector was measured at on the test part of the photos."""
+    sidecar = json.loads((MODELS / "face.json").read_text(encoding="utf-8"))
+    test: dict[str, Any] = sidecar["metrics"]["test"]
+    return test
+
+
+def detector() -> str:
+    """Faces found by their width, against the teacher's, at the least score there is and at the
+    appliance's own."""
+    test = detector_test()
+    least, asked = test["min_score"], VisionSettings().minimum_score
+    widths = [name for name in test["by_score"][str(least)] if name.endswith("%")]
+
+    def row(name: str, measured: dict[str, Any], milliseconds: float | None) -> list[str]:
+        recalls = [f"{measured['by_width'][width]['recall']:.2f}" for width in widths]
+        eyes = f"{100 * measured['eye_error']:.1f} %"
+        took = "" if milliseconds is None else f"{milliseconds:.1f}"
+        return [name, *recalls, str(measured["false_faces"]), eyes, took]
+
+    at_asked = test["by_score"][str(asked)]
+    times = test["milliseconds"]
+    rows = [
+        row(f"`face` and `face-closer`, {least}", test, times["ours, least"]),
+        [
+            f"the same, {asked}, as the appliance asks",
+            *(f"{at_asked[width]:.2f}" for width in widths),
+            *(str(at_asked["false_faces"]), "", ""),
+        ],
+        *(
+            row(
+                f"YuNet at {size}, {least}",
+                test["teacher"][f"YuNet, longer side {size}"],
+                times.get(f"YuNet {size}, least"),
+            )
+            for size in (640, 320)
+        ),
+    ]
+    first, *others = widths
+    head = ["detector, least score", f"{first} of the longer side", *others]
+    head += ["false faces", "eyes off, median", "ms"]
+    return table(head, rows)
+
+
+def judged() -> str:
+    """Faces found and false ones where eyes said what is a face, by least score."""
+    judged = detector_test()["judged"]
+    rows = []
+    for score, row in judged.items():
+        if score == "faces":
+            continue
+        name = "the same" if rows else "`face` and `face-closer`"
+        theirs = [row[f"false_faces of YuNet {size} at this recall"] for size in (640, 320)]
+        found = f"{100 * row['recall']:.1f} %"
+        rows.append([f"{name}, {score}", found, *map(str, (row["false_faces"], *theirs))])
+    head = ["detector, least score", "found", "false faces", "YuNet 640's, as many found"]
+    return table([*head, "YuNet 320's"], rows)
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A table of figures, its first column of words."""
+    lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def tables() -> dict[Path, dict[str, str]]:
+    """By document: the name of each marked region and what belongs there."""
     return {
-        "entities": entities(),
-        "settings": markdown_table().strip(),
-        "models": models(),
-        "bench": bench(),
-        "fuzz": fuzz(),
+        README: {
+            "entities": entities(),
+            "settings": markdown_table().strip(),
+            "models": models(),
+            "bench": bench(),
+            "fuzz": fuzz(),
+        },
+        MODELS / "README.md": {"detector": detector(), "judged": judged()},
     }
 
 
-def filled(text: str) -> str:
-    """The README with every region as code makes it now."""
-    return regions.filled(text, tables())
+def filled(document: Path) -> str:
+    """A document with every region as code makes it now."""
+    return regions.filled(document.read_text(encoding="utf-8"), tables()[document])
 
 
 if __name__ == "__main__":
-    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for document in tables():
+        document.write_text(filled(document), encoding="utf-8")

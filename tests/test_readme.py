@@ -1,19 +1,21 @@
-"""The README's generated tables are as code makes them now."""
+"""The READMEs' generated tables are as code makes them now."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from device.doctor import PI_4_HERTZ
 from device.settings import HOME
-from tests.readme_tables import README, filled
+from tests.readme_tables import README, filled, tables
 
 
-def test_the_readme_is_up_to_date() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert text == filled(text), "run `python -m tests.readme_tables`"
+@pytest.mark.parametrize("document", tables(), ids=lambda path: path.parent.name or path.name)
+def test_generated_tables_are_up_to_date(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    assert text == filled(document), "run `python -m tests.readme_tables`"
 
 
 def test_the_readme_estimates_a_pi_as_the_report_does() -> None:
