@@ -29,7 +29,8 @@ def main() -> int:
         "--data",
         type=Path,
         required=True,
-        help="folder of the data sets; music: where the wheel of PyPI's musicnn was unpacked",
+        help="folder of the data sets that the run learned from; music: where the wheel of PyPI's "
+        "musicnn was unpacked",
     )
     parser.add_argument(
         "--music", type=Path, default=Path("music/starter"), help="sound to compare on (music)"
