@@ -44,7 +44,7 @@ EARLIEST_YEAR = 2025
 SCARCE_MIB, VERY_SCARCE_MIB = 500, 50
 HOT_CELSIUS = 80.0
 """Where a Raspberry Pi begins to throttle."""
-PI_4_HERTZ = 6.7
+PI_4_HERTZ = 5.6
 """Looks a second that a Raspberry Pi 4 is estimated to keep with one thread: *Cost* in
 models_tflite/REPORT.md."""
 THREADS_LINES = (["#threads = 1"], ["threads = 1"])

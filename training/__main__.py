@@ -33,7 +33,10 @@ whoever trains otherwise into a folder that holds a training is asked for --fres
   python -m conversion emotion --data DIR && python -m conversion age --data DIR
   python -m training train face --data DIR --teacher yunet_n_dynamic.onnx
   python -m training train face-closer --data DIR --teacher yunet_n_dynamic.onnx
-  python -m conversion face --data DIR --teacher yunet_n_dynamic.onnx
+  python -m training train face-closer --gentle --start runs/face-closer/best.pt \
+    --out runs/face-closer-gentle --data DIR --teacher yunet_n_dynamic.onnx
+  python -m conversion face --closer runs/face-closer-gentle/best.pt --data DIR \
+    --teacher yunet_n_dynamic.onnx
   python -m training report --data DIR
 `python -m training restore models_tflite/face.tflite ...` makes a run of a committed detector, to
 start another one from. `python -m training all --dry-run ...` shows the steps of the first line,
@@ -162,6 +165,11 @@ def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no ty
         type=Path,
         default=Path("runs", "face", "best.pt"),
         help="the run of face that face-closer looks again after, default: %(default)s",
+    )
+    train.add_argument(
+        "--gentle",
+        action="store_true",
+        help="the end of face-closer, from --start on: pictures that are harmed and moved less",
     )
     train.set_defaults(run=making.train)
     ensemble = commands.add_parser("ensemble", help="search which runs answer best together")

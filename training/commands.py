@@ -28,6 +28,8 @@ def train(options: argparse.Namespace) -> int:
     from training.loop import Parts  # noqa: PLC0415
     from training.pool import counts, pool  # noqa: PLC0415
 
+    if options.gentle and (options.experiment != "face-closer" or options.start is None):
+        raise DataError("--gentle ends a training of face-closer: give its best.pt by --start")
     if options.experiment in ("face", "face-closer"):
         return _train_face(options)
     plan = _plan(options)
@@ -50,7 +52,7 @@ def _train_face(options: argparse.Namespace) -> int:
     from training.detector.closer import train_closer  # noqa: PLC0415
     from training.detector.labels import Source  # noqa: PLC0415
     from training.detector.loop import train_detector  # noqa: PLC0415
-    from training.detector.plan import CloserPlan, DetectorPlan  # noqa: PLC0415
+    from training.detector.plan import CloserPlan, DetectorPlan, GentlePlan  # noqa: PLC0415
 
     name = options.experiment
     if options.teacher is None:
@@ -68,7 +70,7 @@ def _train_face(options: argparse.Namespace) -> int:
         first = options.first
         if not first.exists():
             raise DataError(f"{first} is missing: train face first, or name its best.pt by --first")
-        closer = replace(CloserPlan(), **given)
+        closer = replace(GentlePlan() if options.gentle else CloserPlan(), **given)
         written = train_closer(closer, source, folder, first=first, start=start, fresh=fresh)
     print(f"wrote {written}")
     return 0

@@ -56,6 +56,12 @@ PUBLISHERS = {
         "robots.ox.ac.uk/~vgg/data/vgg_face2",
         "research",
     ),
+    "yunet": Publisher(
+        "YuNet, which labels faces",
+        "Wu, Peng and Yu, 2023",
+        "github.com/ShiqiYu/libfacedetection.train",
+        "Apache-2.0 there, MIT in the OpenCV Zoo; learned from WIDER FACE",
+    ),
     "own": Publisher("faces of one's own", "whoever trained it", "a folder of theirs", "theirs"),
 }
 """By the names of `training.pool.SETS`, and what the teachers started from. The README's table
@@ -86,8 +92,13 @@ def sets_of(record: dict[str, Any], others: Sequence[str] = ()) -> list[str]:
 def learned_from(record: dict[str, Any]) -> dict[str, dict[str, str]]:
     """Who published what the run of a `record` learned from (see `sets_of`), and on what terms: by
     title, each with `by`, `source` and `terms`."""
+    return terms_of(sorted(sets_of(record), key=FACERES.__contains__))
+
+
+def terms_of(names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The publishers of those names: by title, each with `by`, `source` and `terms`."""
     told = {}
-    for name in sorted(sets_of(record), key=FACERES.__contains__):
+    for name in names:
         title, *rest = PUBLISHERS[name]
         told[title] = dict(zip(("by", "source", "terms"), rest, strict=True))
     return told

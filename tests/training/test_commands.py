@@ -122,6 +122,19 @@ def test_a_batch_is_not_silently_ignored(
     assert "leave --batch out" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [("emotion",), ("face",), ("face-closer",)])
+def test_a_gentle_end_is_that_of_a_training_of_the_second_look(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+) -> None:
+    pytest.importorskip("torch", reason="the train extra is not installed")
+    start = () if words == ("face-closer",) else ("--start", tmp_path / "best.pt")
+    assert run(monkeypatch, "train", *words, "--gentle", *start, "--data", tmp_path) == 1
+    assert "give its best.pt by --start" in capsys.readouterr().err
+
+
 def test_all_stops_at_the_step_that_fails_each_in_a_process_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

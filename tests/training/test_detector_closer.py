@@ -140,7 +140,9 @@ def test_a_run_learns_and_is_judged_as_the_second_look(tmp_path: Path) -> None:
     first = DetectorNetwork(TINY).eval()
     proposed = closer.propose(first, photo())
     maker = closer.CloserMaker(TINY, photo(), proposed)
-    lesson = Lesson(maker, closer.judge(first, photo(), TINY.longer_side), "made by hand")
+    lesson = Lesson(
+        maker, closer.judge(first, photo(), TINY.longer_side), "made by hand", {"photos": 1}
+    )
     best = train(TINY, lesson, tmp_path)
     network = DetectorNetwork(TINY).eval()
     network.load_state_dict(torch.load(best)["network"])

@@ -77,6 +77,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 def test_a_run_learns_logs_and_keeps_the_best(tmp_path: Path) -> None:
     assert learn(TINY, tmp_path) == tmp_path / "best.pt"
     assert [row["epoch"] for row in rows(tmp_path)] == ["1", "2"]
+    assert json.loads((tmp_path / "experiment.json").read_text())["sets"] == {"photos": 3}
     network = DetectorNetwork(TINY).eval()
     network.load_state_dict(torch.load(tmp_path / "best.pt")["network"])
     assert look(network, labelled().images[0], TINY.longer_side).shape[1] == COLUMNS

@@ -15,7 +15,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 def test_every_data_set_has_a_publisher() -> None:
-    assert set(PUBLISHERS) == {*SETS, "faceres", "vggface2", "own"}
+    assert set(PUBLISHERS) == {*SETS, "faceres", "vggface2", "yunet", "own"}
 
 
 def test_only_what_was_used_is_told() -> None:

@@ -10,6 +10,7 @@ from device.vision.align import LEFT_EYE, RIGHT_EYE, align
 from device.vision.detect import (
     CLOSE_SIDE,
     CLOSER,
+    CLOSER_ROOM,
     FIRST,
     STRIDES,
     GridDetector,
@@ -160,6 +161,61 @@ def test_a_face_of_any_size_is_looked_at_closer(share: float) -> None:
     frame[: size[1], : size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     assert len(GridDetector(first, closer).detect(frame)) == 1
     assert closer.asked >= 1
+
+
+class Leans:
+    """A model that always sees one face, its eyes so many pixels too far to the left."""
+
+    def __init__(self, by: float) -> None:
+        self.by, self.sides = by, (CLOSE_SIDE, CLOSE_SIDE)
+
+    def take(self, height: int, width: int) -> None:
+        assert (height, width) == self.sides
+
+    def run(self, _: np.ndarray) -> list[np.ndarray]:
+        outputs = grids(*self.sides)
+        size = CLOSE_SIDE / CLOSER_ROOM
+        away = [(x * size - self.by) / size * 4 + 3 for x in (-0.2, 0.2)]
+        outputs[2][4:6, 4:6] = 0.9
+        for row, column in ((4, 4), (4, 5), (5, 4), (5, 5)):
+            x, y = ((5 - n - 0.5) * 16 / size * 4 for n in (column, row))
+            places = [3 + x, 3 + y, *[np.log2(size / 16) + 1] * 2]
+            outputs[3][row, column, :8] = [*places, away[0] + x, 3 + y, away[1] + x, 3 + y]
+        return outputs
+
+
+@pytest.mark.parametrize("by", [0.0, 4.0])
+def test_what_the_second_look_does_to_one_side_the_look_in_a_mirror_takes_back(by: float) -> None:
+    frame = np.full((480, 640, 3), 110, np.uint8)
+    image = portrait("hopper")
+    frame[40:440, 200:500] = cv2.resize(image, (300, 400))
+    plain = GridDetector(Model(MODELS, FIRST), Leans(0.0)).detect(frame)[0]
+    found = GridDetector(Model(MODELS, FIRST), Leans(by)).detect(frame)[0]
+    assert (found.left_eye.x, found.right_eye.x) == pytest.approx(
+        (plain.left_eye.x, plain.right_eye.x), abs=1e-4
+    )
+
+
+class SeesInOne:
+    """A model that sees a face in every other picture alone."""
+
+    def __init__(self) -> None:
+        self.looks, self.sees, self.sides = 0, Leans(0.0), (CLOSE_SIDE, CLOSE_SIDE)
+
+    def take(self, height: int, width: int) -> None:
+        self.sees.take(height, width)
+
+    def run(self, image: np.ndarray) -> list[np.ndarray]:
+        self.looks += 1
+        return self.sees.run(image) if self.looks % 2 else grids(*self.sides)
+
+
+def test_what_one_of_both_sees_counts_half() -> None:
+    first, image = Model(MODELS, FIRST), portrait("hopper")
+    both = GridDetector(first, Leans(0.0)).detect(image)[0]
+    one = GridDetector(first, SeesInOne()).detect(image)[0]
+    assert both.score - one.score == pytest.approx(0.9 / 4, abs=1e-4)
+    assert one.box.x == pytest.approx(both.box.x, abs=1e-4)
 
 
 def grids(height: int = 64, width: int = 96) -> list[np.ndarray]:

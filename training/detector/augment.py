@@ -43,9 +43,21 @@ class Example(NamedTuple):
     left_out: npt.NDArray[np.bool_]
 
 
+class Crops(NamedTuple):
+    """Images (BGR) of one face each, cut out, the teacher's faces in them, the surest first, and
+    how many of which data set."""
+
+    images: Sequence[Image]
+    faces: Sequence[Faces]
+    sets: dict[str, int]
+
+
+NO_CROPS = Crops((), (), {})
+
+
 class Maker:
-    """Makes training pictures from photos (BGR), the teacher's faces in them, and boxes of what
-    only looks like a face."""
+    """Makes training pictures from photos (BGR), the teacher's faces in them, boxes of what only
+    looks like a face, and faces that came cut out."""
 
     def __init__(
         self,
@@ -53,8 +65,9 @@ class Maker:
         images: Sequence[Image],
         faces: Sequence[Faces],
         decoys: Sequence[Faces],
+        crops: Crops = NO_CROPS,
     ) -> None:
-        self._plan, self._images = plan, images
+        self._plan, self._images, self._crops = plan, images, crops
         self._faces = [rows[rows[:, 0] >= NO_FACE] for rows in faces]
         self._decoys = [(row, box) for row, boxes in enumerate(decoys) for box in boxes]
 
@@ -62,7 +75,7 @@ class Maker:
         """One picture, side x side, of one photo or of several in rows and columns."""
         plan = self._plan
         canvas = np.empty((side, side, 3), np.uint8)
-        canvas[:] = _ground(rng)
+        canvas[:] = ground(rng)
         whole = rng.random() < plan.whole
         tiles = 1 if whole else int(rng.choice(len(plan.mosaic), p=plan.mosaic)) + 1
         across, down = (_cuts(side, tiles, rng) for _ in range(2))
@@ -105,6 +118,9 @@ class Maker:
         if self._decoys and not whole and rng.random() < self._plan.decoy:
             row, box = self._decoys[int(rng.integers(len(self._decoys)))]
             return self._images[row], self._faces[row], box
+        if self._crops.images and not whole and rng.random() < self._plan.crop:
+            row = int(rng.integers(len(self._crops.images)))
+            return self._crops.images[row], self._crops.faces[row], self._crops.faces[row][0, 1:5]
         row = int(rng.integers(len(self._images)))
         image, faces = self._images[row], self._faces[row]
         sure = np.flatnonzero(faces[:, 0] >= SURE)
@@ -112,7 +128,7 @@ class Maker:
             return image, faces, None
         chosen = faces[rng.choice(sure)]
         if rng.random() < self._plan.card:
-            image, faces, chosen = _cut_out(image, faces, chosen, rng)
+            image, faces, chosen = cut_out(image, faces, chosen, rng)
         return image, faces, chosen[1:5]
 
     def _matrix(
@@ -221,7 +237,7 @@ def show(image: Image, box: Numbers) -> Image:
     return np.ascontiguousarray(seen[:, :, ::-1])
 
 
-def _cut_out(
+def cut_out(
     image: Image, faces: Faces, face: Numbers, rng: np.random.Generator
 ) -> tuple[Image, Faces, Numbers]:
     """The photo's part around one face, as crops of faces come."""
@@ -304,7 +320,8 @@ def wear(image: Image, plan: DetectorPlan, rng: np.random.Generator) -> Image:
     return image
 
 
-def _ground(rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+def ground(rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """What is where no photo is: black, as on the device, or any one colour."""
     colour = rng.integers(0, 256, 3).astype(np.uint8)
     return np.array([0, 0, 0], np.uint8) if rng.random() < 0.5 else colour
 

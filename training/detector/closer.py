@@ -15,7 +15,16 @@ from tqdm import tqdm
 
 from device.vision.detect import CLOSE_SIDE, CLOSER_ROOM, GridDetector
 from training.data import DataError
-from training.detector.augment import Example, hardly_seen, move, turned, warp, wear
+from training.detector.augment import (
+    Example,
+    cut_out,
+    ground,
+    hardly_seen,
+    move,
+    turned,
+    warp,
+    wear,
+)
 from training.detector.evaluate import LOWEST_SCORE, as_faces
 from training.detector.labels import NO_FACE, SURE, overlap
 from training.detector.loop import Lesson, load, look, train
@@ -51,9 +60,10 @@ SURENESS = 1.5
 
 
 class Place(NamedTuple):
-    """A box (4) in the photo of that number."""
+    """A box (4) in an image (BGR), and the teacher's faces in that."""
 
-    photo: int
+    image: npt.NDArray[np.uint8]
+    faces: Faces
     box: npt.NDArray[np.float32]
 
 
@@ -64,45 +74,63 @@ class CloserMaker:
     def __init__(
         self, plan: CloserPlan, learned: Labelled, proposed: npt.NDArray[np.float32]
     ) -> None:
-        self._plan, self._images = plan, learned.images
-        self._all = [rows[rows[:, 0] >= NO_FACE] for rows in learned.faces]
+        self._plan = plan
+        known = [rows[rows[:, 0] >= NO_FACE] for rows in learned.faces]
+        photos = list(zip(learned.images, known, strict=True))
         self._faces = [
-            Place(photo, face[1:5])
-            for photo, rows in enumerate(self._all)
+            Place(image, rows, face[1:5])
+            for image, rows in photos
             for face in rows
             if face[0] >= SURE and face[3] - face[1] > NARROWEST
         ]
         if not self._faces:
             raise DataError("the teacher is sure of no face in these photos: give others")
-        self._decoys = [
-            Place(photo, box) for photo, boxes in enumerate(learned.decoys) for box in boxes
+        crops = zip(learned.crops.images, learned.crops.faces, strict=True)
+        self._crops = [
+            Place(image, rows[rows[:, 0] >= NO_FACE], rows[0, 1:5]) for image, rows in crops
         ]
-        self._proposed = [Place(int(row[0]), row[2:]) for row in proposed]
+        self._decoys = [
+            Place(*photo, box)
+            for photo, boxes in zip(photos, learned.decoys, strict=True)
+            for box in boxes
+        ]
+        self._proposed = [Place(*photos[int(row[0])], row[2:]) for row in proposed]
         share = proposed[:, 1].astype(np.float64) ** SURENESS
         self._share = share / share.sum() if len(share) else share
 
     def make(self, side: int, rng: np.random.Generator) -> Example:
         """One picture, side x side."""
         plan = self._plan
-        place, is_face = self._draw(rng)
-        image = self._images[place.photo]
+        is_face = rng.random() < plan.faces
+        place, is_cut = self._draw_face(rng) if is_face else (self._draw_none(rng), False)
+        if not is_cut and rng.random() < plan.card:
+            place, is_cut = _cut(place, rng), True
         upset = not is_face and rng.random() < plan.upset
         matrix = self._matrix(place.box, side, rng, upset=upset)
-        # Beyond the photo's edge it is black, as on the device.
-        seen = warp(image, matrix, np.zeros((side, side, 3), np.uint8))
-        faces, unseen = hardly_seen(move(self._all[place.photo], matrix), side, side)
+        around = np.zeros((side, side, 3), np.uint8)  # beyond the photo's edge, as on the device
+        if is_cut:
+            around[:] = ground(rng)
+        seen = warp(place.image, matrix, around)
+        faces, unseen = hardly_seen(move(place.faces, matrix), side, side)
         left_out = unseen | (faces[:, 0] < SURE) | (faces[:, 3] - faces[:, 1] < plan.smallest)
         left_out |= upset  # nobody need find a face that stands on its head
         return Example(np.ascontiguousarray(wear(seen, plan, rng)[:, :, ::-1]), faces, left_out)
 
-    def _draw(self, rng: np.random.Generator) -> tuple[Place, bool]:
-        """A place, and whether it is a face."""
-        plan, kind = self._plan, rng.random()
-        if kind >= plan.faces + plan.proposed and self._decoys:
-            return self._decoys[int(rng.integers(len(self._decoys)))], False
-        if kind >= plan.faces and self._proposed:
-            return self._proposed[int(rng.choice(len(self._proposed), p=self._share))], False
-        return self._faces[int(rng.integers(len(self._faces)))], True
+    def _draw_face(self, rng: np.random.Generator) -> tuple[Place, bool]:
+        """A face, and whether it came cut out."""
+        is_cut = bool(self._crops) and rng.random() < self._plan.crop
+        faces = self._crops if is_cut else self._faces
+        return faces[int(rng.integers(len(faces)))], is_cut
+
+    def _draw_none(self, rng: np.random.Generator) -> Place:
+        """What is no face, if there is any."""
+        plan = self._plan
+        among = rng.random() * (1 - plan.faces) < plan.proposed
+        if self._decoys and not (among and self._proposed):
+            return self._decoys[int(rng.integers(len(self._decoys)))]
+        if self._proposed:
+            return self._proposed[int(rng.choice(len(self._proposed), p=self._share))]
+        return self._faces[int(rng.integers(len(self._faces)))]
 
     def _matrix(
         self, box: npt.NDArray[np.float32], side: int, rng: np.random.Generator, *, upset: bool
@@ -115,6 +143,13 @@ class CloserMaker:
         source = (box[:2] + box[2:]) / 2 + rng.normal(0, plan.aside, 2) * size
         linear = turned(scale, plan, rng, rng.uniform(-180, 180) if upset else None)
         return np.hstack([linear, (side / 2 - linear @ source)[:, None]])
+
+
+def _cut(place: Place, rng: np.random.Generator) -> Place:
+    """The part of its image around a place, without the rest."""
+    row = np.concatenate([np.ones(1, np.float32), place.box, np.zeros(10, np.float32)])
+    image, faces, moved = cut_out(place.image, place.faces, row, rng)
+    return Place(image, faces, moved[1:5])
 
 
 def propose(network: DetectorNetwork, learned: Labelled) -> npt.NDArray[np.float32]:
@@ -161,7 +196,10 @@ def train_closer(
     # What is proposed follows from these and `first`, but for a last digit on another machine.
     digest = digest_of([*learned.arrays(), *valid.arrays()]) + digest_of_file(first)
     lesson = Lesson(
-        CloserMaker(plan, learned, proposed), judge(network, valid, plan.longer_side), digest
+        CloserMaker(plan, learned, proposed),
+        judge(network, valid, plan.longer_side),
+        digest,
+        learned.sets(),
     )
     return train(plan, lesson, folder, start=start or first, fresh=fresh)
 

@@ -16,8 +16,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from training.data import DataError
-from training.detector.augment import Maker
+from training.detector.augment import NO_CROPS, Maker
 from training.detector.batches import batches
+from training.detector.crops import load_crops
 from training.detector.judged import corrected, read_judged
 from training.detector.labels import COLUMNS, SAME_FACE_IOU, distinct
 from training.detector.loss import cells, decode, loss
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from training.detector.augment import Crops
     from training.detector.batches import Batch, PictureMaker
     from training.detector.labels import Faces, Source
     from training.detector.plan import DetectorPlan
@@ -44,19 +46,26 @@ NOWHERE: Faces = np.empty((0, 4), np.float32)
 
 
 class Labelled(NamedTuple):
-    """Photos (BGR), the teacher's faces in them, and boxes (n, 4) of what only looks like one."""
+    """Photos (BGR), the teacher's faces in them, boxes (n, 4) of what only looks like one, and
+    faces that came cut out."""
 
     images: list[npt.NDArray[np.uint8]]
     faces: list[Faces]
     decoys: list[Faces]
+    crops: Crops = NO_CROPS
 
     def arrays(self) -> list[npt.NDArray[Any]]:
         """All of them."""
-        return [*self.images, *self.faces, *self.decoys]
+        return [*self.images, *self.faces, *self.decoys, *self.crops.images, *self.crops.faces]
+
+    def sets(self) -> dict[str, int]:
+        """How many photos, and how many faces that came cut out of which data set."""
+        return {"photos": len(self.images), **self.crops.sets}
 
 
 def load(source: Source, part: str) -> Labelled:
-    """A part of the photos, labelled by the teacher and corrected by what was judged of it."""
+    """A part of the photos, labelled by the teacher and corrected by what was judged of it; beside
+    those to learn from, the cut-out faces that `source` has."""
     chosen = photos(source.data, part)
     judged = read_judged()
     places = [judged.get(photo.key) for photo in chosen]
@@ -65,6 +74,7 @@ def load(source: Source, part: str) -> Labelled:
         [read_photo(photo.path) for photo in chosen],
         [corrected(faces, seen) for faces, seen in zip(said, places, strict=True)],
         [NOWHERE if seen is None else seen.none for seen in places],
+        load_crops(source) if part == "train" else NO_CROPS,
     )
 
 
@@ -83,11 +93,12 @@ def train_detector(
 
 class Lesson(NamedTuple):
     """What is learned from, how a network is judged on the validation photos (the more the
-    better), and a digest of all that both go by."""
+    better), a digest of all that both go by, and how many images are learned from, by set."""
 
     maker: PictureMaker
     judge: Callable[[DetectorNetwork], float]
     digest: str
+    sets: dict[str, int]
 
 
 def lesson_of(plan: DetectorPlan, learned: Labelled, valid: Labelled) -> Lesson:
@@ -98,7 +109,8 @@ def lesson_of(plan: DetectorPlan, learned: Labelled, valid: Labelled) -> Lesson:
         found = [look(network, image, plan.longer_side) for image in valid.images]
         return average_precision(match(found, valid.faces, longer))
 
-    return Lesson(Maker(plan, *learned), judge, digest_of([*learned.arrays(), *valid.arrays()]))
+    digest = digest_of([*learned.arrays(), *valid.arrays()])
+    return Lesson(Maker(plan, *learned), judge, digest, learned.sets())
 
 
 def train(
@@ -182,6 +194,7 @@ class _Run:
         """Write what this run is, and what it took so far."""
         record = {
             "start": self.start,
+            "sets": self.lesson.sets,
             "took": self.took or took(0, {}),
             **dataclasses.asdict(self.plan),
         }

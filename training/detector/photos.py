@@ -46,7 +46,7 @@ def photos(root: Path, part: str | None = None) -> list[Photo]:
     files = sorted(path for path in named if path.is_file())
     if not files:
         raise DataError(f"{folder} holds no photos: expected {folder}/*.jpg")
-    found = [Photo(path, _key(path)) for path in files]
+    found = [keyed(path) for path in files]
     if part is None:
         return found
     parts = _parts(found)
@@ -113,8 +113,9 @@ def _difference_hash(photo: Photo) -> npt.NDArray[np.bool_]:
     return np.asarray(small[:, :-1] < small[:, 1:]).ravel()
 
 
-def _key(path: Path) -> str:
-    return hashlib.sha256(read_content(path)).hexdigest()[:16]
+def keyed(path: Path) -> Photo:
+    """A file by its content; DataError where it cannot be read."""
+    return Photo(path, hashlib.sha256(read_content(path)).hexdigest()[:16])
 
 
 def _listed() -> dict[str, str]:

@@ -26,6 +26,7 @@ from training.detector.labels import (
 from training.detector.photos import read_photo
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from training.detector.labels import Faces
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 SIZES = (320, 448, 640, 960)
 """Longer sides that a photo is looked at: each finds faces that the others overlook."""
+CROP_SIZES = (256, 384)
+"""The same of a face cut out, on a grey ground twice as wide."""
+CROP_GROUND = 127
 LOWEST = 0.3
 """Score from which the teacher is listened to at all."""
 STRIDES = (8, 16, 32)
@@ -80,15 +84,28 @@ class Teacher:
     def label(self, image: npt.NDArray[np.uint8]) -> Faces:
         """Faces as all sizes together see them, in the photo and its mirror image (see `merge`),
         their points placed by looks at each alone."""
+        return self._label(image, SIZES)
+
+    def _label(self, image: npt.NDArray[np.uint8], sizes: Sequence[int]) -> Faces:
         width = image.shape[1]
         mirror = np.ascontiguousarray(image[:, ::-1])
         looks = [
-            [self.look(image, size), mirrored(self.look(mirror, size), width)] for size in SIZES
+            [self.look(image, size), mirrored(self.look(mirror, size), width)] for size in sizes
         ]
-        faces = merge(looks, [size / max(image.shape[:2]) for size in SIZES])
+        faces = merge(looks, [size / max(image.shape[:2]) for size in sizes])
         for face in faces:
             if face[0] >= NO_FACE:
                 face[5:] = self.place(image, face)
+        return faces
+
+    def label_crop(self, image: npt.NDArray[np.uint8]) -> Faces:
+        """The same of an image that one face fills, and which YuNet needs room around."""
+        height, width = image.shape[:2]
+        ground = np.full((2 * height, 2 * width, 3), CROP_GROUND, np.uint8)
+        left, top = width // 2, height // 2
+        ground[top : top + height, left : left + width] = image
+        faces = self._label(ground, CROP_SIZES)
+        faces[:, 1:] -= np.tile([left, top], 7).astype(np.float32)
         return faces
 
     def place(self, image: npt.NDArray[np.uint8], face: npt.NDArray[np.float32]) -> Faces:
@@ -148,13 +165,20 @@ def _decode(outputs: dict[str, Any], stride: int, columns: int) -> Faces:
     return np.hstack([score[keep, None], places]).astype(np.float32)
 
 
-def load_labels(chosen: list[Photo], teacher: Path, cache: Path) -> list[Faces]:
-    """The teacher's faces in each photo, from the cache where photos and teacher are the same."""
-    path = cache / f"labels-{_key(chosen, teacher)}.npz"
+def load_labels(
+    chosen: list[Photo],
+    teacher: Path,
+    cache: Path,
+    label: Callable[[Teacher, npt.NDArray[np.uint8]], Faces] | None = None,
+) -> list[Faces]:
+    """The teacher's faces in each photo, or as it labels them by `label`; from the cache where
+    photos and teacher are the same."""
+    label = label or Teacher.label
+    path = cache / f"{label.__name__}s-{_key(chosen, teacher)}.npz"
     if not path.exists():
         judge = Teacher(teacher)
         bar = tqdm(chosen, "labelling", mininterval=1)
-        found = [judge.label(read_photo(photo.path)) for photo in bar]
+        found = [label(judge, read_photo(photo.path)) for photo in bar]
         cache.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part.npz")
         np.savez(unfinished, faces=np.concatenate(found), counts=[len(f) for f in found])

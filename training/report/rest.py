@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from device.vision.detect import FIRST
 from training.report.cost import pi4_milliseconds
-from training.report.measure import DETECTOR
 from training.report.text import bullets, megas, percent, plain, share, table, years
 
 if TYPE_CHECKING:
@@ -112,10 +112,10 @@ def cost(section: Section) -> str:
         ]
         for name, each in models.items()
     ]
-    # A face in view: found, looked at closer, and both models see it and its mirror image.
+    # A face in view: found, and the other models see it and its mirror image.
     slow, fast = (
         sum(
-            pi4_milliseconds(each, threads) * (1 if name in DETECTOR else 2)
+            pi4_milliseconds(each, threads) * (1 if name == FIRST else 2)
             for name, each in models.items()
             if "arithmetic" in each
         )
@@ -143,8 +143,8 @@ def cost(section: Section) -> str:
             (
                 "The estimate: XNNPACK's README gives 24 ms (int8) and 77 ms (float) for the 569 "
                 "million multiply-adds of MobileNet v1 on all four cores of a Pi 4; a core is "
-                "taken to do a fourth of that. One face in a frame costs a look of each of the "
-                "detector's models and, with the mirror image, two of each other model: about "
+                "taken to do a fourth of that. One face in a frame costs a look of the first "
+                "model and, with the mirror image, two of each other one: about "
                 f"**{fast:.0f} ms with two threads, {slow:.0f} ms with one, of the "
                 f"{1000 / HERTZ:.0f} ms** that {HERTZ} looks a second leave; one, `[vision] "
                 "threads`' default, suits a board with other work for its cores. Capture, resizing "
