@@ -77,7 +77,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
             path = tmp_path / "photos" / f"{part}{number}.png"
             path.parent.mkdir(exist_ok=True)
             cv2.imwrite(str(path), image)
-            listed.append(f"{photos._key(path)},{part}")
+            listed.append(f"{photos.keyed(path).key},{part}")
     (tmp_path / "split.csv").write_text("\n".join(listed))
     monkeypatch.setattr(photos, "SPLIT", tmp_path / "split.csv")
     monkeypatch.setattr(teacher, "Teacher", Ours)
