@@ -111,6 +111,12 @@ def test_what_is_no_face_is_turned_by_any_angle_and_a_face_beside_it_need_not_be
     assert not upright.make(CLOSE_SIDE, np.random.default_rng(0)).left_out.any()
 
 
+def test_where_nothing_else_is_known_every_picture_shows_a_face_to_be_found() -> None:
+    maker = closer.CloserMaker(dataclasses.replace(STILL, faces=0.0, upset=1.0), photo(), NONE)
+    made = [maker.make(CLOSE_SIDE, np.random.default_rng(seed)) for seed in range(5)]
+    assert all(len(each.faces) == 1 and not each.left_out.any() for each in made)
+
+
 def test_photos_without_a_face_teach_nothing() -> None:
     with pytest.raises(DataError, match="sure of no face"):
         closer.CloserMaker(CloserPlan(), photo(0.5), NONE)

@@ -101,7 +101,7 @@ class CloserMaker:
     def make(self, side: int, rng: np.random.Generator) -> Example:
         """One picture, side x side."""
         plan = self._plan
-        is_face = rng.random() < plan.faces
+        is_face = rng.random() < plan.faces or not (self._decoys or self._proposed)
         place, is_cut = self._draw_face(rng) if is_face else (self._draw_none(rng), False)
         if not is_cut and rng.random() < plan.card:
             place, is_cut = _cut(place, rng), True
@@ -123,14 +123,12 @@ class CloserMaker:
         return faces[int(rng.integers(len(faces)))], is_cut
 
     def _draw_none(self, rng: np.random.Generator) -> Place:
-        """What is no face, if there is any."""
+        """What is no face; there is some."""
         plan = self._plan
         among = rng.random() * (1 - plan.faces) < plan.proposed
         if self._decoys and not (among and self._proposed):
             return self._decoys[int(rng.integers(len(self._decoys)))]
-        if self._proposed:
-            return self._proposed[int(rng.choice(len(self._proposed), p=self._share))]
-        return self._faces[int(rng.integers(len(self._faces)))]
+        return self._proposed[int(rng.choice(len(self._proposed), p=self._share))]
 
     def _matrix(
         self, box: npt.NDArray[np.float32], side: int, rng: np.random.Generator, *, upset: bool
