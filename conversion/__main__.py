@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from conversion.convert import ConversionError, convert
-from conversion.detector import convert_detector
+from conversion.detector import Runs, convert_detector
 from conversion.music import compare_music, convert_music
+from device.vision.detect import CLOSER, DOUBT
 from device.vision.runtime import ModelError
 from training.crops import Places
 from training.data import DataError
@@ -49,6 +50,12 @@ def main() -> int:
         default=Path("runs/face-closer/best.pt"),
         help="the second look's weights; default: %(default)s (face)",
     )
+    parser.add_argument(
+        "--doubt",
+        type=Path,
+        default=Path("runs/face-doubt/best.pt"),
+        help="the weights of the network that is asked in doubt; default: %(default)s (face)",
+    )
     parser.add_argument("--teacher", type=Path, help="YuNet's ONNX file, to judge by (face)")
     parser.add_argument("--models", type=Path, default=Path("models_tflite"), help="written here")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="eyes found")
@@ -63,14 +70,14 @@ def main() -> int:
         )
     if options.task == "face" and options.teacher is None:
         parser.error("a teacher says where faces are: give --teacher yunet.onnx")
-    if options.task == "face" and not options.closer.exists():
-        parser.error(
-            f"{options.closer} is missing: run `python -m training train face-closer` first"
-        )
+    for file, name in ((options.closer, CLOSER), (options.doubt, DOUBT)):
+        if options.task == "face" and not file.exists():
+            parser.error(f"{file} is missing: run `python -m training train {name}` first")
     try:
         if options.task == "face":
             source = Source(options.data, options.teacher, options.cache)
-            sidecar = convert_detector(keras_file, options.closer, source, options.models)
+            runs = Runs(keras_file, options.closer, options.doubt)
+            sidecar = convert_detector(runs, source, options.models)
         else:
             sidecar = convert(keras_file, options.data, Places(options.models, options.cache))
     except (ConversionError, DataError, ModelError) as error:

@@ -14,7 +14,7 @@ import numpy as np
 from conversion.floors import MAX_LOSS, shortfalls
 from conversion.quantize import quantize_file
 from conversion.sidecar import describe
-from device.vision.detect import CLOSER, FIRST
+from device.vision.detect import CLOSER, DOUBT, FIRST
 from device.vision.reader import age_interval, both_ways, softmax
 from device.vision.runtime import Model, Sidecar, available_runtimes
 from training.crops import load_crops
@@ -90,7 +90,7 @@ def convert(keras_file: Path, data: Path, places: Places) -> Sidecar:
     faces = {part: _faces(plan, data, places, part) for part in ("train", "valid", "test")}
     with tempfile.TemporaryDirectory() as drafts:
         folder = Path(drafts)
-        for name in (FIRST, CLOSER):
+        for name in (FIRST, CLOSER, DOUBT):
             for suffix in (".tflite", ".json"):
                 shutil.copy(places.models / f"{name}{suffix}", folder)
         draft = _draft(run, faces, folder)

@@ -35,6 +35,8 @@ whoever trains otherwise into a folder that holds a training is asked for --fres
   python -m training train face-closer --data DIR --teacher yunet_n_dynamic.onnx
   python -m training train face-closer --gentle --start runs/face-closer/best.pt \
     --out runs/face-closer-gentle --data DIR --teacher yunet_n_dynamic.onnx
+  python -m training train face-doubt --closer runs/face-closer-gentle/best.pt \
+    --start package/models/faceres.json --data DIR --teacher yunet_n_dynamic.onnx
   python -m conversion face --closer runs/face-closer-gentle/best.pt --data DIR \
     --teacher yunet_n_dynamic.onnx
   python -m training report --data DIR
@@ -158,13 +160,19 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_training(commands: Any) -> None:  # noqa: ANN401 - argparse names no type for it
     train = commands.add_parser("train", help="train on a data set's labels, or go on training")
-    train.add_argument("experiment", choices=(*sorted(EXPERIMENTS), "face", "face-closer"))
+    train.add_argument("experiment", choices=(*sorted(EXPERIMENTS), *making.DETECTOR))
     train.add_argument("--teacher", type=Path, help="YuNet's ONNX file, to label photos by (face)")
     train.add_argument(
         "--first",
         type=Path,
         default=Path("runs", "face", "best.pt"),
         help="the run of face that face-closer looks again after, default: %(default)s",
+    )
+    train.add_argument(
+        "--closer",
+        type=Path,
+        default=Path("runs", "face-closer", "best.pt"),
+        help="the run of face-closer that face-doubt is asked after, default: %(default)s",
     )
     train.add_argument(
         "--gentle",

@@ -25,7 +25,7 @@ from training.network import Convolution
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from training.experiment import Experiment
+    from training.network import Trunk
 
     Weights = dict[str, npt.NDArray[np.float32]]
 
@@ -43,7 +43,7 @@ pictures are RGB, -1..1, as for the other networks: its first convolution is cha
 class Backbone(nn.Module):
     """Logits (n, outputs) from pictures (n, 3, side, side), RGB, 0..255."""
 
-    def __init__(self, plan: Experiment) -> None:
+    def __init__(self, plan: Trunk) -> None:
         super().__init__()
         self.frozen = plan.frozen
         self.stem = Convolution(3, 32, 3, 2)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from device.vision.detect import CLOSER, DOUBT, FIRST
 from training.crops import Places
 from training.data import DataError, samples
 from training.experiment import EXPERIMENTS, OUTPUTS, Experiment, read_plan
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from training.loop import Parts
 
 MODELS = Path("models_tflite")
+DETECTOR = (FIRST, CLOSER, DOUBT)
 
 
 def train(options: argparse.Namespace) -> int:
@@ -30,7 +32,7 @@ def train(options: argparse.Namespace) -> int:
 
     if options.gentle and (options.experiment != "face-closer" or options.start is None):
         raise DataError("--gentle ends a training of face-closer: give its best.pt by --start")
-    if options.experiment in ("face", "face-closer"):
+    if options.experiment in DETECTOR:
         return _train_face(options)
     plan = _plan(options)
     places = Places(MODELS, options.cache)
@@ -50,28 +52,41 @@ def train(options: argparse.Namespace) -> int:
 
 def _train_face(options: argparse.Namespace) -> int:
     from training.detector.closer import train_closer  # noqa: PLC0415
+    from training.detector.doubt import train_doubt  # noqa: PLC0415
     from training.detector.labels import Source  # noqa: PLC0415
     from training.detector.loop import train_detector  # noqa: PLC0415
-    from training.detector.plan import CloserPlan, DetectorPlan, GentlePlan  # noqa: PLC0415
+    from training.detector.plan import (  # noqa: PLC0415
+        CloserPlan,
+        DetectorPlan,
+        DoubtPlan,
+        GentlePlan,
+    )
 
     name = options.experiment
     if options.teacher is None:
         raise DataError("a teacher labels the photos: give --teacher yunet.onnx")
     if options.batch is not None:
         raise DataError(f"{name} has batches of its own: leave --batch out")
+    needed = {FIRST: (), CLOSER: ("first",), DOUBT: ("first", "closer")}[name]
+    for run in needed:
+        if not (file := getattr(options, run)).exists():
+            raise DataError(f"{file} is missing: train it first, or name its best.pt by --{run}")
+    if name == DOUBT and options.start is None:
+        raise DataError("face-doubt starts from faceres: give its faceres.json by --start")
     names = ("epochs", "seed", "peak_rate")
     given = {key: getattr(options, key) for key in names if getattr(options, key) is not None}
     source = Source(options.data, options.teacher, options.cache)
     folder, start, fresh = options.out or Path("runs", name), options.start, options.fresh
-    if name == "face":
+    runs = {run: getattr(options, run) for run in needed}
+    if name == FIRST:
         plan = replace(DetectorPlan(), **given)
         written = train_detector(plan, source, folder, start=start, fresh=fresh)
-    else:
-        first = options.first
-        if not first.exists():
-            raise DataError(f"{first} is missing: train face first, or name its best.pt by --first")
+    elif name == CLOSER:
         closer = replace(GentlePlan() if options.gentle else CloserPlan(), **given)
-        written = train_closer(closer, source, folder, first=first, start=start, fresh=fresh)
+        written = train_closer(closer, source, folder, start=start, fresh=fresh, **runs)
+    else:
+        doubt = replace(DoubtPlan(), **given)
+        written = train_doubt(doubt, source, folder, start=start, fresh=fresh, **runs)
     print(f"wrote {written}")
     return 0
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -26,6 +26,23 @@ if TYPE_CHECKING:
     Weight = npt.NDArray[np.float32]
 
 EPSILON = 1e-5
+
+
+class Trunk(Protocol):
+    """What of a plan makes a mobilenet; see `Experiment`."""
+
+    @property
+    def task(self) -> str: ...  # noqa: D102 - here and below: as there
+    @property
+    def side(self) -> int: ...  # noqa: D102
+    @property
+    def layers(self) -> int: ...  # noqa: D102
+    @property
+    def frozen(self) -> int: ...  # noqa: D102
+    @property
+    def dropout(self) -> float: ...  # noqa: D102
+    @property
+    def outputs(self) -> int: ...  # noqa: D102
 
 
 class Convolution(nn.Module):
@@ -123,10 +140,11 @@ def save_keras(network: nn.Module, plan: Experiment, path: Path) -> None:
 def _save_keras(weights: dict[str, Any], plan: Experiment, path: Path) -> None:
     network = build(plan)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
-    _to_keras(network, plan).save(path)
+    to_keras(network, plan).save(path)
 
 
-def _to_keras(network: nn.Module, plan: Experiment) -> Any:  # noqa: ANN401 - keras has no types
+def to_keras(network: nn.Module, plan: Trunk) -> Any:  # noqa: ANN401 - keras has no types
+    """The same network in Keras; TensorFlow and tflite-runtime do not share a process."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras  # noqa: PLC0415 - slow, and not wanted while PyTorch trains
@@ -154,7 +172,7 @@ def _to_keras(network: nn.Module, plan: Experiment) -> Any:  # noqa: ANN401 - ke
 
 def keras_convolution(x: Any, twin: Convolution) -> Any:  # noqa: ANN401
     """What a convolution with its normalization makes of a Keras tensor."""
-    from keras import layers  # noqa: PLC0415 - see _to_keras
+    from keras import layers  # noqa: PLC0415 - see to_keras
 
     conv, norm = twin.conv, twin.norm
     x = keras_layer(x, _array(conv.weight), conv)
@@ -169,7 +187,7 @@ def keras_convolution(x: Any, twin: Convolution) -> Any:  # noqa: ANN401
 def keras_layer(x: Any, weight: Weight, twin: nn.Conv2d, bias: Weight | None = None) -> Any:  # noqa: ANN401
     """What a convolution with `weight` (outputs, inputs, k, k) makes of a Keras tensor, one
     picture a channel where the twin has as many groups."""
-    from keras import layers  # noqa: PLC0415 - see _to_keras
+    from keras import layers  # noqa: PLC0415 - see to_keras
 
     figures = {"strides": twin.stride, "padding": "same", "use_bias": bias is not None}
     if twin.groups > 1:

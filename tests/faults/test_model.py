@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 FILES = tuple(
     f"{name}{suffix}"
-    for name in ("face", "face-closer", "emotion", "age")
+    for name in ("face", "face-closer", "face-doubt", "emotion", "age")
     for suffix in (".tflite", ".json")
 )
 

@@ -244,7 +244,7 @@ def _is_finite(sighting: Sighting) -> bool:
 def model_seeds(_folder: Path) -> Seeds:
     """The smallest model's file, and all sidecars."""
     seeds: Seeds = {"face.tflite": [(MODELS / "face.tflite").read_bytes()]}
-    for name in ("face", "face-closer", "emotion", "age", "music"):
+    for name in ("face", "face-closer", "face-doubt", "emotion", "age", "music"):
         seeds[f"{name}.json"] = [(MODELS / f"{name}.json").read_bytes()]
     return seeds
 
@@ -260,13 +260,14 @@ def model_attack(folder: Path) -> Iterator[Attack]:
     """A model's file or its sidecar is not what it was: loaded only where both fit."""
     models = folder / "models"
     models.mkdir()
-    for name in ("face", "face-closer", "emotion", "age", "music"):
+    for name in ("face", "face-closer", "face-doubt", "emotion", "age", "music"):
         (models / f"{name}.tflite").symlink_to(MODELS / f"{name}.tflite")
         (models / f"{name}.json").write_bytes((MODELS / f"{name}.json").read_bytes())
     face = next(iter(open_detector(MODELS).detect(_portrait())))
     load = {
         "face": lambda: open_detector(models).detect(_portrait()),
         "face-closer": lambda: open_detector(models).detect(_portrait()),
+        "face-doubt": lambda: open_detector(models).detect(_portrait()),
         "emotion": lambda: EmotionModel(Model(models, "emotion")).read(_portrait(), face),
         "age": lambda: AgeModel(Model(models, "age")).read(_portrait(), face),
         "music": lambda: Tagger(models),

@@ -122,6 +122,29 @@ def test_a_batch_is_not_silently_ignored(
     assert "leave --batch out" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "mend"),
+    [
+        ((), r"face/best\.pt is missing.*by --first"),
+        (("--first", "there"), r"face-closer/best\.pt is missing.*by --closer"),
+        (("--first", "there", "--closer", "there"), r"faceres\.json by --start"),
+    ],
+)
+def test_the_third_network_says_what_it_is_asked_after_and_starts_from(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    given: tuple[str, ...],
+    mend: str,
+) -> None:
+    pytest.importorskip("torch", reason="the train extra is not installed")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").write_bytes(b"weights")
+    words = ("--data", tmp_path, "--teacher", tmp_path / "yunet.onnx", *given)
+    assert run(monkeypatch, "train", "face-doubt", *words) == 1
+    assert re.search(mend, capsys.readouterr().err)
+
+
 @pytest.mark.parametrize("words", [("emotion",), ("face",), ("face-closer",)])
 def test_a_gentle_end_is_that_of_a_training_of_the_second_look(
     tmp_path: Path,

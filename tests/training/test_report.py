@@ -28,7 +28,7 @@ from training.report.stored import is_current, load_report, save_report
 from training.report.summary import summary
 from training.report.text import bullets
 
-NAMES = ("face", "face-closer", "emotion", "age")
+NAMES = ("face", "face-closer", "face-doubt", "emotion", "age")
 
 
 def place_models(folder: Path) -> Path:

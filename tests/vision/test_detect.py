@@ -8,14 +8,19 @@ from device.settings import VisionSettings
 from device.types import Detection
 from device.vision.align import LEFT_EYE, RIGHT_EYE, align
 from device.vision.detect import (
+    CERTAIN,
     CLOSE_SIDE,
     CLOSER,
     CLOSER_ROOM,
+    DOUBT_ROOM,
     FIRST,
     STRIDES,
+    TWO_FACES_IOU,
     GridDetector,
+    _around,
     decode,
     open_detector,
+    pooled,
 )
 from device.vision.runtime import Model, available_runtimes
 from tests.vision.faces import MODELS, portrait
@@ -216,6 +221,138 @@ def test_what_one_of_both_sees_counts_half() -> None:
     one = GridDetector(first, SeesInOne()).detect(image)[0]
     assert both.score - one.score == pytest.approx(0.9 / 4, abs=1e-4)
     assert one.box.x == pytest.approx(both.box.x, abs=1e-4)
+
+
+class Blind:
+    """A second look that sees nobody."""
+
+    def __init__(self) -> None:
+        self.sides = (CLOSE_SIDE, CLOSE_SIDE)
+
+    def take(self, height: int, width: int) -> None:
+        assert (height, width) == self.sides
+
+    def run(self, _: np.ndarray) -> list[np.ndarray]:
+        return grids(*self.sides)
+
+
+class Says:
+    """A third model that gives every picture the same chance of a face, and keeps it."""
+
+    def __init__(self, chance: float) -> None:
+        self.chance, self.sides = chance, (96, 96)
+        self.seen: list[np.ndarray] = []
+
+    def take(self, height: int, width: int) -> None:
+        assert (height, width) == self.sides
+
+    def run(self, image: np.ndarray) -> list[np.ndarray]:
+        self.seen.append(image)
+        return [np.array([self.chance], np.float32)]
+
+
+@pytest.mark.parametrize(("chance", "counts"), [(1.0, True), (0.9, True), (0.0, False)])
+def test_what_is_in_doubt_the_third_model_settles(chance: float, counts: bool) -> None:
+    first, image, says = Model(MODELS, FIRST), portrait("collins"), Says(chance)
+    (alone,) = GridDetector(first, Blind(), min_score=0.4).detect(image)
+    found = GridDetector(first, Blind(), says, min_score=0.4).detect(image)
+    assert len(says.seen) == 1
+    assert [face.score for face in found] == (
+        [pytest.approx(pooled(alone.score, chance))] if counts else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("score", "chance", "expected"),
+    [
+        (0.5, 0.5, 0.5),
+        (0.4, 0.5, 0.4),  # who knows nothing changes nothing
+        (0.5, 0.8, 2 / 3),  # odds of 4, which count half
+        (0.2, 0.8, 1 / 3),
+        (0.0, 1.0, (1 / 255) ** 0.5 / (1 + (1 / 255) ** 0.5)),
+        (1.0, 0.0, 1 / (1 + (1 / 255) ** 0.5)),
+    ],
+)
+def test_opinions_are_pooled_by_their_odds(score: float, chance: float, expected: float) -> None:
+    assert pooled(score, chance) == pytest.approx(expected)
+
+
+def test_what_is_certain_nobody_is_asked_about() -> None:
+    first, image, says = Model(MODELS, FIRST), portrait("collins"), Says(0.0)
+    (found,) = GridDetector(first, Leans(0.0), says).detect(image)
+    assert found.score >= CERTAIN
+    assert says.seen == []
+
+
+def test_the_third_model_is_shown_the_face_in_the_middle_with_room_around_it() -> None:
+    image, says = portrait("collins"), Says(1.0)
+    (found,) = GridDetector(Model(MODELS, FIRST), Blind(), says).detect(image)
+    (seen,) = says.seen
+    assert seen.shape == (96, 96, 3)
+    height, width = image.shape[:2]
+    box = found.box
+    left, top = box.x * width, box.y * height
+    right, bottom = left + box.width * width, top + box.height * height
+    reach = DOUBT_ROOM / 2 * max(right - left, bottom - top)
+    x, y = (left + right) / 2, (top + bottom) / 2
+    beyond = int(reach)
+    padded = cv2.copyMakeBorder(image, *[beyond] * 4, cv2.BORDER_CONSTANT)  # black, as it is shown
+    part = padded[int(y) : int(y + 2 * reach), int(x) : int(x + 2 * reach)]
+    (small, wanted) = (cv2.resize(v, (12, 12), interpolation=cv2.INTER_AREA) for v in (seen, part))
+    assert np.abs(small.astype(int) - wanted).mean() < 8
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ((0.4, 0.4, 0.6, 0.6), (0, 0, 100, 100)),
+        ((0.0, 0.4, 0.2, 0.6), (25, 0, 75, 100)),
+        ((0.4, 0.9, 0.6, 1.1), (0, 0, 100, 50)),
+        ((-0.1, -0.1, 0.1, 0.1), (50, 50, 50, 50)),
+        ((0.0, 0.0, 1.0, 1.0), (25, 25, 50, 50)),
+    ],
+    ids=["inside", "left", "bottom", "corner", "all"],
+)
+def test_a_face_is_in_the_middle_of_its_picture_at_the_image_s_edge_too(
+    box: tuple[float, ...], expected: tuple[int, ...]
+) -> None:
+    """As it is when it is learned from."""
+    image = np.zeros((1000, 1000, 3), np.uint8)
+    shown = _around(image, np.float32([0.5, *box, 0, 0, 0, 0]), 2.0, 100)
+    assert shown is not None
+    assert shown[1:] == pytest.approx(expected, abs=1)
+    assert shown.left + shown.width <= 100
+    assert shown.top + shown.height <= 100
+
+
+class SeesTwo:
+    """A first look that sees two faces of 80 pixels, one so far to the right of the other."""
+
+    def __init__(self, apart: int) -> None:
+        self.apart, self.sides = apart, (160, 160)
+
+    def take(self, height: int, width: int) -> None:
+        assert (height, width) == self.sides
+
+    def run(self, _: np.ndarray) -> list[np.ndarray]:
+        outputs = grids(*self.sides)
+        for column, score in ((8, 0.9), (8 + self.apart // 8, 0.8)):
+            outputs[0][10, column] = score
+            outputs[1][10, column, :4] = [3, 3, *[np.log2(80 / 8) + 1] * 2]
+        return outputs
+
+
+@pytest.mark.parametrize(("apart", "count"), [(32, 1), (40, 1), (56, 2)])
+def test_two_faces_overlap_by_a_quarter_at_most(apart: int, count: int) -> None:
+    image = np.zeros((160, 160, 3), np.uint8)
+    shared = (80 - apart) / (80 + apart)
+    assert (shared <= TWO_FACES_IOU) == (count == 2)
+    assert len(GridDetector(SeesTwo(apart), Blind(), min_score=0.3).detect(image)) == count
+
+
+def test_a_face_beyond_the_image_has_no_picture() -> None:
+    image = np.zeros((100, 100, 3), np.uint8)
+    assert _around(image, np.float32([0.5, 1.5, 0.4, 1.7, 0.6, 0, 0, 0, 0]), 2.0, 100) is None
 
 
 def grids(height: int = 64, width: int = 96) -> list[np.ndarray]:

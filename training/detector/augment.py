@@ -228,12 +228,13 @@ def warp(image: Image, matrix: npt.NDArray[np.float64], ground: Image) -> Image:
     return np.asarray(moved, np.uint8)
 
 
-def show(image: Image, box: Numbers) -> Image:
-    """A place of a BGR photo as the device shows it to the second look, RGB."""
-    scale = CLOSE_SIDE / (CLOSER_ROOM * float((box[2:] - box[:2]).max()))
-    shift = CLOSE_SIDE / 2 - scale * (box[:2] + box[2:]) / 2
+def show(image: Image, box: Numbers, side: int = CLOSE_SIDE, room: float = CLOSER_ROOM) -> Image:
+    """A place of a BGR photo as the device shows it, RGB: to the second look if no other `side` and
+    `room` are given."""
+    scale = side / (room * float((box[2:] - box[:2]).max()))
+    shift = side / 2 - scale * (box[:2] + box[2:]) / 2
     matrix = np.hstack([np.eye(2) * scale, shift[:, None]])
-    seen = warp(image, matrix, np.zeros((CLOSE_SIDE, CLOSE_SIDE, 3), np.uint8))
+    seen = warp(image, matrix, np.zeros((side, side, 3), np.uint8))
     return np.ascontiguousarray(seen[:, :, ::-1])
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from training.detector.augment import Example
-    from training.detector.plan import DetectorPlan
+    from training.detector.plan import AnyPlan
 
 
 class PictureMaker(Protocol):
@@ -40,7 +40,7 @@ class Batch(NamedTuple):
 
 
 class _Batches(Dataset[Batch]):
-    def __init__(self, plan: DetectorPlan, maker: PictureMaker) -> None:
+    def __init__(self, plan: AnyPlan, maker: PictureMaker) -> None:
         self._plan, self._maker = plan, maker
 
     def __getitem__(self, number: int) -> Batch:
@@ -53,7 +53,7 @@ class _Batches(Dataset[Batch]):
         return Batch(torch.from_numpy(np.stack([m.image for m in made])), truth)
 
 
-def batches(plan: DetectorPlan, maker: PictureMaker, first: int, *, gpu: bool) -> Iterator[Batch]:
+def batches(plan: AnyPlan, maker: PictureMaker, first: int, *, gpu: bool) -> Iterator[Batch]:
     """The training's batches from `first` on. Beside a GPU all processors make them, else the one
     that trains."""
     loader = DataLoader(

@@ -10,7 +10,6 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from device.vision.detect import CLOSE_SIDE, CLOSER_ROOM, GridDetector
@@ -27,10 +26,8 @@ from training.detector.augment import (
 )
 from training.detector.evaluate import LOWEST_SCORE, as_faces
 from training.detector.labels import NO_FACE, SURE, overlap
-from training.detector.loop import Lesson, load, look, train
+from training.detector.loop import Lesson, load, load_network, look, train
 from training.detector.measure import ASKED, average_precision, match
-from training.detector.network import DetectorNetwork
-from training.detector.plan import read_plan
 from training.detector.twin import FloatModel
 from training.source import digest_of, digest_of_file
 
@@ -40,8 +37,10 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from device.vision.detect import Looker
     from training.detector.labels import Faces, Source
     from training.detector.loop import Labelled
+    from training.detector.network import DetectorNetwork
     from training.detector.plan import CloserPlan
 
 LONGER_SIDES = (448, 320)
@@ -68,13 +67,18 @@ class Place(NamedTuple):
 
 
 class CloserMaker:
-    """Makes the second look's training pictures. `proposed` (n, 6): number of the photo, score and
-    box of what is no face but was taken for one."""
+    """Makes training pictures of the second look, or of whom is shown other `room` around a place.
+    `proposed` (n, 6): number of the photo, score and box of what is no face but was taken for
+    one."""
 
     def __init__(
-        self, plan: CloserPlan, learned: Labelled, proposed: npt.NDArray[np.float32]
+        self,
+        plan: CloserPlan,
+        learned: Labelled,
+        proposed: npt.NDArray[np.float32],
+        room: float = CLOSER_ROOM,
     ) -> None:
-        self._plan = plan
+        self._plan, self._room = plan, room
         known = [rows[rows[:, 0] >= NO_FACE] for rows in learned.faces]
         photos = list(zip(learned.images, known, strict=True))
         self._faces = [
@@ -137,7 +141,7 @@ class CloserMaker:
         `upset`), about as wide as the device shows it."""
         plan = self._plan
         size = float((box[2:] - box[:2]).max())
-        scale = side / (CLOSER_ROOM * size * math.exp(rng.normal(0, plan.room)))
+        scale = side / (self._room * size * math.exp(rng.normal(0, plan.room)))
         source = (box[:2] + box[2:]) / 2 + rng.normal(0, plan.aside, 2) * size
         linear = turned(scale, plan, rng, rng.uniform(-180, 180) if upset else None)
         return np.hstack([linear, (side / 2 - linear @ source)[:, None]])
@@ -188,8 +192,7 @@ def train_closer(
     """Train on what the detector in `first`, best.pt of a run of `face`, proposes, from its weights
     on, or from those in `start`. Returns best.pt."""
     learned, valid = load(source, "train"), load(source, "valid")
-    network = DetectorNetwork(read_plan(first.parent / "experiment.json")).eval()
-    network.load_state_dict(torch.load(first, map_location="cpu")["network"])
+    network = load_network(first)
     proposed = propose(network, learned)
     # What is proposed follows from these and `first`, but for a last digit on another machine.
     digest = digest_of([*learned.arrays(), *valid.arrays()]) + digest_of_file(first)
@@ -223,11 +226,14 @@ def found_by(
     closer: DetectorNetwork,
     images: Iterable[npt.NDArray[np.uint8]],
     longer_side: int,
+    doubt: Looker | None = None,
 ) -> list[Faces]:
-    """What both networks find in BGR photos, asked as the device asks."""
+    """What both networks, and a third if it is given, find in BGR photos, asked as the device
+    asks."""
     detector = GridDetector(
         FloatModel(first, (longer_side, longer_side)),
         FloatModel(closer, (CLOSE_SIDE, CLOSE_SIDE)),
+        doubt,
         min_score=LOWEST_SCORE,
     )
     return [as_faces(detector, image) for image in images]

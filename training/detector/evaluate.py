@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from device.vision.detect import CLOSER, FIRST, MIN_SCORE, GridDetector
-from device.vision.runtime import Model
+from device.vision.detect import MIN_SCORE, open_detector
+from device.vision.runtime import default_runtime
 from training.detector.judged import corrected, read_judged
 from training.detector.labels import COLUMNS
 from training.detector.measure import NAMES, average_precision, figures, match, score_for
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from device.vision.detect import GridDetector
     from training.detector.labels import Faces, Source
     from training.detector.measure import Matches
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 LOWEST_SCORE = 0.25
 """Score from which faces are asked for, to draw precision over recall."""
 TEACHER_SIZES = (320, 640)
-SCORES = (MIN_SCORE, 0.5, 0.6, 0.7)
+SCORES = (0.4, MIN_SCORE, 0.6, 0.7)
 """Least scores that one may ask of a face; the appliance's own default is 0.6."""
 ROUNDS, FRAMES = 60, 10
 
@@ -53,14 +54,13 @@ def evaluate(
     truth = load_labels(chosen, source.teacher, source.cache)
     judged = read_judged()
     seen = [corrected(row, judged.get(p.key)) for row, p in zip(truth, chosen, strict=True)]
-    first, closer = (Model(models, name, runtime=runtime) for name in (FIRST, CLOSER))
     teacher = Teacher(source.teacher)
 
     def look(see: Callable[[Image], Faces], title: str) -> list[Faces]:
         return [see(image) for image in tqdm(images, title, mininterval=1)]
 
     def ours(score: float) -> list[Faces]:
-        detector = GridDetector(first, closer, min_score=score)
+        detector = open_detector(models, runtime=runtime, min_score=score)
         return look(lambda image: as_faces(detector, image), f"face from {score}")
 
     theirs = {
@@ -72,7 +72,7 @@ def evaluate(
     precision = average_precision(match(ours(LOWEST_SCORE), truth, longer))
     return {
         "part": part,
-        "runtime": first.runtime,
+        "runtime": runtime or default_runtime(),
         "photos": len(images),
         **by_score[MIN_SCORE],
         "average_precision": round(precision, 4),
@@ -85,7 +85,7 @@ def evaluate(
             {score: match(rows, seen, longer) for score, rows in found.items()},
             {size: match(rows, seen, longer) for size, rows in theirs.items()},
         ),
-        "milliseconds": speed(GridDetector(first, closer), teacher, images, truth),
+        "milliseconds": speed(open_detector(models, runtime=runtime), teacher, images, truth),
     }
 
 

@@ -7,12 +7,13 @@ import dataclasses
 import json
 import time
 from copy import deepcopy
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from training.data import DataError
@@ -25,6 +26,7 @@ from training.detector.loss import cells, decode, loss
 from training.detector.measure import average_precision, match
 from training.detector.network import DetectorNetwork
 from training.detector.photos import photos, read_photo
+from training.detector.plan import read_plan
 from training.detector.teacher import load_labels
 from training.loop import follow, load_weights, save
 from training.machine import autocast, device, took
@@ -39,7 +41,8 @@ if TYPE_CHECKING:
     from training.detector.augment import Crops
     from training.detector.batches import Batch, PictureMaker
     from training.detector.labels import Faces, Source
-    from training.detector.plan import DetectorPlan
+    from training.detector.loss import Truth
+    from training.detector.plan import AnyPlan, DetectorPlan
 
 LOWEST_SCORE = 0.05
 NOWHERE: Faces = np.empty((0, 4), np.float32)
@@ -96,9 +99,18 @@ class Lesson(NamedTuple):
     better), a digest of all that both go by, and how many images are learned from, by set."""
 
     maker: PictureMaker
-    judge: Callable[[DetectorNetwork], float]
+    judge: Callable[[Any], float]
     digest: str
     sets: dict[str, int]
+
+
+class Learner(NamedTuple):
+    """A network that learns, what its answers to a batch cost (by name; their sum is to become
+    small), and the name and file of the weights that it begins with, if it does."""
+
+    network: nn.Module
+    cost: Callable[[nn.Module, Tensor, Truth], dict[str, Tensor]]
+    start: tuple[str, Path] | None = None
 
 
 def lesson_of(plan: DetectorPlan, learned: Labelled, valid: Labelled) -> Lesson:
@@ -128,9 +140,20 @@ def train(
     made; DataError where that is of another plan, start, photos or labels. Writes log.csv, last.pt
     and best.pt.
     """
-    run = _Run(plan, lesson, folder)
+    torch.manual_seed(plan.seed)
+    network = DetectorNetwork(plan)
     if start is not None:
-        run.start_from(start)
+        deepen(network, load_weights(start))
+    cost = partial(_detector_cost, points=plan.points)
+    named = (start.parent.name, start) if start is not None else None
+    return learn(plan, lesson, folder, Learner(network, cost, named), fresh=fresh)
+
+
+def learn(
+    plan: AnyPlan, lesson: Lesson, folder: Path, learner: Learner, *, fresh: bool = False
+) -> Path:
+    """`train` any network."""
+    run = _Run(plan, lesson, folder, learner)
     if fresh:
         forget(folder)
     else:
@@ -142,15 +165,14 @@ def train(
 class _Run:
     """A training under way."""
 
-    def __init__(self, plan: DetectorPlan, lesson: Lesson, folder: Path) -> None:
-        torch.manual_seed(plan.seed)
-        self.plan, self.folder, self.lesson = plan, folder, lesson
+    def __init__(self, plan: AnyPlan, lesson: Lesson, folder: Path, learner: Learner) -> None:
+        self.plan, self.folder, self.lesson, self.cost = plan, folder, lesson, learner.cost
         self.device = device()
-        network = DetectorNetwork(plan)
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network = learner.network.to(self.device, memory_format=torch.channels_last)
         self.average = deepcopy(self.network).eval()
-        decayed = [p for p in self.network.parameters() if p.ndim > 1]
-        free = [p for p in self.network.parameters() if p.ndim <= 1]
+        learned = [p for p in self.network.parameters() if p.requires_grad]
+        decayed = [p for p in learned if p.ndim > 1]
+        free = [p for p in learned if p.ndim <= 1]
         self.optimizer = torch.optim.AdamW(
             [{"params": decayed}, {"params": free, "weight_decay": 0.0}],
             lr=plan.peak_rate,
@@ -169,6 +191,9 @@ class _Run:
         self.took: dict[str, Any] = {}
         self.start: str | None = None
         self.source = {"lesson": lesson.digest}
+        if learner.start is not None:
+            self.start, file = learner.start
+            self.source["start"] = digest_of_file(file)
 
     def train(self) -> None:
         """All epochs that are left."""
@@ -214,11 +239,8 @@ class _Run:
     def _step(self, batch: Batch) -> dict[str, Tensor]:
         """Learn from one batch; returns what it cost."""
         pictures = batch.pictures.to(self.device).permute(0, 3, 1, 2).float()
-        grid = cells(*pictures.shape[2:]).to(self.device)
-        with autocast():
-            logits, places = self.network(pictures.contiguous(memory_format=torch.channels_last))
-        truth = batch.truth.to(self.device)
-        costs = loss(logits.float(), places.float(), truth, grid, self.plan.points)
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
+        costs = self.cost(self.network, pictures, batch.truth.to(self.device))
         self.optimizer.zero_grad()
         sum(costs.values()).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
@@ -249,14 +271,6 @@ class _Run:
         state |= {"seconds": self.seconds, "took": self.took, "source": self.source}
         save(self.folder / "last.pt", state)
 
-    def start_from(self, path: Path) -> None:
-        """Take another run's best weights, of a network as deep or less so."""
-        self.start = path.parent.name
-        self.source["start"] = digest_of_file(path)
-        weights = load_weights(path)
-        for network in (self.network, self.average):
-            deepen(network, weights)
-
     def resume(self) -> None:
         """Go on where `folder`'s checkpoint of the same plan ends."""
         path = self.folder / "last.pt"
@@ -275,6 +289,23 @@ class _Run:
         self.seconds = state["seconds"]
         self.took = state.get("took") or took(self.seconds, {})
         tqdm.write(f"going on after epoch {self.epoch}")
+
+
+def _detector_cost(
+    network: nn.Module, pictures: Tensor, truth: Truth, *, points: float
+) -> dict[str, Tensor]:
+    with autocast():
+        logits, places = network(pictures)
+    grid = cells(*pictures.shape[2:]).to(pictures.device)
+    return loss(logits.float(), places.float(), truth, grid, points)
+
+
+def load_network(best: Path) -> DetectorNetwork:
+    """The network of a run of `face` or `face-closer`, from its best.pt; DataError where that or
+    its plan is no such."""
+    network = DetectorNetwork(read_plan(best.parent / "experiment.json")).eval()
+    deepen(network, load_weights(best))
+    return network
 
 
 @torch.no_grad()

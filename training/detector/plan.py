@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from device.vision.detect import CLOSE_SIDE
+from device.vision.detect import CLOSE_SIDE, DOUBT
 from training.data import DataError
 
 if TYPE_CHECKING:
@@ -127,12 +127,68 @@ class GentlePlan(CloserPlan):
     noise: float = 0.05
 
 
+@dataclass(frozen=True)
+class DoubtPlan:
+    """The third network, which says of places in doubt whether they show a face: a mobilenet that
+    starts from faceres, and so from far more faces than the photos have."""
+
+    side: int = 144
+    """Pixels of its square input."""
+    layers: int = 12
+    """Depthwise separable layers, of faceres' the first ones."""
+    frozen: int = 5
+    """Layers, from the stem on, that stay as they were: they see nothing but edges."""
+    dropout: float = 0.2
+    batch: int = 64
+    epochs: int = 3
+    steps: int = 400
+    """Batches in an epoch."""
+    patience: int = 5
+    peak_rate: float = 2e-4
+    """Low: by 1e-3 it forgets what faceres saw, and tells faces worse in other photos."""
+    weight_decay: float = 0.03
+    average: float = 0.998
+    """Share of the averaged weights that each step keeps."""
+    label_smoothing: float = 0.02
+    seed: int = 1
+    shown: CloserPlan = CloserPlan()
+    """How places are shown to it: as to the second look."""
+
+    @property
+    def batches(self) -> tuple[tuple[int, int], ...]:
+        """Sides of the pictures learned from, and how many make a batch."""
+        return ((self.side, self.batch),)
+
+    @property
+    def outputs(self) -> int:
+        """One logit."""
+        return 1
+
+    @property
+    def task(self) -> str:
+        """Its model's name."""
+        return DOUBT
+
+
+AnyPlan = DetectorPlan | DoubtPlan
+P = TypeVar("P")
+
+
 def read_plan(path: Path) -> DetectorPlan:
-    """The plan that a run was trained by, from its experiment.json."""
+    """The plan that a run of `face` or `face-closer` was trained by, from its experiment.json."""
+    return _read(path, DetectorPlan, "face")
+
+
+def read_doubt_plan(path: Path) -> DoubtPlan:
+    """Likewise of `face-doubt`."""
+    return _read(path, DoubtPlan, DOUBT)
+
+
+def _read(path: Path, kind: type[P], experiment: str) -> P:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=DetectorPlan)
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except (OSError, msgspec.DecodeError) as error:
         raise DataError(
             f"{path} does not say how the weights beside it were trained ({error}): "
-            "run `python -m training train face` again"
+            f"run `python -m training train {experiment}` again"
         ) from error

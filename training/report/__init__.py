@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from device.vision.detect import DOUBT
 from device.vision.runtime import Sidecar, read_sidecar
 from training.baselines import load_faceres, load_fer, loaded
 from training.data import DataError
 from training.report import age, emotion, rest
 from training.report.ablation import ablation
 from training.report.card import card
-from training.report.measure import DETECTOR, SECTIONS, Bench, measure
+from training.report.measure import DETECTOR, MODELS, SECTIONS, Bench, measure
 from training.report.runs import runs
 from training.report.stored import NAME, is_current, load_report, save_report
 from training.report.summary import summary
@@ -87,7 +88,7 @@ def write_report(models: Path) -> Path:
     """Write `models`/REPORT.md, its PNGs and MODEL_CARD.md from report.json, ablation.json and
     the sidecars; ModelError where nothing was measured."""
     report = load_report(models)
-    sidecars = {n: read_sidecar(models / f"{n}.json") for n in (*DETECTOR, "emotion", "age")}
+    sidecars = {n: read_sidecar(models / f"{n}.json") for n in MODELS}
     text = report_text(models, report, sidecars)
     try:
         from training.report.figures import draw  # noqa: PLC0415 - only drawing needs matplotlib
@@ -131,7 +132,7 @@ def _sections(
         shown("age", of("age", age.age)),
         shown("fairface", of("age", age.fairface)),
         "\n\n".join([rest.robust(*robust), *warnings]) if harmed else None,
-        rest.detector(*(sidecars[name] for name in DETECTOR)),
+        rest.detector(*(sidecars[name] for name in (*DETECTOR, DOUBT))),
         rest.quantization(sidecars),
         shown("cost", rest.cost),
         ablation(models),

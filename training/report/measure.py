@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from device.types import AgeGroup
-from device.vision.detect import CLOSER, FIRST, open_detector
+from device.vision.detect import CLOSER, DOUBT, FIRST, open_detector
 from device.vision.runtime import Model, read_sidecar
 from training.baselines import Baseline
 from training.data import DataError
@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 
 OURS = "Attune"
 DETECTOR = (FIRST, CLOSER)
+"""What finds eyes in crops; in whole pictures what is in doubt is asked a third, too."""
+MODELS = (*DETECTOR, DOUBT, "emotion", "age")
 
 
 class Bench(NamedTuple):
@@ -193,7 +195,7 @@ def _robust_age(bench: Bench) -> Section:
 
 
 def _cost(bench: Bench) -> Section:
-    figures: Section = {name: cost(bench.models, name) for name in (*DETECTOR, "emotion", "age")}
+    figures: Section = {name: cost(bench.models, name) for name in MODELS}
     for each in bench.baselines:
         figures[each.name] = {
             "what": each.what,
@@ -220,9 +222,9 @@ MEASURES = {
     "age": ("age", *DETECTOR),
     "ferplus": ("emotion", *DETECTOR),
     "fairface": ("age", *DETECTOR),
-    "scenes": ("emotion", *DETECTOR),
+    "scenes": ("emotion", *DETECTOR, DOUBT),
     "robust emotion": ("emotion", *DETECTOR),
     "robust age": ("age", *DETECTOR),
-    "cost": ("emotion", "age", *DETECTOR),
+    "cost": MODELS,
 }
 """The models that each section's figures are of."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from device.vision.detect import FIRST
+from device.vision.detect import DOUBT, FIRST
 from training.report.cost import pi4_milliseconds
 from training.report.text import bullets, megas, percent, plain, share, table, years
 
@@ -57,8 +57,8 @@ def _left(section: Section, shown: Any) -> str:  # noqa: ANN401 - percent or yea
     )
 
 
-def detector(sidecar: Sidecar, closer: Sidecar) -> str:
-    """Whatever the detector's first model says both were measured at."""
+def detector(sidecar: Sidecar, closer: Sidecar, doubt: Sidecar) -> str:
+    """Whatever the detector's first model says all three were measured at."""
     return "\n\n".join(
         [
             "## Face detector",
@@ -67,14 +67,19 @@ def detector(sidecar: Sidecar, closer: Sidecar) -> str:
                 f"Licence: {sidecar.licence}."
             ),
             (
-                f"Two models: `{sidecar.task}` looks at the whole picture, `{closer.task}` "
-                f"({megas(closer.metrics['multiply_adds'])} multiply-adds, "
-                f"{closer.metrics['bytes']:,} bytes) again at each place that may be a face. The "
-                "first one's size, and figures of both together:"
+                f"Three models: `{sidecar.task}` looks at the whole picture, `{closer.task}` "
+                f"({_size(closer)}) again at each place that may be a face, `{doubt.task}` "
+                f"({_size(doubt)}) at those that both leave in doubt. The first one's size, and "
+                "figures of all together:"
             ),
             bullets(sidecar.metrics),
         ]
     )
+
+
+def _size(sidecar: Sidecar) -> str:
+    metrics = sidecar.metrics
+    return f"{megas(metrics['multiply_adds'])} multiply-adds, {metrics['bytes']:,} bytes"
 
 
 def quantization(sidecars: dict[str, Sidecar]) -> str | None:
@@ -112,12 +117,13 @@ def cost(section: Section) -> str:
         ]
         for name, each in models.items()
     ]
-    # A face in view: found, and the other models see it and its mirror image.
+    # A face in view: found, and the other models see it and its mirror image, but the one that is
+    # asked in doubt alone.
     slow, fast = (
         sum(
             pi4_milliseconds(each, threads) * (1 if name == FIRST else 2)
             for name, each in models.items()
-            if "arithmetic" in each
+            if "arithmetic" in each and name != DOUBT
         )
         for threads in (1, 2)
     )
@@ -144,10 +150,11 @@ def cost(section: Section) -> str:
                 "The estimate: XNNPACK's README gives 24 ms (int8) and 77 ms (float) for the 569 "
                 "million multiply-adds of MobileNet v1 on all four cores of a Pi 4; a core is "
                 "taken to do a fourth of that. One face in a frame costs a look of the first "
-                "model and, with the mirror image, two of each other one: about "
+                "model and, with the mirror image, two of each other one but `face-doubt`: about "
                 f"**{fast:.0f} ms with two threads, {slow:.0f} ms with one, of the "
                 f"{1000 / HERTZ:.0f} ms** that {HERTZ} looks a second leave; one, `[vision] "
-                "threads`' default, suits a board with other work for its cores. Capture, resizing "
+                "threads`' default, suits a board with other work for its cores. Each place in "
+                "doubt costs a look of `face-doubt` more. Capture, resizing "
                 "and cutting come on top; `attune bench` measures all."
             ),
         ]
