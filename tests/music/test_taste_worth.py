@@ -136,11 +136,15 @@ def test_the_diary_tells_what_another_way_of_choosing_is_worth(
 ) -> None:
     """What choosing without learning is worth, from a diary of choosing with it, by inverse
     propensity scoring, plain and self-normalised, against the simulator's truth. In one mood, and
-    with a belief that stands still: in a real diary both move."""
+    with beliefs that stand still: in a real diary both move. With those of ten lives, for what one
+    alone likes may by chance be worth as much as what is chosen without learning."""
     catalogue = Catalogue(synthetic_library(60, 4))
-    belief, dice, person = Belief(), random.Random(2), random.Random(3)
+    dice, person = random.Random(2), random.Random(3)
     wish, kind = Wish(moods(1, [AgeGroup.ADULT], 1)[0], wall=START), KINDS[taste_]
-    belief.teach_all(live(kind, catalogue.tracks, plays, 5, way="learning").diary)
+    beliefs = []
+    for seed in range(5, 15):
+        beliefs.append(Belief())
+        beliefs[-1].teach_all(live(kind, catalogue.tracks, plays, seed, way="learning").diary)
     other: dict[TrackId, float] = {}
     for _ in range(800):
         choice = catalogue.choose(wish, dice)
@@ -154,7 +158,7 @@ def test_the_diary_tells_what_another_way_of_choosing_is_worth(
     )
     weights, rewards = np.zeros(count), np.zeros(count)
     for number in range(count):
-        choice = catalogue.choose(wish, dice, belief)
+        choice = catalogue.choose(wish, dice, beliefs[number % len(beliefs)])
         assert choice is not None
         appeal = kind(choice.track, wish.mood, 0)
         said = reward(answer(lesson_of(choice, wish.mood, START), appeal, person))
