@@ -118,15 +118,18 @@ class Watch:
 
     def __init__(self) -> None:
         self._usual, self._seen, self._lost = 0.0, 0.0, 0.0
+        self.plays = 0.0
+        """Since the last turn, each by its weight."""
 
     def turned(self, verdict: float, weight: float) -> bool:
         """Take in a play; whether it shows, with those before it, that taste has turned."""
+        self.plays += weight
         self._seen = min(self._seen + weight, USUAL_OF)
         self._usual += (verdict - self._usual) * weight / self._seen
         self._lost = max(0.0, self._lost + weight * (self._usual - verdict - TURN_SLACK))
         if self._lost <= TURN:
             return False
-        self._seen, self._lost = 0.0, 0.0
+        self._seen, self._lost, self.plays = 0.0, 0.0, 0.0
         return True
 
 
@@ -144,6 +147,11 @@ class Belief:
         self.count = 0
         """Plays that taught something."""
         self._watch = Watch()
+
+    @property
+    def settled(self) -> float:
+        """Plays since taste last turned, each by its weight."""
+        return self._watch.plays
 
     def teach(self, lesson: Lesson) -> None:
         """Take in one play: a rank-1 update (Sherman & Morrison, 1950)."""

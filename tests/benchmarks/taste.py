@@ -15,7 +15,7 @@ from tests.music.listeners import KINDS, live, synthetic_library
 PLAYS, TRACKS = 220, 600
 """The hundredth play, and the hundredth after a taste turned, in the middle of what is judged."""
 FIRST_SEED = 100
-"""The constants of taste were chosen by runs of lower seeds."""
+"""The constants of taste were chosen by runs of other seeds."""
 
 
 def main(seeds: int) -> None:

@@ -110,6 +110,18 @@ def drifts(at: int) -> Taste:
     return taste
 
 
+def outgrows(at: int) -> Taste:
+    def taste(track: Track, mood: Mood, play: int) -> float:
+        """Loves three genres, and after `at` plays three others, but likes the first still: so
+        that nothing is skipped that was not before."""
+        first, second = (0.75, -0.35) if play < at else (0.35, 0.75)
+        plain = dict.fromkeys(("jazz", "soul", "blues"), first)
+        plain |= dict.fromkeys(("metal", "rock", "electronic"), second)
+        return plain.get(track.genre or "", -0.35) + 0.4 * (nearness(track, mood) - 0.5)
+
+    return taste
+
+
 def household(track: Track, mood: Mood, _: int) -> float:
     """A child and a grandparent, who like different genres, seen in turns."""
     young = mood.age_group is AgeGroup.CHILD

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from device.lessons import Ended, Lesson, Moment, Traits
 from device.music import taste
-from device.music.catalogue import Catalogue, Wish
+from device.music.catalogue import BOLDNESS, BOLDNESS_LEFT, Catalogue, Wish, boldness
 from device.music.features import (
     ARTIST,
     FIRST,
@@ -193,6 +193,24 @@ def test_a_whim_costs_little_of_what_was_learned_and_a_turn_most() -> None:
     assert after(12) > 3 * after(0)
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+def test_plays_are_counted_from_the_last_turn(at_once: bool) -> None:
+    def settled(diary: list[Lesson]) -> float:
+        belief = Belief()
+        if at_once:
+            belief.teach_all(diary)
+        for lesson in () if at_once else diary:
+            belief.teach(lesson)
+        return belief.settled
+
+    assert settled([]) == 0.0
+    assert settled([LESSON] * 60) == 60.0
+    assert settled([LESSON] * 8 + [replace(LESSON, people=0)]) == 8.0 + taste.UNSEEN
+    assert settled([LESSON] * 8 + [replace(LESSON, ended=Ended.MOOD)]) == 8.0  # says nothing
+    assert settled([LESSON] * 60 + [SKIPPED_SOON] * 5) == 65.0
+    assert settled([LESSON] * 60 + [SKIPPED_SOON] * 10) < 5.0
+
+
 def test_what_is_liked_is_expected_to_be_liked_and_doubt_falls() -> None:
     belief = Belief()
     here = Circumstances(0.8, 0.5, Goal.MATCH, AgeGroup.ADULT, 20.5)
@@ -228,6 +246,13 @@ def test_ten_thousand_plays_are_read_within_a_second() -> None:
 
 
 # --- choosing with it ----------------------------------------------------------------------
+
+
+def test_less_is_tried_the_longer_taste_is_known_but_never_nothing() -> None:
+    bold = [boldness(float(plays)) for plays in range(0, 501, 10)]
+    assert bold[0] == BOLDNESS
+    assert bold == sorted(bold, reverse=True)
+    assert bold[10] == bold[-1] == BOLDNESS_LEFT > 0.0
 
 
 def test_the_stored_probability_is_exact() -> None:

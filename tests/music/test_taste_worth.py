@@ -21,6 +21,7 @@ from tests.music.listeners import (
     lesson_of,
     live,
     moods,
+    outgrows,
     synthetic_library,
 )
 
@@ -56,6 +57,13 @@ def share_of_gain(kind: str, seeds: int) -> float:
 )
 def test_most_of_what_can_be_gained_is_gained(kind: str, least: float) -> None:
     assert share_of_gain(kind, 2) > least
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_hated_artists_are_learned_within_a_hundred_plays() -> None:
+    # A hundred seeds tell the share to within 1 %.
+    assert share_of_gain("hates artists", 100) > 0.8
 
 
 def test_who_does_not_care_loses_nothing() -> None:
@@ -111,8 +119,8 @@ def test_taste_is_learned_on_the_way_to_a_goal_too() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_a_taste_that_drifts_is_followed() -> None:
-    taste_ = drifts(200)
+@pytest.mark.parametrize("taste_", [drifts(200), outgrows(200)], ids=["drifts", "outgrows"])
+def test_a_taste_that_drifts_is_followed(taste_: Taste) -> None:
     learning, oracle, prior = (
         worth("", way, 6, 400, taste_)[300:].mean()  # type: ignore[index]
         for way in ("learning", "oracle", "prior")
