@@ -48,7 +48,8 @@ SHAPE = (352, 448)
 """Height and width that the file is written for: those of a frame of 4:3. The device asks for
 others as its pictures need them."""
 CALIBRATION_PHOTOS, CALIBRATION_FACES = 50, 6
-"""Photos that ranges are taken from, and the most faces of each, for the second look's."""
+"""Photos that ranges are taken from, and the most faces of each, for the second look and the third
+network."""
 PARITY_EVERY = 3
 """Float, int8 and the runtimes are compared on each so many of the validation photos."""
 MAX_LOSS = 0.01

@@ -40,9 +40,9 @@ whoever trains otherwise into a folder that holds a training is asked for --fres
   python -m conversion face --closer runs/face-closer-gentle/best.pt --data DIR \
     --teacher yunet_n_dynamic.onnx
   python -m training report --data DIR
-`python -m training restore models_tflite/face.tflite ...` makes a run of a committed detector, to
-start another one from. `python -m training all --dry-run ...` shows the steps of the first line,
-each a command of its own.
+`python -m training restore models_tflite/face.tflite ...` makes a run of a committed detector, and
+likewise of face-closer.tflite, to start another one from; face-doubt is trained anew.
+`python -m training all --dry-run ...` shows the steps of the first line, each a command of its own.
 """
 
 

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     Row = npt.NDArray[np.float32]
 
 
+WAY_OF_LOOKING = "2"
+"""Changes where the detector's code makes the same models see eyes elsewhere: what was found before
+is not taken then. 2: a face at a crop's edge is looked at in the middle."""
+
+
 class Places(NamedTuple):
     """Where the models are whose detector cuts faces, and where the eyes it found are kept."""
 
@@ -81,9 +86,9 @@ def find_eyes(
 
 
 def digest_of_detector(models: Path) -> str:
-    """Changes with either of the detector's models."""
-    both = [read_sidecar(models / f"{name}.json").sha256 for name in (FIRST, CLOSER)]
-    return hashlib.sha256("".join(both).encode()).hexdigest()
+    """Changes with either of the detector's models, and where the same see eyes elsewhere."""
+    both = (read_sidecar(models / f"{name}.json").sha256 for name in (FIRST, CLOSER))
+    return hashlib.sha256("".join([WAY_OF_LOOKING, *both]).encode()).hexdigest()
 
 
 def content_key(path: Path) -> str:

@@ -52,8 +52,8 @@ def evaluate(
     task = model.sidecar.task
     if task not in TASKS:
         raise DataError(
-            f"{name} is measured otherwise: face-closer with face.tflite, music by `python -m "
-            "training music`"
+            f"{name} is measured otherwise: face-closer and face-doubt with face.tflite, music by "
+            "`python -m training music`"
         )
     chosen = judged(task, data, part)
     labels = [sample.label for sample in chosen]

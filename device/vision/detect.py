@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from device.types import Box, Detection, Point
 from device.vision.align import LEFT_EYE, RIGHT_EYE
-from device.vision.runtime import Model
+from device.vision.runtime import Model, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,8 @@ CLOSE_SCORE = 0.1
 """Score of a face in its own picture: that there is one is half known."""
 
 CERTAIN = 0.85
-"""Score of both looks from which nobody else is asked."""
+"""Score of both looks from which nobody else is asked, and the most that somebody else can lift one
+to: what both are sure of comes first."""
 
 DOUBT_ROOM = 1.4
 """How many times wider than a face the picture is that the third model is asked with."""
@@ -117,6 +118,11 @@ def open_detector(
         Model(folder, name, threads=threads, runtime=runtime) for name in (FIRST, CLOSER, DOUBT)
     )
     closer.take(CLOSE_SIDE, CLOSE_SIDE)
+    if doubt.answers != 1 or doubt.sides != (doubt.size, doubt.size):
+        raise ModelError(
+            f"{doubt.path} gives {doubt.answers} numbers for {doubt.sides} pixels, not one for a "
+            "square: restore it from the release"
+        )
     return GridDetector(first, closer, doubt, min_score=min_score)
 
 
@@ -183,7 +189,7 @@ class GridDetector:
 
     def _look_closer(self, image: Image, face: Candidates) -> Candidates:
         """A face (9) as seen in a picture of its own and in that one's mirror image, its place the
-        mean of both; its score is the mean of the first look and these."""
+        mean of both; its score is the mean of the first look's and of theirs."""
         seen: list[Candidates] = []
         shown = _around(image, face, CLOSER_ROOM, CLOSE_SIDE)
         if shown is not None:
@@ -209,10 +215,11 @@ class GridDetector:
 
 def pooled(score: float, chance: float) -> float:
     """Both looks' score with the chance of a face that the third model sees: their logarithmic
-    opinion pool (Genest and Zidek, "Combining probability distributions", 1986)."""
+    opinion pool (Genest and Zidek, "Combining probability distributions", 1986), `CERTAIN` at
+    most."""
     odds = (value / (1 - value) for value in np.clip((score, chance), SLIGHT, 1 - SLIGHT))
     ratio = next(odds) * next(odds) ** DOUBT_WEIGHT
-    return float(ratio / (1 + ratio))
+    return min(float(ratio / (1 + ratio)), CERTAIN)
 
 
 def _fitted(image: Image, longer: int) -> tuple[int, int]:

@@ -267,7 +267,7 @@ def model_attack(folder: Path) -> Iterator[Attack]:
     load = {
         "face": lambda: open_detector(models).detect(_portrait()),
         "face-closer": lambda: open_detector(models).detect(_portrait()),
-        "face-doubt": lambda: open_detector(models).detect(_portrait()),
+        "face-doubt": lambda: _doubt(models),
         "emotion": lambda: EmotionModel(Model(models, "emotion")).read(_portrait(), face),
         "age": lambda: AgeModel(Model(models, "age")).read(_portrait(), face),
         "music": lambda: Tagger(models),
@@ -291,12 +291,22 @@ def model_attack(folder: Path) -> Iterator[Attack]:
             assert hashlib.sha256(data).hexdigest() == digest, "a changed model was loaded"
         if name == "emotion":
             assert abs(sum(told.values()) - 1) < 1e-3
+        if name == "face-doubt":
+            assert 0 <= told <= 1
         if name == "age":
             years, (low, high) = told
             assert 0 <= low <= years <= high < math.inf
         return True
 
     yield attack
+
+
+def _doubt(models: Path) -> float:
+    """What the network that is seldom asked says of nothing."""
+    open_detector(models)
+    model = Model(models, "face-doubt")
+    (chance,) = model.run(np.zeros((*model.sides, 3), np.uint8))
+    return float(chance[0])
 
 
 def _portrait() -> np.ndarray:

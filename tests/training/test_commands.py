@@ -73,7 +73,12 @@ def test_evaluate_refuses_votes(
 
 
 @pytest.mark.parametrize(
-    ("name", "mend"), [("face-closer", r"face\.tflite"), ("music", "training music")]
+    ("name", "mend"),
+    [
+        ("face-closer", r"face\.tflite"),
+        ("face-doubt", r"face-doubt with face\.tflite"),
+        ("music", "training music"),
+    ],
 )
 def test_a_model_that_no_data_set_judges_is_refused(
     rafdb: Path,

@@ -7,18 +7,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
-from device.vision.detect import CERTAIN, pooled  # noqa: E402
+from device.vision.detect import CERTAIN, DOUBT_ROOM, _around, _view, pooled  # noqa: E402
 from tests.training.faceres import write_faceres  # noqa: E402
 from training.backbone import Backbone  # noqa: E402
 from training.data import DataError  # noqa: E402
-from training.detector import doubt, loop  # noqa: E402
+from training.detector import closer, doubt, loop  # noqa: E402
+from training.detector.closer import CloserMaker  # noqa: E402
 from training.detector.labels import COLUMNS, Source  # noqa: E402
-from training.detector.loop import Labelled  # noqa: E402
+from training.detector.loop import NOWHERE, Labelled  # noqa: E402
 from training.detector.loss import pad  # noqa: E402
 from training.detector.network import DetectorNetwork  # noqa: E402
 from training.detector.plan import CloserPlan, DoubtPlan, read_doubt_plan  # noqa: E402
@@ -33,6 +35,8 @@ TINY_LOOK = dataclasses.replace(
     necks=(4, 8, 8),
     longer_side=64,
 )
+MOVED = ("card", "crop", "room", "aside", "turn", "stretch")
+"""Figures of how a place is moved."""
 SQUARE = np.array([60, 80, 100, 120], np.float32)
 
 
@@ -117,12 +121,12 @@ def test_a_run_starts_from_faceres_and_is_chosen_on_validation(
 ) -> None:
     monkeypatch.setattr(doubt, "load", lambda *_: photo())
     start = write_faceres(tmp_path / "faceres.json", TINY.layers)
-    first, closer = look(tmp_path / "face"), look(tmp_path / "closer")
+    first, second = look(tmp_path / "face"), look(tmp_path / "closer")
     source = Source(tmp_path, tmp_path / "yunet.onnx", tmp_path)
 
     def train(plan: DoubtPlan) -> Path:
         return doubt.train_doubt(
-            plan, source, tmp_path / "run", first=first, closer=closer, start=start
+            plan, source, tmp_path / "run", first=first, closer=second, start=start
         )
 
     best = train(TINY)
@@ -159,8 +163,55 @@ def test_frozen_layers_stay_and_the_others_learn(
         start=start,
     )
     after = doubt.load_doubt(best).state_dict()
+    given = np.frombuffer(start.with_suffix(".bin").read_bytes(), np.float32)[: 27 * 32]
+    stem = given.reshape(3, 3, 3, 32).transpose(3, 2, 0, 1)[:, ::-1] * 127.5  # RGB, -1..1
+    assert after["stem.conv.weight"].numpy() == pytest.approx(stem)
     assert torch.equal(after["stem.conv.weight"], begun["stem.conv.weight"])
     assert not torch.equal(after["layers.3.conv.weight"], begun["layers.3.conv.weight"])
+
+
+@pytest.mark.parametrize(("chance", "better"), [(0.05, True), (0.95, False)])
+def test_a_network_is_the_better_the_less_it_takes_for_faces_that_are_none(
+    monkeypatch: pytest.MonkeyPatch, chance: float, better: bool
+) -> None:
+    """Of two places in doubt, the face scores less and is said to be one; the other so or so."""
+
+    class SaysOf(Says):
+        def run(self, image: np.ndarray) -> list[np.ndarray]:
+            bright = int(image[16, 16].max())
+            return [np.array([0.6 if bright == 220 else chance], np.float32)]
+
+    shown = photo()
+    found = np.stack([row(200, 40, 40, 0.6), row(60, 80, 40, 0.5)])
+    monkeypatch.setattr(doubt, "found_by", lambda *_: [found])
+    monkeypatch.setattr(doubt, "FloatDoubt", lambda *_: SaysOf(0.0))
+    score = doubt.judge(None, None, shown, TINY)(None)
+    assert score == pytest.approx(1.0 if better else 0.5)
+
+
+def test_places_are_learned_as_the_device_shows_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also at the photo's edge."""
+    monkeypatch.setattr(closer, "wear", lambda image, *_: image)
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    image = cv2.resize(image, (600, 400), interpolation=cv2.INTER_CUBIC)
+    plan = dataclasses.replace(CloserPlan(), faces=1.0, **dict.fromkeys(MOVED, 0.0))
+    for left, top in ((250, 150), (0, 150), (420, 280)):
+        face = row(left, top, 120)
+        learned = Labelled([image], [face[None]], [NOWHERE])
+        maker = CloserMaker(plan, learned, np.empty((0, 6), np.float32), DOUBT_ROOM)
+        made = maker.make(144, np.random.default_rng(3)).image
+        # Mirrored or not, by chance.
+        assert min(_away(each, image, face) for each in (made, made[:, ::-1])) < 6
+
+
+def _away(made: np.ndarray, image: np.ndarray, face: np.ndarray) -> float:
+    """Mean difference from what the device shows of a face in a BGR photo."""
+    rgb = np.ascontiguousarray(image[:, :, ::-1])
+    sides = np.tile([image.shape[1], image.shape[0]], 2)
+    candidate = np.array([0.5, *face[1:5] / sides, 0, 0, 0, 0], np.float32)
+    shown = _around(rgb, candidate, DOUBT_ROOM, 144)
+    assert shown is not None
+    return float(np.abs(_view(rgb, shown, (144, 144)).astype(int) - made).mean())
 
 
 def test_weights_of_another_plan_are_refused(tmp_path: Path) -> None:

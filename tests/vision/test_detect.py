@@ -270,7 +270,8 @@ def test_what_is_in_doubt_the_third_model_settles(chance: float, counts: bool) -
         (0.5, 0.8, 2 / 3),  # odds of 4, which count half
         (0.2, 0.8, 1 / 3),
         (0.0, 1.0, (1 / 255) ** 0.5 / (1 + (1 / 255) ** 0.5)),
-        (1.0, 0.0, 1 / (1 + (1 / 255) ** 0.5)),
+        (0.8, 1.0, CERTAIN),  # not above what both are sure of
+        (0.9, 0.1, 0.75),  # odds of 9 and of a ninth
     ],
 )
 def test_opinions_are_pooled_by_their_odds(score: float, chance: float, expected: float) -> None:
@@ -340,6 +341,65 @@ class SeesTwo:
             outputs[0][10, column] = score
             outputs[1][10, column, :4] = [3, 3, *[np.log2(80 / 8) + 1] * 2]
         return outputs
+
+
+class Spots:
+    """A look that sees a face in what is bright, its eyes a fifth of its width from the middle."""
+
+    def __init__(self) -> None:
+        self.sides, self.asked = (160, 160), 0
+
+    def take(self, height: int, width: int) -> None:
+        self.sides = height, width
+
+    def run(self, image: np.ndarray) -> list[np.ndarray]:
+        self.asked += 1
+        outputs = grids(*self.sides)
+        bright = (image.min(2) > 128).astype(np.uint8)
+        _, _, found, _ = cv2.connectedComponentsWithStats(bright)
+        for left, top, width, height, _ in found[1:]:
+            x, y, size = left + width / 2, top + height / 2, np.sqrt(width * height)
+            row, column = int(y // 8), int(x // 8)
+            at = [(x - (column + 0.5) * 8) / size * 4 + 3, (y - (row + 0.5) * 8) / size * 4 + 3]
+            eyes = [at[0] - 0.8, at[1], at[0] + 0.8, at[1]]
+            outputs[0][row, column] = 0.9
+            outputs[1][row, column, :8] = [*at, *np.log2([width / 8, height / 8]) + 1, *eyes]
+        return outputs
+
+
+@pytest.mark.parametrize("left", [0, 1, 90, 258, 260])
+@pytest.mark.parametrize("top", [0, 70, 180])
+def test_both_looks_see_a_face_where_it_is_at_the_edge_too(left: int, top: int) -> None:
+    image = np.zeros((240, 320, 3), np.uint8)
+    image[top : top + 60, left : left + 60] = 255
+    closer = Spots()
+    (found,) = GridDetector(Wide(), closer).detect(image)
+    assert closer.asked == 2
+    box = found.box
+    assert [box.x * 320, box.y * 240, box.width * 320, box.height * 240] == (
+        pytest.approx([left, top, 60, 60], abs=1)
+    )
+    assert [found.left_eye.x * 320, found.left_eye.y * 240, found.right_eye.x * 320] == (
+        pytest.approx([left + 18, top + 30, left + 42], abs=1)
+    )
+
+
+class Wide(Spots):
+    """The same as the first look."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sides = (320, 320)
+
+
+def test_in_a_crowd_everybody_is_looked_at_closer() -> None:
+    image = np.zeros((240, 320, 3), np.uint8)
+    for top in range(10, 240, 60):
+        for left in range(10, 320, 60):
+            image[top : top + 20, left : left + 20] = 255
+    closer = Spots()
+    assert len(GridDetector(Wide(), closer).detect(image)) == 24
+    assert closer.asked == 48
 
 
 @pytest.mark.parametrize(("apart", "count"), [(32, 1), (40, 1), (56, 2)])

@@ -147,7 +147,8 @@ def in_the_middle(truth: Truth, side: int) -> tuple[Tensor, Tensor]:
 def judge(
     first: DetectorNetwork, closer: DetectorNetwork, valid: Labelled, plan: DoubtPlan
 ) -> Callable[[Backbone], float]:
-    """How good a network is, asked after these two: their precision over recall with it."""
+    """How good a network is, asked after these two: the precision over recall of what they find,
+    by the scores that it leaves."""
     longer = [max(image.shape[:2]) for image in valid.images]
     found = found_by(first, closer, valid.images, plan.shown.longer_side)
 

@@ -152,7 +152,8 @@ def train(
 def learn(
     plan: AnyPlan, lesson: Lesson, folder: Path, learner: Learner, *, fresh: bool = False
 ) -> Path:
-    """`train` any network."""
+    """`train`, for any network: chosen on the validation photos, going on from a checkpoint unless
+    `fresh`."""
     run = _Run(plan, lesson, folder, learner)
     if fresh:
         forget(folder)

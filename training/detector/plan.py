@@ -1,4 +1,4 @@
-"""The detector's figures: its two networks' size, what they learn from and how."""
+"""The detector's figures: its networks' size, what they learn from and how."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class DetectorPlan:
 
 @dataclass(frozen=True)
 class CloserPlan(DetectorPlan):
-    """The second look's network: twice as deep, each picture shows one place in the middle."""
+    """The second look's network: three times as deep. A picture shows one place in the middle."""
 
     depths: tuple[int, int, int] = (4, 8, 6)
     batches: tuple[tuple[int, int], ...] = ((CLOSE_SIDE, 96),)
@@ -137,7 +137,7 @@ class DoubtPlan:
     layers: int = 12
     """Depthwise separable layers, of faceres' the first ones."""
     frozen: int = 5
-    """Layers, from the stem on, that stay as they were: they see nothing but edges."""
+    """Convolutions, from the stem on, that stay as they were: they see nothing but edges."""
     dropout: float = 0.2
     batch: int = 64
     epochs: int = 3
