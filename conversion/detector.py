@@ -249,7 +249,7 @@ def describe(trained: Trained, converted: Converted, counts: dict[str, int]) -> 
     start = FACERES if trained.name == DOUBT else ()
     data["learned_from"] = terms_of([*crops, "yunet", *start])
     if trained.name == DOUBT:
-        data["start"] = "the weights of `faceres`, all but the head"
+        data["start"] = "the weights of `faceres`, its first layers"
     elif trained.record["start"] is not None:
         data["start"] = f"the weights of the run {trained.record['start']}, on the same photos"
     return Sidecar(
