@@ -14,6 +14,8 @@ from tests.daemon import make_music
 from tests.faults.promises import PROMISES, RESULTS, Record, kept
 from tests.faults.shim import Shim, build
 
+pytest.register_assert_rewrite("tests.faults.witness")  # or what differs would not be told
+
 MEASURED = pytest.StashKey[dict[str, Any]]()
 
 

@@ -33,7 +33,8 @@ class Witness:
 
     def __init__(self, daemon: Daemon, *, likes: bool = True) -> None:
         self._daemon, self._may_like = daemon, likes
-        self.answers = self.likes = self.volume = 0
+        self.answers = self.likes = 0
+        self.volume: int | None = None
         self.longest_wait_seconds = 0.0
         """For an answer."""
         self.longest_pause_seconds = 0.0
@@ -41,7 +42,7 @@ class Witness:
         self._place: tuple[str, float] | None = None
         self._moved_at = 0.0
         self._unanswered_since = math.inf
-        self._over = threading.Event()
+        self._over, self._has_liked = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._live, daemon=True)
 
     def __enter__(self) -> Self:
@@ -50,11 +51,14 @@ class Witness:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._may_like:  # what goes wrong may be over sooner than a first like
+            self._has_liked.wait(PATIENCE_SECONDS)
         self._over.set()
         self._thread.join()
 
     def kept_up(self) -> str:
         """Asserts that neither answers nor the music stopped for long; in words."""
+        assert self.answers
         assert self.longest_wait_seconds < PATIENCE_SECONDS
         assert self.longest_pause_seconds < PATIENCE_SECONDS
         likes, volume = remembered(self._daemon)
@@ -85,7 +89,9 @@ class Witness:
         client.command(SetVolume(volume))
         self.volume = volume
         status = client.command(Like())
-        self.likes += status.track is not None
+        if status.track is not None:
+            self.likes += 1
+            self._has_liked.set()
         return status
 
     def _note(self, status: Status) -> None:
