@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import os
+import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +21,24 @@ from device.settings import SoundSettings
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # stdout is not pygame's to greet on
 
-import pygame.mixer
-from pygame._sdl2 import audio as sdl_audio
+
+@contextlib.contextmanager
+def _without(module: str) -> Iterator[None]:
+    """Have imports of a module fail as if it were not installed, for as long as it lasts."""
+    known = sys.modules.pop(module, None)
+    sys.modules[module] = None  # type: ignore[assignment]  # Python documents it for this
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+        if known is not None:
+            sys.modules[module] = known
+
+
+# pygame looks for its icon with it, which nobody sees here: 5 MB of memory and a tenth of a second.
+with _without("pkg_resources"):
+    import pygame.mixer
+    from pygame._sdl2 import audio as sdl_audio
 
 log = logging.getLogger(__name__)
 

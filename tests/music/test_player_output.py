@@ -34,6 +34,18 @@ def test_an_unknown_sound_card_is_named_with_the_mend(
         assert player.state is PlayerState.STOPPED
 
 
+def test_sound_takes_no_library_along_that_nothing_here_needs() -> None:
+    pytest.importorskip("pkg_resources", reason="what pygame would take along is not installed")
+    program = (
+        "import sys, device.music.output; print('pkg_resources' in sys.modules);"
+        "import pkg_resources; print(pkg_resources is sys.modules['pkg_resources'])"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split() == ["False", "True"]
+
+
 def test_a_missing_sound_card_is_told_by_us_alone() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "from device.music.output import list_outputs as l; print(l())"],

@@ -3,6 +3,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,17 @@ def edit(folder: Path, **changes: Any) -> None:
 
 def test_there_is_a_runtime() -> None:
     assert default_runtime() == available_runtimes()[0]
+
+
+def test_the_default_runtime_takes_no_other_along() -> None:
+    program = (
+        "import sys; from device.inference import RUNTIMES, default_runtime;"
+        "print(default_runtime(), *(name for name in RUNTIMES if RUNTIMES[name] in sys.modules))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert told == [default_runtime(), default_runtime()]
 
 
 @pytest.mark.parametrize("name", ["face", "emotion", "age"])
