@@ -89,20 +89,24 @@ WHOLE = Box(x=0.0, y=0.0, width=1.0, height=1.0)
 """All of an image."""
 
 
-class Looker(Protocol):
-    """What looks at a picture: a `Model`, or the network that one is made from."""
+class Asked(Protocol):
+    """What is asked about a picture: a `Model`, or the network that one is made from."""
 
     @property
     def sides(self) -> tuple[int, int]:
         """Height and width of the images that `run` expects."""
         ...
 
-    def take(self, height: int, width: int) -> None:
-        """Expect images of these sides from now on."""
+    def run(self, image: Image) -> list[Output]:
+        """Scores and places of each grid; of the third model, the chance of a face."""
         ...
 
-    def run(self, image: Image) -> list[Output]:
-        """Scores and places of each grid; of the third, the chance that it is a face."""
+
+class Looker(Asked, Protocol):
+    """What takes pictures of any sides."""
+
+    def take(self, height: int, width: int) -> None:
+        """Expect images of these sides from now on."""
         ...
 
 
@@ -147,7 +151,7 @@ class GridDetector:
         self,
         model: Looker,
         closer: Looker,
-        doubt: Looker | None = None,
+        doubt: Asked | None = None,
         *,
         min_score: float = MIN_SCORE,
     ) -> None:

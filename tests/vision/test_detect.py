@@ -11,7 +11,6 @@ from device.vision.detect import (
     CERTAIN,
     CLOSE_SIDE,
     CLOSER,
-    CLOSER_ROOM,
     DOUBT_ROOM,
     FIRST,
     STRIDES,
@@ -24,6 +23,17 @@ from device.vision.detect import (
 )
 from device.vision.runtime import Model, available_runtimes
 from tests.vision.faces import MODELS, portrait
+from tests.vision.looks import (
+    Blind,
+    Counted,
+    Leans,
+    Says,
+    SeesInOne,
+    SeesTwo,
+    Spots,
+    Wide,
+    grids,
+)
 
 # Eyes as seen in the portraits by eye, fractions of the picture.
 EYES = {
@@ -138,21 +148,6 @@ def test_eyes_of_a_small_face_are_found_as_well_as_those_of_a_large_one(
         assert (eye.y * 480 - 200) / side == pytest.approx(place.y, abs=0.05)
 
 
-class Counted:
-    """A model that counts how often it is asked."""
-
-    def __init__(self, model: Model) -> None:
-        self.model, self.asked, self.sides = model, 0, model.sides
-
-    def take(self, height: int, width: int) -> None:
-        self.model.take(height, width)
-        self.sides = self.model.sides
-
-    def run(self, image: np.ndarray) -> list[np.ndarray]:
-        self.asked += 1
-        return self.model.run(image)
-
-
 @pytest.mark.parametrize("share", [0.15, 1.0])
 def test_a_face_of_any_size_is_looked_at_closer(share: float) -> None:
     """A large one's eyes are placed better so, too, and what is no face is known better."""
@@ -168,27 +163,6 @@ def test_a_face_of_any_size_is_looked_at_closer(share: float) -> None:
     assert closer.asked >= 1
 
 
-class Leans:
-    """A model that always sees one face, its eyes so many pixels too far to the left."""
-
-    def __init__(self, by: float) -> None:
-        self.by, self.sides = by, (CLOSE_SIDE, CLOSE_SIDE)
-
-    def take(self, height: int, width: int) -> None:
-        assert (height, width) == self.sides
-
-    def run(self, _: np.ndarray) -> list[np.ndarray]:
-        outputs = grids(*self.sides)
-        size = CLOSE_SIDE / CLOSER_ROOM
-        away = [(x * size - self.by) / size * 4 + 3 for x in (-0.2, 0.2)]
-        outputs[2][4:6, 4:6] = 0.9
-        for row, column in ((4, 4), (4, 5), (5, 4), (5, 5)):
-            x, y = ((5 - n - 0.5) * 16 / size * 4 for n in (column, row))
-            places = [3 + x, 3 + y, *[np.log2(size / 16) + 1] * 2]
-            outputs[3][row, column, :8] = [*places, away[0] + x, 3 + y, away[1] + x, 3 + y]
-        return outputs
-
-
 @pytest.mark.parametrize("by", [0.0, 4.0])
 def test_what_the_second_look_does_to_one_side_the_look_in_a_mirror_takes_back(by: float) -> None:
     frame = np.full((480, 640, 3), 110, np.uint8)
@@ -201,54 +175,12 @@ def test_what_the_second_look_does_to_one_side_the_look_in_a_mirror_takes_back(b
     )
 
 
-class SeesInOne:
-    """A model that sees a face in every other picture alone."""
-
-    def __init__(self) -> None:
-        self.looks, self.sees, self.sides = 0, Leans(0.0), (CLOSE_SIDE, CLOSE_SIDE)
-
-    def take(self, height: int, width: int) -> None:
-        self.sees.take(height, width)
-
-    def run(self, image: np.ndarray) -> list[np.ndarray]:
-        self.looks += 1
-        return self.sees.run(image) if self.looks % 2 else grids(*self.sides)
-
-
 def test_what_one_of_both_sees_counts_half() -> None:
     first, image = Model(MODELS, FIRST), portrait("hopper")
     both = GridDetector(first, Leans(0.0)).detect(image)[0]
     one = GridDetector(first, SeesInOne()).detect(image)[0]
     assert both.score - one.score == pytest.approx(0.9 / 4, abs=1e-4)
     assert one.box.x == pytest.approx(both.box.x, abs=1e-4)
-
-
-class Blind:
-    """A second look that sees nobody."""
-
-    def __init__(self) -> None:
-        self.sides = (CLOSE_SIDE, CLOSE_SIDE)
-
-    def take(self, height: int, width: int) -> None:
-        assert (height, width) == self.sides
-
-    def run(self, _: np.ndarray) -> list[np.ndarray]:
-        return grids(*self.sides)
-
-
-class Says:
-    """A third model that gives every picture the same chance of a face, and keeps it."""
-
-    def __init__(self, chance: float) -> None:
-        self.chance, self.sides = chance, (96, 96)
-        self.seen: list[np.ndarray] = []
-
-    def take(self, height: int, width: int) -> None:
-        assert (height, width) == self.sides
-
-    def run(self, image: np.ndarray) -> list[np.ndarray]:
-        self.seen.append(image)
-        return [np.array([self.chance], np.float32)]
 
 
 @pytest.mark.parametrize(("chance", "counts"), [(1.0, True), (0.9, True), (0.0, False)])
@@ -326,47 +258,6 @@ def test_a_face_is_in_the_middle_of_its_picture_at_the_image_s_edge_too(
     assert shown.top + shown.height <= 100
 
 
-class SeesTwo:
-    """A first look that sees two faces of 80 pixels, one so far to the right of the other."""
-
-    def __init__(self, apart: int) -> None:
-        self.apart, self.sides = apart, (160, 160)
-
-    def take(self, height: int, width: int) -> None:
-        assert (height, width) == self.sides
-
-    def run(self, _: np.ndarray) -> list[np.ndarray]:
-        outputs = grids(*self.sides)
-        for column, score in ((8, 0.9), (8 + self.apart // 8, 0.8)):
-            outputs[0][10, column] = score
-            outputs[1][10, column, :4] = [3, 3, *[np.log2(80 / 8) + 1] * 2]
-        return outputs
-
-
-class Spots:
-    """A look that sees a face in what is bright, its eyes a fifth of its width from the middle."""
-
-    def __init__(self) -> None:
-        self.sides, self.asked = (160, 160), 0
-
-    def take(self, height: int, width: int) -> None:
-        self.sides = height, width
-
-    def run(self, image: np.ndarray) -> list[np.ndarray]:
-        self.asked += 1
-        outputs = grids(*self.sides)
-        bright = (image.min(2) > 128).astype(np.uint8)
-        _, _, found, _ = cv2.connectedComponentsWithStats(bright)
-        for left, top, width, height, _ in found[1:]:
-            x, y, size = left + width / 2, top + height / 2, np.sqrt(width * height)
-            row, column = int(y // 8), int(x // 8)
-            at = [(x - (column + 0.5) * 8) / size * 4 + 3, (y - (row + 0.5) * 8) / size * 4 + 3]
-            eyes = [at[0] - 0.8, at[1], at[0] + 0.8, at[1]]
-            outputs[0][row, column] = 0.9
-            outputs[1][row, column, :8] = [*at, *np.log2([width / 8, height / 8]) + 1, *eyes]
-        return outputs
-
-
 @pytest.mark.parametrize("left", [0, 1, 90, 258, 260])
 @pytest.mark.parametrize("top", [0, 70, 180])
 def test_both_looks_see_a_face_where_it_is_at_the_edge_too(left: int, top: int) -> None:
@@ -382,14 +273,6 @@ def test_both_looks_see_a_face_where_it_is_at_the_edge_too(left: int, top: int) 
     assert [found.left_eye.x * 320, found.left_eye.y * 240, found.right_eye.x * 320] == (
         pytest.approx([left + 18, top + 30, left + 42], abs=1)
     )
-
-
-class Wide(Spots):
-    """The same as the first look."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sides = (320, 320)
 
 
 def test_in_a_crowd_everybody_is_looked_at_closer() -> None:
@@ -413,12 +296,6 @@ def test_two_faces_overlap_by_a_quarter_at_most(apart: int, count: int) -> None:
 def test_a_face_beyond_the_image_has_no_picture() -> None:
     image = np.zeros((100, 100, 3), np.uint8)
     assert _around(image, np.float32([0.5, 1.5, 0.4, 1.7, 0.6, 0, 0, 0, 0]), 2.0, 100) is None
-
-
-def grids(height: int = 64, width: int = 96) -> list[np.ndarray]:
-    """A model's outputs where nobody is."""
-    shapes = [(height // stride, width // stride) for stride in STRIDES]
-    return [np.zeros((*shape, n), np.float32) for shape in shapes for n in (1, 14)]
 
 
 @pytest.mark.parametrize(

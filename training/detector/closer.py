@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from device.vision.detect import Looker
+    from device.vision.detect import Asked
     from training.detector.labels import Faces, Source
     from training.detector.loop import Labelled
     from training.detector.network import DetectorNetwork
@@ -226,7 +226,7 @@ def found_by(
     closer: DetectorNetwork,
     images: Iterable[npt.NDArray[np.uint8]],
     longer_side: int,
-    doubt: Looker | None = None,
+    doubt: Asked | None = None,
 ) -> list[Faces]:
     """What both networks, and a third if it is given, find in BGR photos, asked as the device
     asks."""

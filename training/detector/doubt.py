@@ -55,10 +55,6 @@ class FloatDoubt:
     def __init__(self, network: Backbone, side: int) -> None:
         self._network, self.sides = network.eval(), (side, side)
 
-    def take(self, height: int, width: int) -> None:
-        """Expect images of these sides from now on."""
-        self.sides = height, width
-
     def run(self, image: Image) -> list[Output]:
         """The chance that an RGB image shows a face in its middle."""
         pictures = torch.from_numpy(image[np.newaxis].copy()).permute(0, 3, 1, 2).float()
