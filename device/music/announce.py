@@ -239,6 +239,7 @@ class Announcements:
         self._place = 0
         self._silence = 0  # frames before the clip begins
         self._ducked = Ramp(0.0)  # 0: the music as it is, 1: all the way down
+        self._sounds = False  # in what was rendered last
 
     def add(self, clip: Clip) -> None:
         """Sound a clip after those before. Raises `CannotDo` where too many wait."""
@@ -282,7 +283,9 @@ class Announcements:
         back before the first word."""
         while self._clip is not None and self._clip.ready and not len(self._clip.sound):
             self._take_next()  # it could not be loaded
-        if not self.has_work:
+        # Asked once: its thread may have it ready at any moment, and the music makes room first.
+        self._sounds = self.has_work
+        if not self._sounds:
             return None
         if ducking and self._ducked.target == 0.0:
             self._silence = max(self._silence, round(DUCK_SECONDS * RATE))
@@ -301,8 +304,8 @@ class Announcements:
         return out
 
     def duck_gains(self, frames: int, *, ducking: bool) -> float | Gains:
-        """Gain of the music for the next frames; 1.0 where nothing is said."""
-        wanted = 1.0 if self._clip is not None and (self._clip.ready or self._ducked.value) else 0.0
+        """Gain of the music for the frames rendered last; 1.0 where nothing is said."""
+        wanted = 1.0 if self._clip is not None and (self._sounds or self._ducked.value) else 0.0
         if self._ducked.target != wanted:
             self._ducked.pace(wanted, DUCK_SECONDS if wanted else RETURN_SECONDS)
         if not ducking:

@@ -182,12 +182,18 @@ class Mixer:
     def render(self, frames: int) -> Samples:
         """The next samples; events are added to `events`."""
         mix: Samples = np.zeros((frames, 2), np.float32)
-        musical = self._has_music
         self._drop_broken_next()
-        self._render_leaving(mix)
+        # Asked once: its thread may have it ready at any moment, and what leaves, what comes and
+        # what is said over both must agree.
+        current = self.current
+        waiting = None if current is None or current.source.ready else current
+        musical = bool(self._leaving) or not (current is waiting or (current and current.silent))
+        self._render_leaving(mix, let_go=waiting is None or self._paused)
         self.span = None
         offset = 0
-        while (voice := self.current) is not None and offset < frames and voice.source.ready:
+        while (voice := self.current) is not None and voice is not waiting and offset < frames:
+            if not voice.source.ready:
+                break
             until = self._frames_until_passage(voice)
             if until == 0:
                 self._pass_over(voice, mix[offset:])
@@ -206,10 +212,9 @@ class Mixer:
         self._apply_volumes(mix, musical=musical)
         return self._place(mix)
 
-    def _render_leaving(self, mix: Samples) -> None:
+    def _render_leaving(self, mix: Samples, *, let_go: bool) -> None:
         """Tracks that leave go on at full until the one that comes can sound."""
-        current = self.current
-        if current is None or current.source.ready or self._paused:
+        if let_go:
             for voice in self._leaving:
                 voice.let_go(self._fade_seconds)
         staying = []

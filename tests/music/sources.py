@@ -39,6 +39,23 @@ class ArraySource:
         self._samples = self._samples[:0]
 
 
+class Hesitant(ArraySource):
+    """A track that its thread has ready just after somebody asked for the n-th time."""
+
+    def __init__(self, samples: Samples, asked: int) -> None:
+        self._left = asked
+        super().__init__(samples)
+
+    @property
+    def ready(self) -> bool:
+        self._left -= 1
+        return self._left < 0
+
+    @ready.setter
+    def ready(self, _: bool) -> None:
+        """Not to be told."""
+
+
 def track(name: str, lufs: float | None = -18.0, seconds: float = 60.0, **fields: Any) -> Track:
     affect = Affect(0.0, 0.0, 0.5, "unknown")
     return Track(TrackId(name), f"/{name}", name, "", affect, seconds, loudness_lufs=lufs, **fields)

@@ -39,6 +39,19 @@ class LoadedClip(Clip):
         self._done = True
 
 
+class HesitantClip(LoadedClip):
+    """A clip that its thread has loaded just after somebody asked for the n-th time."""
+
+    def __init__(self, asked: int) -> None:
+        super().__init__(1.0)
+        self._left = asked
+
+    @property
+    def ready(self) -> bool:
+        self._left -= 1
+        return self._left < 0
+
+
 def playing() -> Mixer:
     mixer = Mixer(0.3, 100, normalising="off")
     mixer.play(track("a"), ArraySource(sine(440, 30)), 0.0)
@@ -60,6 +73,18 @@ def test_the_music_steps_back_and_is_given_back_to_the_sample() -> None:
     assert mixer.current.frames == plain.current.frames
     for ramp in (sound[: round(0.39 * RATE)], sound[round(2.41 * RATE) :]):
         assert sharpest_bend(ramp) < 0.3 * (2 * np.pi * 440 / RATE) ** 2 * 1.05
+
+
+@pytest.mark.parametrize("asked", range(8))
+def test_whenever_it_is_loaded_the_music_has_stepped_back_before_the_first_word(asked: int) -> None:
+    mixer = playing()
+    mixer.announce(HesitantClip(asked))
+    sound = render(mixer, 3.0)
+    windows = [sound[start : start + RATE // 50] for start in range(0, len(sound), RATE // 50)]
+    said = [window for window in windows if amplitude_at(window, 1000) > 0.1]
+    assert len(said) == pytest.approx(50, abs=1)
+    for window in said[1:40]:  # the first holds music before; towards the end it comes back
+        assert decibels(amplitude_at(window, 440) / 0.3) < -DUCK_DB + 1.0
 
 
 def test_several_are_said_one_after_the_other_and_the_music_waits_below() -> None:

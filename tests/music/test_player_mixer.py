@@ -12,7 +12,7 @@ from device.music.gain import loudness_gain, volume_gain
 from device.music.mixer import Mixer
 from device.types import PlayerState, TrackEnded, TrackId, TrackStarted
 from tests.music.capture import amplitude_at, decibels, longest_silence_seconds, rms, sharpest_bend
-from tests.music.sources import CHUNK, ArraySource, level, render, sine, track
+from tests.music.sources import CHUNK, ArraySource, Hesitant, level, render, sine, track
 
 
 def test_a_queued_track_follows_to_the_sample() -> None:
@@ -65,6 +65,16 @@ def test_the_track_before_sounds_until_the_next_is_ready() -> None:
     slow.ready = True
     render(mixer, 0.4)
     assert amplitude_at(render(mixer, 0.4), 660) == pytest.approx(0.3, rel=0.01)
+
+
+@pytest.mark.parametrize("asked", range(8))
+def test_whenever_the_next_is_ready_both_fade_at_once(asked: int) -> None:
+    mixer = Mixer(0.5, 100)
+    mixer.play(track("a"), ArraySource(sine(440, 9)), 0.0)
+    before = render(mixer, 1.0)[RATE // 2 :]
+    mixer.play(track("b"), Hesitant(sine(660, 9), asked), 0.0)
+    for part in np.array_split(render(mixer, 2.0), 20):
+        assert decibels(rms(part)) == pytest.approx(decibels(rms(before)), abs=1.0)
 
 
 def test_a_broken_track_lets_the_one_before_fade_and_the_queued_one_start() -> None:
