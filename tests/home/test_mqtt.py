@@ -231,8 +231,8 @@ def test_the_hubs_birth_is_answered_after_a_moment(shared: Door, start: Start) -
         speaker.part(Health.UP)
         home.hear(where.availability, lambda m: m.payload == b"online")
         home.say(where.birth, "offline")
-        home.say(where.birth, "online")
         born = time.monotonic()
+        home.say(where.birth, "online")
         home.hear(where.discovery)
         waited = time.monotonic() - born
         home.hear(where.state)

@@ -45,12 +45,33 @@ def read_all(client: socket.socket) -> bytes | None:
     return bytes(got)
 
 
+def closings(monkeypatch: pytest.MonkeyPatch) -> list[server.Channel]:
+    """Connections that the server has closed; grows."""
+    closed: list[server.Channel] = []
+    close = server.Channel.handle_close
+
+    def noted(channel: server.Channel) -> None:
+        close(channel)
+        closed.append(channel)
+
+    monkeypatch.setattr(server.Channel, "handle_close", noted)
+    return closed
+
+
+def wait_for(closed: list[server.Channel], count: int) -> None:
+    end = time.monotonic() + 60.0  # a busy machine is long at filling what nobody reads
+    while len(set(map(id, closed))) < count:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def test_who_reads_nothing_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_UNREAD_SECONDS", 1.0)
+    closed = closings(monkeypatch)
     with contextlib.ExitStack() as stack:
         page = stack.enter_context(serving(tmp_path, PageSettings(port=free_port())))
         asked = [stack.enter_context(asking(page.port, STYLE * 400)) for _ in range(12)]
-        time.sleep(3.0)
+        wait_for(closed, len(asked))
         for client in asked:
             client.settimeout(1.0)
             got = read_all(client)
@@ -80,11 +101,12 @@ def test_where_much_waits_to_be_read_nobody_waits_long(
 ) -> None:
     monkeypatch.setattr(server, "_HURRIED_SECONDS", 1.0)
     monkeypatch.setattr(server, "_MOST_UNREAD_BYTES", 100_000)
+    closed = closings(monkeypatch)
     with (
         serving(tmp_path, PageSettings(port=free_port())) as page,
         asking(page.port, STYLE * 400) as client,
     ):
-        time.sleep(3.0)
+        wait_for(closed, 1)
         assert read_all(client) is not None
 
 

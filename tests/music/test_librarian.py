@@ -308,5 +308,5 @@ def test_a_share_that_shows_its_files_and_gives_none_counts_as_silent(
     with held_up(house.far):
         house.start()
         until(lambda: house.names() == ["a.wav"])
-        assert "share does not answer" in house.said()
+        until(lambda: "share does not answer" in house.said())
     until(lambda: house.names() == ["a.wav", "a first.flac", "b.flac"])

@@ -225,8 +225,10 @@ def test_wake_ends_a_wait_early_even_when_it_comes_first(stage: Stage) -> None:
     woken: queue.Queue[bool] = queue.Queue()
 
     def body(context: WorkerContext) -> None:
-        while not context.stopping:
-            woken.put(context.wait(60))
+        stopping = False
+        while not stopping:
+            stopping = context.wait(60)
+            woken.put(stopping)
 
     worker = stage.supervisor.start("camera", body)
     for _ in range(3):
