@@ -187,7 +187,8 @@ class Mixer:
         # what is said over both must agree.
         current = self.current
         waiting = None if current is None or current.source.ready else current
-        musical = bool(self._leaving) or not (current is waiting or (current and current.silent))
+        sounds = current is not None and waiting is None and not current.silent
+        musical = bool(self._leaving) or sounds
         self._render_leaving(mix, let_go=waiting is None or self._paused)
         self.span = None
         offset = 0

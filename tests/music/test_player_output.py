@@ -84,9 +84,7 @@ def test_a_drive_that_does_not_answer_is_given_up(
         player.play(stuck)
         (event,) = until(player, bool)
         assert event == TrackEnded(TrackId("x"), "its drive gave nothing for 0 s")
-        monkeypatch.setattr(
-            deck, "PATIENCE_SECONDS", 10.0
-        )  # for a busy machine
+        monkeypatch.setattr(deck, "PATIENCE_SECONDS", 10.0)  # for a busy machine
         begin(player, low)
     os.close(os.open(silent, os.O_WRONLY | os.O_NONBLOCK))  # lets the thread go
 
