@@ -35,7 +35,7 @@ def _without(module: str) -> Iterator[None]:
             sys.modules[module] = known
 
 
-# pygame looks for its icon with it, which nobody sees here: 5 MB of memory and a tenth of a second.
+# pygame looks for its icon with it, which nobody sees here: 5 MB of memory, 50 ms of each start.
 with _without("pkg_resources"):
     import pygame.mixer
     from pygame._sdl2 import audio as sdl_audio
