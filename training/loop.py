@@ -16,14 +16,14 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from training.augment import augment, centre
-from training.backbone import Backbone, load_faceres
+from training.backbone import Backbone, digest_of_start, load_faceres
 from training.data import DataError
 from training.experiment import read_plan, read_record
 from training.lessons import Lesson, complete
 from training.machine import autocast, device, took
 from training.network import build, save_keras
 from training.publishers import FACERES, sets_of
-from training.source import digest_of, digest_of_file, forget, note_source, refuse_other
+from training.source import digest_of, forget, note_source, refuse_other
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,7 +69,7 @@ def train(
     run.taught_by = taught_by
     if start is not None:
         run.start_from(start)
-        run.source["start"] = digest_of_file(start)
+        run.source["start"] = digest_of_start(start)
     if fresh:
         forget(folder)
     else:

@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from device.vision.detect import CERTAIN, DOUBT_ROOM, _around, _view, pooled  # noqa: E402
 from tests.training.faceres import write_faceres  # noqa: E402
+from tests.vision.looks import Says  # noqa: E402
 from training.backbone import Backbone  # noqa: E402
 from training.data import DataError  # noqa: E402
 from training.detector import closer, doubt, loop  # noqa: E402
@@ -95,24 +96,12 @@ def test_what_nobody_knows_costs_nothing() -> None:
     assert sure["doubt"].item() > 0
 
 
-class Says:
-    """Stands in for the network: any picture is a face with this chance."""
-
-    def __init__(self, chance: float) -> None:
-        self.chance, self.sides, self.asked = chance, (32, 32), 0
-
-    def run(self, image: np.ndarray) -> list[np.ndarray]:
-        assert image.shape == (32, 32, 3)
-        self.asked += 1
-        return [np.array([self.chance], np.float32)]
-
-
 def test_only_what_is_in_doubt_is_asked_about() -> None:
     faces = np.stack([row(60, 80, 40, score) for score in (0.95, CERTAIN, 0.6, 0.3)])
-    says = Says(0.2)
+    says = Says(0.2, 32)
     settled = doubt.settled(says, photo().images[0], faces)
     assert settled[:, 0] == pytest.approx([0.95, CERTAIN, pooled(0.6, 0.2), pooled(0.3, 0.2)])
-    assert says.asked == 2
+    assert [image.shape for image in says.seen] == [(32, 32, 3)] * 2
     assert faces[2, 0] == np.float32(0.6)
 
 
@@ -140,6 +129,9 @@ def test_a_run_starts_from_faceres_and_is_chosen_on_validation(
     assert 0 < chance[0] < 1
     with pytest.raises(DataError, match="other seed"):
         train(dataclasses.replace(TINY, seed=2))
+    write_faceres(start, TINY.layers, seed=1)  # its weights lie in the file beside it
+    with pytest.raises(DataError, match="other start"):
+        train(TINY)
 
 
 def test_frozen_layers_stay_and_the_others_learn(
@@ -184,7 +176,7 @@ def test_a_network_is_the_better_the_less_it_takes_for_faces_that_are_none(
     shown = photo()
     found = np.stack([row(200, 40, 40, 0.6), row(60, 80, 40, 0.5)])
     monkeypatch.setattr(doubt, "found_by", lambda *_: [found])
-    monkeypatch.setattr(doubt, "FloatDoubt", lambda *_: SaysOf(0.0))
+    monkeypatch.setattr(doubt, "FloatDoubt", lambda *_: SaysOf(0.0, 32))
     score = doubt.judge(None, None, shown, TINY)(None)
     assert score == pytest.approx(1.0 if better else 0.5)
 

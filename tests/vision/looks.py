@@ -81,8 +81,8 @@ class Blind:
 class Says:
     """A third model that gives every picture the same chance of a face, and keeps it."""
 
-    def __init__(self, chance: float) -> None:
-        self.chance, self.sides = chance, (96, 96)
+    def __init__(self, chance: float, side: int = 96) -> None:
+        self.chance, self.sides = chance, (side, side)
         self.seen: list[np.ndarray] = []
 
     def run(self, image: np.ndarray) -> list[np.ndarray]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from training.backbone import digest_of_start
 from training.data import DataError
 from training.detector.augment import NO_CROPS, Maker
 from training.detector.batches import batches
@@ -30,7 +31,7 @@ from training.detector.plan import read_plan
 from training.detector.teacher import load_labels
 from training.loop import follow, load_weights, save
 from training.machine import autocast, device, took
-from training.source import digest_of, digest_of_file, forget, refuse_other
+from training.source import digest_of, forget, refuse_other
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -194,7 +195,7 @@ class _Run:
         self.source = {"lesson": lesson.digest}
         if learner.start is not None:
             self.start, file = learner.start
-            self.source["start"] = digest_of_file(file)
+            self.source["start"] = digest_of_start(file)
 
     def train(self) -> None:
         """All epochs that are left."""
