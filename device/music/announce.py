@@ -240,6 +240,7 @@ class Announcements:
         self._silence = 0  # frames before the clip begins
         self._ducked = Ramp(0.0)  # 0: the music as it is, 1: all the way down
         self._sounds = False  # in what was rendered last
+        self._said = 0  # frames of that, up to the last word that ended in it
 
     def add(self, clip: Clip) -> None:
         """Sound a clip after those before. Raises `CannotDo` where too many wait."""
@@ -284,7 +285,7 @@ class Announcements:
         while self._clip is not None and self._clip.ready and not len(self._clip.sound):
             self._take_next()  # it could not be loaded
         # Asked once: its thread may have it ready at any moment, and the music makes room first.
-        self._sounds = self.has_work
+        self._sounds, self._said = self.has_work, 0
         if not self._sounds:
             return None
         if ducking and self._ducked.target == 0.0:
@@ -300,17 +301,24 @@ class Announcements:
             self._place += len(part)
             offset += len(part)
             if self._place == len(self._clip.sound):
+                self._said = offset
                 self._take_next()
         return out
 
     def duck_gains(self, frames: int, *, ducking: bool) -> float | Gains:
         """Gain of the music for the frames rendered last; 1.0 where nothing is said."""
         wanted = 1.0 if self._clip is not None and (self._sounds or self._ducked.value) else 0.0
-        if self._ducked.target != wanted:
-            self._ducked.pace(wanted, DUCK_SECONDS if wanted else RETURN_SECONDS)
         if not ducking:
             self._ducked = Ramp(wanted)
-        way = self._ducked.next(frames)
+        # Not a word is said over music that is on its way back.
+        until = 0 if wanted else self._said
+        held = self._ducked.next(until)
+        if self._ducked.target != wanted:
+            self._ducked.pace(wanted, DUCK_SECONDS if wanted else RETURN_SECONDS)
+        way = self._ducked.next(frames - until)
+        if until:
+            parts = (held, until), (way, frames - until)
+            way = np.concatenate([np.broadcast_to(each, (count, 1)) for each, count in parts])
         if isinstance(way, float):
             return amplitude(-DUCK_DB * way)
         return np.asarray(10.0 ** (way * (-DUCK_DB / 20)))
