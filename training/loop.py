@@ -20,7 +20,7 @@ from training.backbone import Backbone, digest_of_start, load_faceres
 from training.data import DataError
 from training.experiment import read_plan, read_record
 from training.lessons import Lesson, complete
-from training.machine import autocast, device, took
+from training.machine import autocast, device, global_rng, set_global_rng, took
 from training.network import build, save_keras
 from training.publishers import FACERES, sets_of
 from training.source import digest_of, forget, note_source, refuse_other
@@ -268,7 +268,7 @@ class _Run:
         state |= {"seconds": self.seconds, "took": self.took, "device": self.device.type}
         state |= {"source": self._source()}
         state |= {"plan": dataclasses.asdict(self.plan), "rng": self.rng.get_state()}
-        state |= {"global_rng": _global_rng()}
+        state |= {"global_rng": global_rng()}
         save(self.folder / "last.pt", state)
 
     def start_from(self, path: Path) -> None:
@@ -329,7 +329,7 @@ class _Run:
         self.seconds = state["seconds"]
         self.took = state.get("took") or took(self.seconds, {})
         self.rng.set_state(state["rng"])
-        _set_global_rng(state["global_rng"])
+        set_global_rng(state["global_rng"])
         tqdm.write(f"going on after epoch {self.epoch}")
 
 
@@ -378,18 +378,6 @@ def look(
     else:
         logits = torch.cat([network(x) for x in inputs]).cpu()
     return logits.float().softmax(1)
-
-
-def _global_rng() -> list[Tensor]:
-    """State of what dropout draws from, on each kind of device there is."""
-    gpu = [torch.cuda.get_rng_state()] if torch.cuda.is_available() else []
-    return [torch.get_rng_state(), *gpu]
-
-
-def _set_global_rng(states: list[Tensor]) -> None:
-    torch.set_rng_state(states[0])
-    for state in states[1:]:
-        torch.cuda.set_rng_state(state)
 
 
 def save(path: Path, state: dict[str, Any]) -> None:

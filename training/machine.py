@@ -34,6 +34,23 @@ def autocast() -> torch.autocast:
     return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda" or has_bfloat16())
 
 
+def global_rng() -> list[torch.Tensor]:
+    """State of what dropout draws from, on each kind of device there is."""
+    import torch  # noqa: PLC0415
+
+    gpu = [torch.cuda.get_rng_state()] if torch.cuda.is_available() else []
+    return [torch.get_rng_state(), *gpu]
+
+
+def set_global_rng(states: list[torch.Tensor]) -> None:
+    """Draw on from what `global_rng` said."""
+    import torch  # noqa: PLC0415
+
+    torch.set_rng_state(states[0])
+    for state in states[1:]:
+        torch.cuda.set_rng_state(state)
+
+
 def took(seconds: float, before: dict[str, Any]) -> dict[str, Any]:
     """A run's record of time and memory: `minutes`, the most `memory_mib` of this process or
     `before`, the `processor` and its `cores`; the same of the `gpu`, where there is one.

@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from device.vision.detect import CERTAIN, DOUBT_ROOM, _around, _view, pooled  # noqa: E402
 from tests.training.faceres import write_faceres  # noqa: E402
+from tests.training.interrupted import cut_after_an_epoch  # noqa: E402
 from tests.vision.looks import Says  # noqa: E402
 from training.backbone import Backbone  # noqa: E402
 from training.data import DataError  # noqa: E402
@@ -132,6 +133,28 @@ def test_a_run_starts_from_faceres_and_is_chosen_on_validation(
     write_faceres(start, TINY.layers, seed=1)  # its weights lie in the file beside it
     with pytest.raises(DataError, match="other start"):
         train(TINY)
+
+
+def test_an_interrupted_run_comes_to_the_same_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what dropout leaves out."""
+    monkeypatch.setattr(doubt, "load", lambda *_: photo())
+    start = write_faceres(tmp_path / "faceres.json", TINY.layers)
+    first, second = look(tmp_path / "face"), look(tmp_path / "closer")
+    source = Source(tmp_path, tmp_path / "yunet.onnx", tmp_path)
+    plan = dataclasses.replace(TINY, epochs=2)
+
+    def train(folder: Path) -> None:
+        doubt.train_doubt(plan, source, folder, first=first, closer=second, start=start)
+
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    train(whole)
+    cut_after_an_epoch(lambda: train(cut))
+    train(cut)
+    ends = [torch.load(folder / "last.pt")["average"] for folder in (whole, cut)]
+    for name, value in ends[0].items():
+        assert torch.equal(value, ends[1][name]), name
 
 
 def test_frozen_layers_stay_and_the_others_learn(

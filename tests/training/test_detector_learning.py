@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from device.vision import detect  # noqa: E402
+from tests.training.interrupted import cut_after_an_epoch  # noqa: E402
 from training.data import DataError  # noqa: E402
 from training.detector import loop  # noqa: E402
 from training.detector.augment import Maker, _scribble, move, warp  # noqa: E402
@@ -83,27 +84,10 @@ def test_a_run_learns_logs_and_keeps_the_best(tmp_path: Path) -> None:
     assert look(network, labelled().images[0], TINY.longer_side).shape[1] == COLUMNS
 
 
-def cut_after_an_epoch(plan: DetectorPlan, folder: Path) -> None:
-    """Train, and end in the middle of the second epoch."""
-    real = torch.optim.AdamW.step
-    steps = []
-
-    def step(self: object, *args: object) -> object:
-        steps.append(1)
-        if len(steps) == 3:
-            raise KeyboardInterrupt
-        return real(self, *args)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.optim.AdamW, "step", step)
-        with pytest.raises(KeyboardInterrupt):
-            learn(plan, folder)
-
-
 def test_an_interrupted_run_comes_to_the_same_end(tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     learn(TINY, whole)
-    cut_after_an_epoch(TINY, cut)
+    cut_after_an_epoch(lambda: learn(TINY, cut))
     learn(TINY, cut)
     assert rows(whole) == rows(cut)
     ends = [torch.load(folder / "last.pt")["average"] for folder in (whole, cut)]
@@ -130,7 +114,7 @@ def test_a_deeper_network_begins_as_the_one_it_starts_from() -> None:
 
 def test_a_run_stops_where_validation_no_longer_rises(tmp_path: Path) -> None:
     plan = dataclasses.replace(TINY, epochs=9, patience=3)
-    cut_after_an_epoch(plan, tmp_path)
+    cut_after_an_epoch(lambda: learn(plan, tmp_path))
     state = torch.load(tmp_path / "last.pt")
     assert state["best_epoch"] == 1
     torch.save({**state, "best": 2.0}, tmp_path / "last.pt")  # as good as none will be

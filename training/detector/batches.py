@@ -62,6 +62,7 @@ def batches(plan: AnyPlan, maker: PictureMaker, first: int, *, gpu: bool) -> Ite
         sampler=range(first, plan.epochs * plan.steps),
         num_workers=os.cpu_count() or 1 if gpu else 0,
         worker_init_fn=_alone,
+        generator=torch.Generator(),  # or it draws from what dropout does, where a run goes on anew
         pin_memory=gpu,
     )
     return iter(loader)

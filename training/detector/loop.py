@@ -30,7 +30,7 @@ from training.detector.photos import photos, read_photo
 from training.detector.plan import read_plan
 from training.detector.teacher import load_labels
 from training.loop import follow, load_weights, save
-from training.machine import autocast, device, took
+from training.machine import autocast, device, global_rng, set_global_rng, took
 from training.source import digest_of, forget, refuse_other
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ class _Run:
             for name in ("network", "average", "optimizer", "schedule")
         }
         state |= {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch}
-        state |= {"plan": dataclasses.asdict(self.plan)}
+        state |= {"plan": dataclasses.asdict(self.plan), "global_rng": global_rng()}
         state |= {"seconds": self.seconds, "took": self.took, "source": self.source}
         save(self.folder / "last.pt", state)
 
@@ -290,6 +290,8 @@ class _Run:
         self.epoch, self.best, self.best_epoch = (state[k] for k in ("epoch", "best", "best_epoch"))
         self.seconds = state["seconds"]
         self.took = state.get("took") or took(self.seconds, {})
+        if "global_rng" in state:  # an earlier version did not keep it
+            set_global_rng(state["global_rng"])
         tqdm.write(f"going on after epoch {self.epoch}")
 
 
