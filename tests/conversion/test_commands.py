@@ -164,6 +164,7 @@ def test_a_detector_is_trained_converted_refused_or_written(
     sidecar = convert_detector(runs, source, models)
     assert read_sidecar(models / "face.json") == sidecar
     assert sidecar.data["photos"] == {"train": 6, "valid": 3}
+    assert sidecar.data["run"]["epochs"] == TINY.epochs
     assert sidecar.metrics["test"]["photos"] == PARTS["test"]
     assert Model(models, "face").sidecar.sha256 == sidecar.sha256
     near = Model(models, "face-closer")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from device.vision.align import align
 from device.vision.detect import open_detector
 from tests.training.tiny import lay_out
 from tests.vision.faces import MODELS, portrait
-from training.__main__ import main
+from training.__main__ import EPILOG, _parser, main
 from training.data import EMOTIONS
 from training.experiment import EXPERIMENTS
 
@@ -189,6 +190,14 @@ def test_help_tells_the_whole_way(
         run(monkeypatch, "--help")
     said = capsys.readouterr().out
     assert all(word in said for word in ("train", "evaluate", "report", "DATASET", "conversion"))
+
+
+def test_what_help_tells_can_be_typed() -> None:
+    commands = EPILOG.replace("\\\n", " ").splitlines()
+    words = [shlex.split(line)[3:] for line in commands if line.startswith("  python -m training ")]
+    assert [each[0] for each in words] == ["train"] * 4 + ["all", "quantize", "report"]
+    for each in words:
+        _parser().parse_args(each)
 
 
 def learn(monkeypatch: pytest.MonkeyPatch, data: Path, *words: str | Path) -> int:

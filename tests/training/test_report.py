@@ -365,6 +365,12 @@ def test_runs_that_say_what_they_took_are_listed() -> None:
     assert f"| **emotion** | {row}" in text
     assert "| large | faceres" in text
     assert "| old |" not in text
+    look = {"sets": {"photos": 2954, "rafdb": 1916}, "batches": [[320, 64], [448, 32]]}
+    data = {"run": {**look, "start": None, "epochs": 16, "took": took}}
+    text = runs({"face": msgspec.structs.replace(sidecars["emotion"], data=data)})
+    assert text is not None
+    row = "nothing | A Chip, 2 cores | 320, 448 | 2,954 + 1,916 | 16 | 31 | 4,012 |"
+    assert f"| **face** | {row}" in text
     bare = msgspec.structs.replace(sidecars["emotion"], data={})
     assert runs({"emotion": bare}) is None
 

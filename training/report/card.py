@@ -65,7 +65,7 @@ def card(sidecars: dict[str, Sidecar], measured: dict[str, Section]) -> str:
             "## How to repeat",
             (
                 "`python -m training --help` names the commands from the data sets to these files; "
-                "`python -m training report --data DIR` measures them again and writes this card."
+                "the last of them measures them again and writes this card."
             ),
         ]
     )

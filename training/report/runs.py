@@ -25,9 +25,10 @@ def runs(sidecars: dict[str, Sidecar]) -> str | None:
         [
             "## What training took",
             (
-                "`python -m training all --dry-run` shows the commands. Minutes are of the epochs "
-                "themselves: finding eyes in a hundred thousand faces takes some ten more, once, "
-                "and teachers' answers to them some five for each teacher."
+                "`python -m training --help` tells the commands. Each row is of a model's last "
+                "training, or its teacher's, and minutes are of the epochs themselves: finding "
+                "eyes in a hundred thousand faces takes some ten more, once, teachers' answers to "
+                "them six to nine for each teacher, and what the first look proposes two."
             ),
             table(
                 ["run", "started from", "processor", "pixels", "faces", "epochs", "min", "MiB"],
@@ -40,14 +41,23 @@ def runs(sidecars: dict[str, Sidecar]) -> str | None:
 
 def _row(name: str, run: dict[str, Any]) -> list[str]:
     took = run["took"]
-    faces = " + ".join(f"{run['faces'][k]:,}" for k in ("train", "beside") if k in run["faces"])
+    counts = run.get("faces") or _photos_and_faces(run["sets"])
+    faces = " + ".join(f"{counts[k]:,}" for k in ("train", "beside") if k in counts)
+    # The detector's runs name the sides of what they were shown by batch.
+    sides = [run["side"]] if "side" in run else [side for side, _ in run["batches"]]
     return [
         name,
         str(run.get("start") or "nothing"),
         f"{took['processor']}, {took['cores']} cores",
-        str(run["side"]),
+        ", ".join(map(str, sides)),
         faces,
         str(run["epochs"]),
         f"{took['minutes']:.0f}",
         f"{took['memory_mib']:,}",
     ]
+
+
+def _photos_and_faces(sets: dict[str, int]) -> dict[str, int]:
+    """What a run of the detector learned from: photos, beside them faces that came cut out."""
+    photos = sets["photos"]
+    return {"train": photos, "beside": sum(sets.values()) - photos}
