@@ -4,13 +4,22 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from device.types import Emotion
+from tests.training.layouts import (
+    FERPLUS_BOX,
+    SETS,
+    hold_nothing_out,
+    make_fairface,
+    make_ferplus,
+    make_kaggle,
+    make_official,
+    make_utkface,
+    picture,
+)
 from training import data
 from training.data import DataError, Layout, Years, base, faces_of, load, recognise, samples
 from training.data.age import (
@@ -22,81 +31,15 @@ from training.data.age import (
 )
 from training.data.emotion import majority, split_rafdb
 
-SETS = ("rafdb", "utkface", "ferplus", "fairface")
-FERPLUS_BOX = '"(0, 0, 48, 48)"'
-
-
-def picture(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shade = sum(path.name.encode()) % 200
-    cv2.imwrite(str(path), np.full((20, 20, 3), shade, np.uint8))
-
 
 @pytest.fixture(autouse=True)
 def splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Lists that hold nothing out and leave nothing out."""
-    folder = tmp_path / "splits"
-    folder.mkdir()
-    for name in SETS:
-        for part in ("valid", "test"):
-            (folder / f"{name}_near_{part}.csv").write_text("file,near\n")
-    (folder / "rafdb.csv").write_text("file\n")
-    (folder / "fairface.csv").write_text("file\n")
-    (folder / "utkface.csv").write_text("file,split\n")
-    monkeypatch.setattr(base, "SPLITS", folder)
-    return folder
+    return hold_nothing_out(tmp_path / "splits", monkeypatch)
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "data"
-
-
-def make_kaggle(root: Path) -> None:
-    for number in range(70):
-        label = number % 7 + 1
-        picture(root / f"DATASET/train/{label}/train_{number:05}_aligned.jpg")
-        picture(root / f"DATASET/test/{label}/test_{number:04}_aligned.jpg")
-
-
-def make_official(root: Path) -> None:
-    lines = []
-    for number in range(70):
-        for half in ("train", "test"):
-            picture(root / f"basic/Image/aligned/{half}_{number:05}_aligned.jpg")
-            lines.append(f"{half}_{number:05}.jpg {number % 7 + 1}\n")
-    labels = root / "basic/EmoLabel/list_patition_label.txt"
-    labels.parent.mkdir()
-    labels.write_text("".join(lines))
-
-
-def make_ferplus(root: Path, rows: str | None = None, part: str = "Train") -> None:
-    folder = root / f"FER2013{part}"
-    picture(folder / "fer0000001.png")
-    # neutral, happiness, surprise, sadness, anger, disgust, fear, contempt, unknown, no face
-    (folder / "label.csv").write_text(
-        rows
-        or f"fer0000001.png,{FERPLUS_BOX},4,5,1,0,0,0,0,0,0,0\n"
-        f"fer0000002.png,{FERPLUS_BOX},1,0,0,0,0,0,0,9,0,0\n"
-    )
-
-
-def make_utkface(root: Path, splits: Path) -> None:
-    parts = {"26_1_0_1.jpg.chip.jpg": "train", "3_0_2.jpg.chip.jpg": "test"}
-    parts |= {"40_0_1_3.jpg.chip.jpg": "drop", "41_0_1_4.jpg.chip.jpg": "valid"}
-    for name in parts:
-        picture(root / "UTKFace" / name)
-    rows = [f"{name},{part}\n" for name, part in parts.items()]
-    (splits / "utkface.csv").write_text("file,split\n" + "".join(rows))
-
-
-def make_fairface(root: Path, age: str = "more than 70") -> None:
-    rows = ["file,age,gender,race,service_test\n"]
-    for number in range(40):
-        picture(root / f"train/{number}.jpg")
-        group = age if number % 2 else "20-29"
-        rows.append(f"train/{number}.jpg,{group},Male,Latino_Hispanic,\n")
-    (root / "fairface_label_train.csv").write_text("".join(rows))
 
 
 def test_classes_are_the_devices_emotions() -> None:
@@ -169,8 +112,8 @@ def test_the_official_list_with_pictures_missing_names_them(root: Path) -> None:
         samples("emotion", root, "train")
 
 
-def test_utkface_goes_by_the_list(root: Path, splits: Path) -> None:
-    make_utkface(root, splits)
+def test_utkface_goes_by_the_list(root: Path) -> None:
+    make_utkface(root)
     assert recognise(root) is recognise(root / "UTKFace") is Layout.UTKFACE
     (sample,) = samples("age", root, "train")
     assert sample[1:] == (26, "female", "white")
@@ -231,11 +174,11 @@ def test_fairface_is_read_and_its_tenth_held_out(root: Path, splits: Path) -> No
         samples("age", root, "valid")
 
 
-def test_a_folder_of_several_data_sets_is_the_one_with_all_parts(root: Path, splits: Path) -> None:
+def test_a_folder_of_several_data_sets_is_the_one_with_all_parts(root: Path) -> None:
     make_fairface(root / "fairface")
     make_ferplus(root / "ferplus")
     assert recognise(root, "age") is Layout.FAIRFACE
-    make_utkface(root, splits)
+    make_utkface(root)
     make_kaggle(root / "rafdb")
     assert recognise(root, "age") is Layout.UTKFACE
     assert recognise(root, "emotion") is Layout.RAFDB_KAGGLE
@@ -261,7 +204,8 @@ def test_fairfaces_groups_cover_all_years_once() -> None:
 def test_ferplus_keeps_the_votes_and_leaves_doubtful_faces_out(root: Path) -> None:
     make_ferplus(root)
     assert recognise(root) is recognise(root, "emotion") is Layout.FERPLUS
-    (sample,) = data.ferplus(root)
+    sample, *others = data.ferplus(root)
+    assert len(others) == 6
     assert isinstance(sample.label, tuple)
     assert dict(zip(data.EMOTIONS, sample.label, strict=True)) == {
         **dict.fromkeys(data.EMOTIONS, 0),
@@ -305,8 +249,8 @@ def test_ferplus_with_a_wrong_row_names_its_line(votes: str, root: Path) -> None
 
 
 def test_ferplus_with_a_picture_missing_names_it(root: Path) -> None:
-    make_ferplus(root, f"fer0000007.png,{FERPLUS_BOX},9,0,0,0,0,0,0,0,0,0\n")
-    with pytest.raises(DataError, match=r"fer0000007\.png of 1 pictures not there"):
+    make_ferplus(root, f"fer0000009.png,{FERPLUS_BOX},9,0,0,0,0,0,0,0,0,0\n")
+    with pytest.raises(DataError, match=r"fer0000009\.png of 1 pictures not there"):
         data.ferplus(root)
 
 

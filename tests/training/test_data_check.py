@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.training.layouts import blobs
 from training.check import (
     check_data,
     describe,
@@ -23,13 +24,6 @@ from training.data import EMOTIONS, DataError
 from training.detector.photos import photos, read_photo
 
 
-def picture(path: Path, seed: int, side: int = 60) -> None:
-    """Blobs that no other seed has."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rough = np.random.default_rng(seed).integers(0, 255, (6, 6), np.uint8)
-    cv2.imwrite(str(path), cv2.resize(rough, (side, side), interpolation=cv2.INTER_CUBIC))
-
-
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Two pictures of each emotion for train and test; one is in both, another nearly so."""
@@ -37,11 +31,11 @@ def root(tmp_path: Path) -> Path:
     for label, emotion in enumerate(EMOTIONS):
         for number in range(2):
             for part, first in (("train", 0), ("valid", 100), ("test", 200)):
-                picture(root / part / emotion / f"{number}.png", first + label * 2 + number)
-    picture(root / "train" / "fear" / "twice.png", 1000)
-    picture(root / "test" / "anger" / "twice.png", 1000)
-    picture(root / "train" / "fear" / "larger.png", 1001, 90)
-    picture(root / "valid" / "fear" / "smaller.png", 1001, 60)
+                blobs(root / part / emotion / f"{number}.png", first + label * 2 + number)
+    blobs(root / "train" / "fear" / "twice.png", 1000)
+    blobs(root / "test" / "anger" / "twice.png", 1000)
+    blobs(root / "train" / "fear" / "larger.png", 1001, 90)
+    blobs(root / "valid" / "fear" / "smaller.png", 1001, 60)
     return root
 
 
@@ -90,7 +84,7 @@ def test_a_folder_with_a_picture_s_name_is_passed_by(root: Path, tmp_path: Path)
     (root / "train" / "fear" / "folder.jpg").mkdir()
     refuse_unreadable(check_data(root, "emotion"))
     for number in range(60):
-        picture(tmp_path / "photos" / f"{number}.jpg", number)
+        blobs(tmp_path / "photos" / f"{number}.jpg", number)
     (tmp_path / "photos" / "folder.jpg").mkdir()
     assert len(photos(tmp_path)) == 60
 
@@ -132,14 +126,14 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_ages_are_told_by_decade_in_their_order(tmp_path: Path) -> None:
     for years in (5, 31, 34, 101):
         for part in ("train", "valid", "test"):
-            picture(tmp_path / part / str(years) / f"{part}{years}.png", years)
+            blobs(tmp_path / part / str(years) / f"{part}{years}.png", years)
     said = list(describe(check_data(tmp_path, "age")))
     assert "  groups: 0-9 1, 30-39 2, 100-109 1" in said
 
 
 def test_photos_need_no_labels(tmp_path: Path) -> None:
     for number in range(60):
-        picture(tmp_path / "photos" / f"{number}.jpg", number)
+        blobs(tmp_path / "photos" / f"{number}.jpg", number)
     said = list(describe(check_data(tmp_path, "face")))
     counts = [int(line.split()[1]) for line in said if line.endswith("pictures, all 60x60")]
     assert len(counts) == 3
