@@ -10,7 +10,7 @@ import pytest
 
 from training.data import DataError
 from training.detector import photos as module
-from training.detector.photos import SPLIT, Photo, photos, read_photo, split_photos
+from training.detector.photos import SPLIT, Photo, photos, split_photos
 
 
 def write(path: Path, seed: int) -> Path:
@@ -78,13 +78,6 @@ def test_a_data_set_of_faces_is_no_folder_of_photos(tmp_path: Path) -> None:
 def test_a_folder_without_photos_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=f"{tmp_path} holds no photos: expected"):
         photos(tmp_path)
-
-
-def test_a_broken_photo_is_named(tmp_path: Path) -> None:
-    broken = tmp_path / "broken.jpg"
-    broken.write_bytes(b"\xff\xd8 no more")
-    with pytest.raises(DataError, match=r"broken\.jpg is no image"):
-        read_photo(broken)
 
 
 def test_a_part_goes_by_content_not_by_name(tmp_path: Path) -> None:
