@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from training.data import EMOTIONS, DataError, Years, load, recognise
-from training.data.base import PARTS, name_some, read_content
+from training.data.base import PARTS, class_of, name_some, read_content
 from training.duplicates import SIDE, Pair, Thumbnails, near_pairs, thumbnail
 from training.pictures import MILLIONS, decode, read_picture
 
@@ -144,10 +144,9 @@ def write_sheet(check: Check, path: Path) -> None:
 
 def group_of(sample: Sample, task: str) -> str:
     """The emotion (of votes: the most voted) or the decade that a sample belongs to."""
-    label = sample.label
     if task == "emotion":
-        number = label.index(max(label)) if isinstance(label, tuple) else label
-        return EMOTIONS[number]
+        return EMOTIONS[class_of(sample)]
+    label = sample.label
     if isinstance(label, Years):
         return f"{label.low}-{label.high}"
     assert isinstance(label, int)  # noqa: S101 - for the type checker: ages have no votes

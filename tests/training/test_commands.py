@@ -14,6 +14,7 @@ import pytest
 
 from device.vision.align import align
 from device.vision.detect import open_detector
+from tests.training.layouts import make_ferplus
 from tests.training.tiny import lay_out
 from tests.vision.faces import MODELS, portrait
 from training.__main__ import EPILOG, _parser, main
@@ -64,9 +65,8 @@ def test_evaluate_measures_ages_known_as_groups(
 def test_evaluate_refuses_votes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data = lay_out(tmp_path, monkeypatch) / "ferplus"
-    (data / "FER2013Test").rename(data / "FER2013Train")
-    words = ("--model", MODELS / "emotion.tflite", "--data", data, "--part", "train")
+    make_ferplus(tmp_path)
+    words = ("--model", MODELS / "emotion.tflite", "--data", tmp_path, "--part", "train")
     assert run(monkeypatch, "evaluate", *words) == 1
     assert "votes in its train part" in capsys.readouterr().err
     assert run(monkeypatch, "evaluate", *words, "--scene") == 1

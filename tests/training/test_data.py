@@ -13,6 +13,7 @@ from tests.training.layouts import (
     FERPLUS_BOX,
     SETS,
     hold_nothing_out,
+    make_emotion_folders,
     make_fairface,
     make_ferplus,
     make_kaggle,
@@ -78,14 +79,6 @@ def test_what_is_near_a_held_out_face_is_left_out(root: Path, splits: Path) -> N
     assert not train & {f"train_0000{n}_aligned.jpg" for n in (1, 2, 3, 4)}
     assert [s.path.name for s in samples("emotion", root, "valid")] == ["train_00004_aligned.jpg"]
     assert len(samples("emotion", root, "test")) == 70
-
-
-def test_rafdb_without_a_class_names_it(root: Path) -> None:
-    make_kaggle(root)
-    for path in (root / "DATASET/train/3").iterdir():
-        path.unlink()
-    with pytest.raises(DataError, match="no picture of disgust"):
-        samples("emotion", root, "train")
 
 
 def test_rafdb_with_a_wrong_class_names_it(root: Path) -> None:
@@ -291,18 +284,10 @@ def test_the_classes_of_emotions_are_no_ages(root: Path) -> None:
             samples("age", folder, "test")
 
 
-def test_plain_folders_with_a_wrong_or_empty_class_name_it(root: Path) -> None:
-    for emotion in data.EMOTIONS:
-        picture(root / "train" / emotion / "1.jpg")
+def test_plain_folders_with_a_wrong_class_name_it(root: Path) -> None:
+    make_emotion_folders(root)
     (root / "train" / "joy").mkdir()
     with pytest.raises(DataError, match=r"train.joy: a class's folder must be one of surprise"):
-        samples("emotion", root, "train")
-    (root / "train" / "joy").rmdir()
-    (root / "train" / "fear" / "1.jpg").unlink()
-    with pytest.raises(DataError, match=r"train.fear: no pictures there"):
-        samples("emotion", root, "train")
-    (root / "train" / "fear").rmdir()
-    with pytest.raises(DataError, match="no picture of fear"):
         samples("emotion", root, "train")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,3 +95,96 @@ def read_photos(root: Path, _: str, folder: Path, monkeypatch: pytest.MonkeyPatc
 
 def looked_at(*_: object) -> None:
     """A label, of a photo that could be read."""
+
+
+def empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def remove(folder: Path) -> None:
+    empty(folder)
+    folder.rmdir()
+
+
+def drop_lines(table: Path, unwanted: str) -> None:
+    lines = table.read_text().splitlines()
+    table.write_text("".join(f"{line}\n" for line in lines if not re.search(unwanted, line)))
+
+
+OFFICIAL_LIST = "basic/EmoLabel/list_patition_label.txt"
+EMPTIED: dict[str, tuple[str, str, Callable[[Path], None], str]] = {
+    "RAF-DB, Kaggle's, a class's folder": (
+        "RAF-DB, Kaggle's",
+        "train",
+        lambda root: empty(root / "DATASET/train/3"),
+        "/DATASET/train/3: no pictures there; unpack",
+    ),
+    "RAF-DB, Kaggle's, a class": (
+        "RAF-DB, Kaggle's",
+        "train",
+        lambda root: remove(root / "DATASET/train/3"),
+        " holds no picture of disgust: unpack",
+    ),
+    "RAF-DB, official, a class": (
+        "RAF-DB, official",
+        "train",
+        lambda root: drop_lines(root / OFFICIAL_LIST, " 3$"),
+        " holds no picture of disgust: unpack",
+    ),
+    "RAF-DB, official, a part": (
+        "RAF-DB, official",
+        "test",
+        lambda root: drop_lines(root / OFFICIAL_LIST, "^test"),
+        "/basic holds no faces of RAF-DB's test part: unpack",
+    ),
+    "FER+, a class": (
+        "FER+",
+        "train",
+        lambda root: drop_lines(root / "FER2013Train/label.csv", "fer0000006"),
+        "/FER2013Train holds no picture of disgust: unpack",
+    ),
+    "FER+, a part": (
+        "FER+",
+        "valid",
+        lambda root: drop_lines(root / "FER2013Valid/label.csv", "fer"),
+        "/FER2013Valid holds no faces of FER+'s valid part: unpack",
+    ),
+    "FairFace, all": (
+        "FairFace",
+        "train",
+        lambda root: drop_lines(root / "fairface_label_train.csv", "^train"),
+        "/fairface_label_train.csv lists no faces: unpack",
+    ),
+    "emotions' folders, a class's folder": (
+        "emotions' folders",
+        "train",
+        lambda root: empty(root / "train/fear"),
+        "/train/fear: no pictures there; fill",
+    ),
+    "emotions' folders, a class": (
+        "emotions' folders",
+        "train",
+        lambda root: remove(root / "train/fear"),
+        "/train holds no picture of fear: unpack",
+    ),
+    "years' folders, a class's folder": (
+        "years' folders",
+        "train",
+        lambda root: empty(root / "train/34"),
+        "/train/34: no pictures there; fill",
+    ),
+}
+"""A layout, a part of it, what becomes of that, and what is said after the root's name."""
+
+
+@pytest.mark.parametrize("case", EMPTIED)
+def test_a_class_or_a_part_without_a_picture_is_named(case: str, tmp_path: Path) -> None:
+    layout, part, spoil, said = EMPTIED[case]
+    task, make, _ = LAYOUTS[layout]
+    make(tmp_path)
+    assert samples(task, tmp_path, part)
+    spoil(tmp_path)
+    with pytest.raises(DataError) as caught:
+        samples(task, tmp_path, part)
+    assert str(caught.value).startswith(f"{tmp_path}{said}")

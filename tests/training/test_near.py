@@ -17,12 +17,16 @@ from training.data import base, load, recognise
 
 FOLDERS = {"rafdb": "rafdb", "utkface": "UTKFace", "ferplus": "ferplus", "fairface": "fairface"}
 VOTES = "8,0,0,0,0,0,0,0,0,0"
+OTHER_VOTES = {
+    f"other{place}.png": ",".join("8" if place == column else "0" for column in range(10))
+    for place in range(7)
+}
 
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test part holds Hopper and Collins, every train part a darker Collins and noise, every
-    valid part Hopper; RAF-DB's lacks no emotion."""
+    valid part Hopper; RAF-DB's and FER+'s lack no emotion."""
     monkeypatch.setattr(near, "PLACES", Places(MODELS, tmp_path / "cache"))
     root = lay_out(tmp_path / "data", monkeypatch)
     crops = {
@@ -33,7 +37,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     noise = np.random.default_rng(0)
     others = [f"rafdb/DATASET/train/{n}/train_0000{n}_aligned.jpg" for n in range(1, 8)]
     others += ["UTKFace/61_1_0_20170101000000004.jpg.chip.jpg", "fairface/train/other.jpg"]
-    others += ["ferplus/FER2013Train/other.png"]
+    others += [f"ferplus/FER2013Train/{name}" for name in OTHER_VOTES]
     for name in others:
         picture(root / name, noise.integers(0, 256, (100, 100, 3), np.uint8))
     picture(root / "rafdb/DATASET/train/5/train_00010_aligned.jpg", darker)
@@ -46,7 +50,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         picture(root / f"ferplus/FER2013{part}/{part}.png", small)
         table = root / f"ferplus/FER2013{part}/label.csv"
         table.write_text(f'{part}.png,"(0, 0, 48, 48)",{VOTES}\n')
-    append(root / "ferplus/FER2013Train/label.csv", f'other.png,"(0, 0, 48, 48)",{VOTES}')
+    for name, votes in OTHER_VOTES.items():
+        append(root / "ferplus/FER2013Train/label.csv", f'{name},"(0, 0, 48, 48)",{votes}')
     for name in ("new", "other"):
         row = f"train/{name}.jpg,60-69,Female,White,"
         append(root / "fairface/fairface_label_train.csv", row)

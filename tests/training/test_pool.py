@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
+from tests.training.layouts import make_emotion_folders, make_ferplus, picture
 from training.data import EMOTIONS, DataError
 from training.experiment import EXPERIMENTS
 from training.pool import counts, pool
 
-VOTES = "8,2,0,0,0,0,0,0,0,0"
-
-
-def picture(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), np.full((20, 20, 3), sum(str(path).encode()) % 250, np.uint8))
-
 
 def test_a_plain_folder_per_class_is_learned_from(tmp_path: Path) -> None:
-    for label in EMOTIONS:
-        for part in ("train", "valid"):
-            picture(tmp_path / part / label / "1.jpg")
+    make_emotion_folders(tmp_path)
     own, others = pool(EXPERIMENTS["emotion-small"], tmp_path)
     assert [sample.label for sample in own.samples] == sorted(range(7), key=EMOTIONS.__getitem__)
     assert {sample.path.parts[-3] for sample in own.samples} == {"train"}
@@ -31,11 +21,9 @@ def test_a_plain_folder_per_class_is_learned_from(tmp_path: Path) -> None:
 
 
 def test_what_is_learned_from_is_not_learned_from_beside_again(tmp_path: Path) -> None:
-    picture(tmp_path / "FER2013Train/fer0000000.png")
-    table = tmp_path / "FER2013Train/label.csv"
-    table.write_text(f'fer0000000.png,"(0, 0, 48, 48)",{VOTES}\n')
+    make_ferplus(tmp_path)
     own, others = pool(EXPERIMENTS["emotion"], tmp_path)
-    assert len(own.samples) == 1
+    assert len(own.samples) == 7
     assert others == []
 
 
@@ -54,13 +42,11 @@ def test_what_is_there_but_broken_is_told_and_what_is_not_there_is_done_without(
 
 
 def test_the_sets_that_are_there_are_called_by_their_names(tmp_path: Path) -> None:
-    picture(tmp_path / "FER2013Train/fer0000000.png")
-    table = tmp_path / "FER2013Train/label.csv"
-    table.write_text(f'fer0000000.png,"(0, 0, 48, 48)",{VOTES}\n')
+    make_ferplus(tmp_path)
     own, others = pool(EXPERIMENTS["age"], lay_years(tmp_path / "ages"))
     assert counts(own, others) == {"train": {"own": 1}, "beside": {}}
     own, others = pool(EXPERIMENTS["emotion"], tmp_path)
-    assert counts(own, others)["train"] == {"ferplus": 1}
+    assert counts(own, others)["train"] == {"ferplus": 7}
 
 
 def lay_years(root: Path) -> Path:

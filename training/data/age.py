@@ -156,4 +156,6 @@ def _all_fairface(root: Path) -> list[tuple[str, Sample]]:
             gender, race = row["gender"].lower(), row["race"].lower().replace("_", " ")
             label = FAIRFACE_AGES[row["age"]]
             found.append((row["file"], Sample(base / row["file"], label, gender, race)))
+    if not found:
+        raise DataError(f"{table} lists no faces: unpack FairFace again, whole")
     return found

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 EMOTIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 """RAF-DB's classes 1..7 in its order; equal to `device.types.Emotion`, as a test shows."""
@@ -55,6 +55,12 @@ class Sample(NamedTuple):
     label: int | tuple[float, ...]
     gender: str | None = None
     race: str | None = None
+
+
+def class_of(sample: Sample) -> int:
+    """The number of a sample's class; of votes, that of the most voted."""
+    label = sample.label
+    return label.index(max(label)) if isinstance(label, tuple) else label
 
 
 def check_part(part: str, parts: Collection[str] = PARTS) -> None:
@@ -109,6 +115,17 @@ def files_in(folder: Path) -> list[str]:
     return sorted(path.name for path in pictures if path.is_file())
 
 
+def in_folders(classes: Mapping[Path, int], mend: str) -> list[Sample]:
+    """The pictures of each class's folder; DataError that names the folders which hold none."""
+    found = {
+        folder: [Sample(folder / name, label) for name in files_in(folder)]
+        for folder, label in classes.items()
+    }
+    if empty := [str(folder) for folder, pictures in found.items() if not pictures]:
+        raise DataError(f"{name_some(empty)}: no pictures there; {mend}")
+    return [sample for pictures in found.values() for sample in pictures]
+
+
 def read_content(path: Path) -> bytes:
     """A file whole; DataError where the system does not let it be read."""
     try:
@@ -133,8 +150,9 @@ def name_some(names: Sequence[str]) -> str:
 
 
 def refuse_empty(samples: Sequence[Sample], classes: Sequence[str], folder: Path) -> None:
-    """DataError where a class has no picture: nothing can be learned about it."""
-    seen = {sample.label for sample in samples}
+    """DataError where a class has no picture: nothing can be learned about it. Votes count for
+    the class with most of them."""
+    seen = {class_of(sample) for sample in samples}
     empty = [name for number, name in enumerate(classes) if number not in seen]
     if empty:
         raise DataError(

@@ -15,8 +15,8 @@ from training.data.base import (
     DataError,
     Sample,
     check_part,
-    files_in,
     first_base,
+    in_folders,
     left_out,
     listed,
     name_some,
@@ -112,12 +112,8 @@ def _kaggle(folder: Path) -> list[Sample]:
     wrong = [str(f) for f in sorted(folder.iterdir()) if f.is_dir() and f.name not in classes]
     if wrong:
         raise DataError(f"{name_some(wrong)}: RAF-DB's classes are folders named 1 to 7")
-    return [
-        Sample(folder / name / file, label)
-        for name, label in classes.items()
-        if (folder / name).is_dir()
-        for file in files_in(folder / name)
-    ]
+    there = {folder / name: n for name, n in classes.items() if (folder / name).is_dir()}
+    return in_folders(there, "unpack the data set again, whole")
 
 
 def _official(base: Path, half: str) -> list[Sample]:
@@ -172,6 +168,10 @@ def ferplus(root: Path, part: str = "train") -> list[Sample]:
             if label is not None and name not in left:
                 found.append(Sample(folder / name, label))
     refuse_missing(found, "unpack FER+ again, whole")
+    if part == "train":
+        refuse_empty(found, EMOTIONS, folder)
+    if not found:
+        raise DataError(f"{folder} holds no faces of FER+'s {part} part: unpack it again, whole")
     return found
 
 

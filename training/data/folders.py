@@ -12,7 +12,7 @@ from training.data.base import (
     DataError,
     Sample,
     check_part,
-    files_in,
+    in_folders,
     name_some,
     read_content,
     refuse_empty,
@@ -58,22 +58,15 @@ def folders(root: Path, part: str, task: str) -> list[Sample]:
 
 
 def _labelled(base: Path, task: str) -> list[Sample]:
-    wrong, empty, found = [], [], []
-    for folder in sorted(path for path in base.iterdir() if path.is_dir()):
-        label = _label(folder.name, task)
-        if label is None:
-            wrong.append(str(folder))
-            continue
-        samples = [Sample(folder / name, label) for name in files_in(folder)]
-        if not samples:
-            empty.append(str(folder))
-        found += samples
-    classes = ", ".join(EMOTIONS) if task == "emotion" else f"years from 0 to {OLDEST}"
-    if wrong:
-        raise DataError(f"{name_some(wrong)}: a class's folder must be one of {classes}")
-    if empty:
-        raise DataError(f"{name_some(empty)}: no pictures there; fill the folder or remove it")
-    return found
+    classes = {
+        folder: _label(folder.name, task)
+        for folder in sorted(path for path in base.iterdir() if path.is_dir())
+    }
+    if wrong := [str(folder) for folder, label in classes.items() if label is None]:
+        known = ", ".join(EMOTIONS) if task == "emotion" else f"years from 0 to {OLDEST}"
+        raise DataError(f"{name_some(wrong)}: a class's folder must be one of {known}")
+    found = {folder: label for folder, label in classes.items() if label is not None}
+    return in_folders(found, "fill the folder or remove it")
 
 
 def _label(name: str, task: str) -> int | None:
