@@ -36,7 +36,8 @@ LARGEST_SCALE = 4.0
 
 
 class Example(NamedTuple):
-    """`image` RGB; `faces` as the teacher's; `left_out` their rows that are not to be judged."""
+    """`image` (side, side, 3) RGB; `faces` (n, 15) as the teacher's, in its pixels; `left_out` (n):
+    which of them are not to be judged."""
 
     image: Image
     faces: Faces
@@ -181,7 +182,8 @@ def _cuts(side: int, tiles: int, rng: np.random.Generator) -> list[int]:
 
 
 def move(faces: Faces, matrix: npt.NDArray[np.float64]) -> Faces:
-    """Faces under a similarity (or nearly one), mirroring included. Boxes stay upright."""
+    """Faces (n, 15) under a similarity (or nearly one), mirroring included: `matrix` (2, 3) takes
+    their pixels to the picture's. Boxes stay upright."""
     linear, shift = matrix[:, :2], matrix[:, 2]
     across, down = np.hypot(*linear[:, 0]), np.hypot(*linear[:, 1])
     centre = (faces[:, 1:3] + faces[:, 3:5]) / 2 @ linear.T + shift
@@ -194,8 +196,8 @@ def move(faces: Faces, matrix: npt.NDArray[np.float64]) -> Faces:
 
 
 def hardly_seen(faces: Faces, width: int, height: int) -> tuple[Faces, npt.NDArray[np.bool_]]:
-    """The faces that are in a picture of that size at all, and which of them are hardly in it:
-    their boxes end where it does."""
+    """The faces (m, 15) of these (n, 15) that are in a picture of that size (pixels) at all, and
+    which of them (m) are hardly in it, below `SEEN`: their boxes end where it does."""
     faces = faces.copy()
     corners = faces[:, 1:5].copy()
     seen = np.clip(corners, 0, [width, height] * 2)
@@ -208,7 +210,8 @@ def hardly_seen(faces: Faces, width: int, height: int) -> tuple[Faces, npt.NDArr
 
 
 def warp(image: Image, matrix: npt.NDArray[np.float64], ground: Image) -> Image:
-    """The photo moved onto a ground of the wanted size."""
+    """The photo (height, width, 3) moved by `matrix` (2, 3), from its pixels to the ground's, onto
+    a copy of the ground, which has the wanted size."""
     shrink = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
     if shrink < 0.6:  # linear interpolation would skip pixels
         height, width = image.shape[:2]
@@ -229,7 +232,8 @@ def warp(image: Image, matrix: npt.NDArray[np.float64], ground: Image) -> Image:
 
 
 def show(image: Image, box: Numbers, side: int = CLOSE_SIDE, room: float = CLOSER_ROOM) -> Image:
-    """A place of a BGR photo as the device shows it, RGB: to the second look if no other `side` and
+    """A place of a BGR photo, `box` (4: left, top, right, bottom, pixels), as the device shows it,
+    (side, side, 3) RGB, `room` times as wide as the box: to the second look if no other `side` and
     `room` are given."""
     scale = side / (room * float((box[2:] - box[:2]).max()))
     shift = side / 2 - scale * (box[:2] + box[2:]) / 2
@@ -241,7 +245,9 @@ def show(image: Image, box: Numbers, side: int = CLOSE_SIDE, room: float = CLOSE
 def cut_out(
     image: Image, faces: Faces, face: Numbers, rng: np.random.Generator
 ) -> tuple[Image, Faces, Numbers]:
-    """The photo's part around one face, as crops of faces come."""
+    """The photo's part around one face (15), 0.9 to 1.6 times as large, as crops of faces come;
+    those of its faces (n, 15) that are in it, their score 0 where less than `SEEN` of them is; and
+    that face. Both are in the part's pixels."""
     height, width = image.shape[:2]
     sides = (face[3:5] - face[1:3]) * rng.uniform(0.9, 1.6)
     centre = (face[1:3] + face[3:5]) / 2 + rng.uniform(-0.1, 0.1, 2) * sides
@@ -305,7 +311,8 @@ def _write(piece: Image, ink: list[int], thick: int, rng: np.random.Generator) -
 
 
 def wear(image: Image, plan: DetectorPlan, rng: np.random.Generator) -> Image:
-    """Light, colour, blur, noise and compression as cameras have them."""
+    """A picture (side, side, 3), BGR, with light, colour, blur, noise and compression as cameras
+    have them, each as often as the plan says, colour four times in five."""
     steps: list[tuple[float, Callable[[Image, np.random.Generator], Image]]] = [
         (plan.coarse, _coarse),
         (plan.blur, _blurred),
@@ -322,7 +329,7 @@ def wear(image: Image, plan: DetectorPlan, rng: np.random.Generator) -> Image:
 
 
 def ground(rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """What is where no photo is: black, as on the device, or any one colour."""
+    """What is where no photo is, a pixel (3): black, as on the device, or any one colour."""
     colour = rng.integers(0, 256, 3).astype(np.uint8)
     return np.array([0, 0, 0], np.uint8) if rng.random() < 0.5 else colour
 

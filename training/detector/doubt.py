@@ -56,7 +56,7 @@ class FloatDoubt:
         self._network, self.sides = network.eval(), (side, side)
 
     def run(self, image: Image) -> list[Output]:
-        """The chance that an RGB image shows a face in its middle."""
+        """The chance (1) in 0..1 that an RGB image (side, side, 3) shows a face in its middle."""
         pictures = torch.from_numpy(image[np.newaxis].copy()).permute(0, 3, 1, 2).float()
         with torch.no_grad():
             said = self._network(pictures.to(next(self._network.parameters()).device))
@@ -122,7 +122,12 @@ def to_keras(network: Backbone, plan: DoubtPlan) -> Any:  # noqa: ANN401 - untyp
 def cost(
     network: nn.Module, pictures: Tensor, truth: Truth, *, label_smoothing: float
 ) -> dict[str, Tensor]:
-    """What the logits cost where it is known whether there is a face in the middle."""
+    """What the logits cost where it is known whether there is a face in the middle: their mean
+    cross-entropy, of pictures (n, 3, side, side), 0..255.
+
+    `label_smoothing` is the share of a label that is spread over both answers (Szegedy et al.,
+    "Rethinking the Inception Architecture for Computer Vision", 2016).
+    """
     with autocast():
         logits = network(pictures)[:, 0].float()
     is_face, is_known = in_the_middle(truth, pictures.shape[-1])

@@ -39,7 +39,8 @@ class Source(NamedTuple):
 
 
 def distinct(rows: Faces, most: float) -> Faces:
-    """The best faces, best first, without those that overlap a better one by more than `most`."""
+    """The best faces of rows (n, 15), best first, without those that overlap a better one by an IoU
+    of more than `most`: greedy non-maximum suppression."""
     rows = rows[np.argsort(-rows[:, 0], kind="stable")]
     kept = []
     while len(rows):
@@ -57,7 +58,10 @@ def mirrored(rows: Faces, width: int) -> Faces:
 
 
 def merge(looks: Sequence[Sequence[Faces]], scales: Sequence[float]) -> Faces:
-    """Faces of looks at some sizes, each of one way or both, as one list, best first.
+    """Faces of looks at some sizes, each of one way or both, as one list (n, 15), best first.
+
+    `looks` has for each size its ways, rows (n, 15) in the photo's pixels each; `scales` by what
+    factor each size enlarged the photo. From an IoU above `SAME_FACE_IOU` on it is the same face.
 
     A face's place is the mean of all looks that saw it, weighted by score and by how well YuNet
     places points in faces of the size seen: the larger the better, up to `BEST_WIDTH`. Its score

@@ -34,7 +34,8 @@ class Cells(NamedTuple):
 
 
 def cells(height: int, width: int) -> Cells:
-    """The cells of a picture, finest level first, row by row."""
+    """The cells of a picture of these sides (pixels, multiples of 32), finest level first, row by
+    row."""
     centres, strides, levels = [], [], []
     for level, stride in enumerate(STRIDES):
         rows, columns = height // stride, width // stride
@@ -81,9 +82,12 @@ class Assignment(NamedTuple):
 
 @torch.no_grad()
 def assign(logits: Tensor, boxes: Tensor, truth: Truth, grid: Cells) -> Assignment:
-    """For each face the few cells that place it best and are surest of it (Feng et al., "TOOD",
-    2021), near its middle and of a level that fits its size. The best one's score should be 1,
-    whatever the face's size."""
+    """For each face the few cells that place it best and are surest of it, near its middle and of
+    a level that fits its size, from logits (n, cells) and boxes (n, cells, 4) in pixels.
+
+    A cell's claim is score ** 0.5 * IoU ** 4 (Feng et al., "TOOD", 2021, which takes 1 and 6). The
+    best one's score should be 1, whatever the face's size.
+    """
     inside = (
         (truth.boxes[:, :, None, :2] <= grid.centre) & (grid.centre <= truth.boxes[:, :, None, 2:])
     ).all(-1)
@@ -106,7 +110,11 @@ def assign(logits: Tensor, boxes: Tensor, truth: Truth, grid: Cells) -> Assignme
 def loss(
     logits: Tensor, places: Tensor, truth: Truth, grid: Cells, points_share: float = 18.0
 ) -> dict[str, Tensor]:
-    """What scores, boxes and points cost; their sum is to become small."""
+    """What scores, boxes and points cost, a number each; their sum is to become small.
+
+    Of logits (n, cells) and places (n, cells, 14) in 0..6. Points cost the smooth L1 (Girshick,
+    "Fast R-CNN", 2015) of how far off they are in sizes of the face, times `points_share`.
+    """
     boxes, points = decode(places, grid)
     given = assign(logits, boxes, truth, grid)
     total = given.quality.sum().clamp(min=1)
@@ -152,7 +160,8 @@ def distance_iou_loss(one: Tensor, other: Tensor) -> Tensor:
 
 
 def pad(faces: Sequence[Tensor], left_out: Sequence[Tensor]) -> Truth:
-    """A batch's faces (n, 15 each: see `labels`) as one tensor."""
+    """A batch's faces, rows (faces, 15) in pixels for each picture (see `labels`), with which of
+    them (faces) are left out, as one; shorter lists end in zeros."""
     most = max(1, *(len(rows) for rows in faces))
     values = torch.zeros(len(faces), most, 15)
     counted, unknown = (torch.zeros(len(faces), most, dtype=torch.bool) for _ in range(2))

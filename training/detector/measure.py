@@ -35,7 +35,8 @@ class Matches(NamedTuple):
 
 
 def match(found: Sequence[Faces], truth: Sequence[Faces], longer: Sequence[int]) -> Matches:
-    """Pair what was found in each photo with the teacher's faces, best first.
+    """Pair what was found in each photo with the teacher's faces, best first, from an IoU of
+    `FOUND_IOU` on. Both are rows (n, 15) for each photo, `longer` is its longer side, in pixels.
 
     A face found where the teacher is unsure (below `SURE`), or of a width below the asked, is
     neither right nor wrong.

@@ -49,7 +49,8 @@ class DetectorPlan:
     whole: float = 0.3
     """Share of pictures that show one photo about as the device does."""
     mosaic: tuple[float, ...] = (0.45, 0.3, 0.15, 0.1)
-    """Of the others, shares of pictures of one photo, of 2x2, of 3x3 and of 4x4."""
+    """Of the others, shares of pictures of one photo, of 2x2 (a mosaic, as Bochkovskiy et al.,
+    "YOLOv4", 2020, have it), of 3x3 and of 4x4."""
     card: float = 0.1
     """Share of photos of which only one face is shown, cut out."""
     crop: float = 0.12

@@ -27,7 +27,8 @@ class FloatModel:
         self.sides = height, width
 
     def run(self, image: npt.NDArray[np.uint8]) -> list[Output]:
-        """Scores and places of each level for an RGB image, as the file gives them."""
+        """Scores (rows, columns, 1) in 0..1 and places (rows, columns, 14) in 0..6 of each level,
+        finest first, for an RGB image (height, width, 3), as the file gives them."""
         pictures = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()
         device = next(self._network.parameters()).device
         with torch.no_grad():
