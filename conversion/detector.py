@@ -55,8 +55,11 @@ PARITY_EVERY = 3
 MAX_LOSS = 0.01
 """Share of recall that quantization, or another runtime, may cost on the validation part."""
 FLOORS = {"4-6 %": 0.80, "6-12 %": 0.93, "above 12 %": 0.98}
+"""Least recall at `MIN_SCORE`, share of the test part's faces of each width (of the photo's longer
+side) as the teacher sees them. Attune's own aim, from nobody's paper: BlazeFace full range finds
+0.44, 0.72 and 0.91 (models_tflite/README.md)."""
 MAX_FALSE = 0.02
-"""False faces in a photo, beside the teacher's, at the least score there is."""
+"""False faces in a photo, beside the teacher's, at `MIN_SCORE`."""
 MAX_EYE_ERROR = 0.05
 """Median, in distances of the eyes, from the teacher's medians of eighteen looks. One look of the
 teacher itself, at the whole photo at 640 pixels, is 0.095 away."""
@@ -183,9 +186,11 @@ def _quantized(trained: list[Trained], images: list[Image]) -> tuple[list[Conver
 def check_parity(
     draft: Path, images: list[Image], truth: list[Faces], reference: list[Faces]
 ) -> dict[str, float]:
-    """Recall and eyes' error of float and int8 on every runtime, on the validation part.
+    """Recall (share) and eyes' error (distances of the eyes) of float and int8 on every runtime, on
+    the validation part: BGR images, and for each rows (n, 15) of the teacher's faces, `truth`, and
+    of those that the float networks find, `reference`.
 
-    Raises ConversionError where int8 or a runtime costs too much recall.
+    Raises ConversionError where int8 or a runtime costs more recall than `MAX_LOSS`.
     """
     longer = [max(image.shape[:2]) for image in images]
     found = {"float": reference}

@@ -17,7 +17,8 @@ LEAST_SCALE = 0.03
 
 
 def run_original(tf: Any, checkpoint: Path, checked: Floats) -> Floats:  # noqa: ANN401 - tensorflow has no types
-    """Logits of the graph that the checkpoint was saved with, its variables made constants.
+    """Logits (count, tags) of the graph that the checkpoint was saved with, its variables made
+    constants, for spectra (count, PATCH, MELS).
 
     What only learning needed is cut off: today's TensorFlow no longer reads those gradients.
     """

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 class Quantized(NamedTuple):
-    """A converted network: the file, what the float network says of the checked images, and its
-    multiply-adds."""
+    """A converted network: the file, what the float network says of the checked images, logits
+    (n, outputs) averaged over each and its mirror image, and its multiply-adds for one look."""
 
     content: bytes
     logits: npt.NDArray[np.float32]
@@ -27,7 +27,8 @@ class Quantized(NamedTuple):
 
 
 def quantize_file(keras_file: Path, calibration: Images, checked: Images) -> Quantized:
-    """Convert a Keras file, in a process of its own.
+    """Convert a Keras file, in a process of its own; `calibration` and `checked` are images
+    (n, side, side, 3), RGB.
 
     Once TensorFlow is loaded, tflite-runtime refuses every model ("vector::reserve"): the
     process that compares the runtimes must not load it.
