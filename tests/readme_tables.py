@@ -94,7 +94,8 @@ def bench() -> str:
         for run in runs
     ]
     head = f"| runtime | threads | {' | '.join(f'{s}, ms' for s in stages)} | memory |"
-    return "\n".join([head, "|---" * (len(stages) + 3) + "|", *rows])
+    where = f"On {report['machine']}, at a load of {report['load']:.1f}."
+    return "\n".join([head, "|---" * (len(stages) + 3) + "|", *rows, "", where])
 
 
 def fuzz() -> str:
