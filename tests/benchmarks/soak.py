@@ -1,4 +1,4 @@
-"""Does it last? `python -m tests.benchmarks.soak --minutes 30`, or `--hours 24 --speed 100`.
+"""Does it last? `python -m tests.benchmarks.soak --minutes 80`, or `--hours 24 --speed 100`.
 
 The real daemon, with a real broker, is lived with: the API is polled, people (or the
 demonstration's portraits) come and go, commands come over the API and MQTT, a browser listens and
@@ -372,7 +372,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> int:
     asked = options(arguments)
     life = asked.minutes * 60 if asked.minutes else asked.hours * 3600
-    name = f"{life / 3600:g} h at {asked.speed:g} x"
+    name = f"{life / 3600:.3g} h at {asked.speed:g} x"
     with contextlib.ExitStack() as stack:
         folder = asked.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
