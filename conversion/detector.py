@@ -59,7 +59,10 @@ FLOORS = {"4-6 %": 0.80, "6-12 %": 0.93, "above 12 %": 0.98}
 side) as the teacher sees them. Attune's own aim, from nobody's paper: BlazeFace full range finds
 0.44, 0.72 and 0.91 (models_tflite/README.md)."""
 MAX_FALSE = 0.02
-"""False faces in a photo, beside the teacher's, at `MIN_SCORE`."""
+"""False faces in a photo, beside the teacher's, at `MIN_SCORE`: what refuses a broken network.
+Whether they are more than YuNet's at the same recall, only what was judged by eye can tell
+(`judged` in the sidecar), for by its own word YuNet has none. Time is no floor:
+it is the machine's, too."""
 MAX_EYE_ERROR = 0.05
 """Median, in distances of the eyes, from the teacher's medians of eighteen looks. One look of the
 teacher itself, at the whole photo at 640 pixels, is 0.095 away."""
