@@ -366,7 +366,7 @@ def test_runs_that_say_what_they_took_are_listed() -> None:
     assert "| large | faceres" in text
     assert "| old |" not in text
     look = {"sets": {"photos": 2954, "rafdb": 1916}, "batches": [[320, 64], [448, 32]]}
-    data = {"run": {**look, "start": None, "epochs": 16, "took": took}}
+    data = {"run": {**look, "faces": 0.55, "start": None, "epochs": 16, "took": took}}
     text = runs({"face": msgspec.structs.replace(sidecars["emotion"], data=data)})
     assert text is not None
     row = "nothing | A Chip, 2 cores | 320, 448 | 2,954 + 1,916 | 16 | 31 | 4,012 |"

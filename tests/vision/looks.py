@@ -90,18 +90,20 @@ class Says:
         return [np.array([self.chance], np.float32)]
 
 
-class SeesTwo:
-    """A first look that sees two faces of 80 pixels, one so far to the right of the other."""
+class Sees:
+    """A first look that sees faces of 80 pixels of these scores, each so many pixels to the right
+    of the first."""
 
-    def __init__(self, apart: int) -> None:
-        self.apart, self.sides = apart, (160, 160)
+    def __init__(self, *faces: tuple[float, int]) -> None:
+        self.faces, self.sides = faces, (160, 160)
 
     def take(self, height: int, width: int) -> None:
         assert (height, width) == self.sides
 
     def run(self, _: np.ndarray) -> list[np.ndarray]:
         outputs = grids(*self.sides)
-        for column, score in ((8, 0.9), (8 + self.apart // 8, 0.8)):
+        for score, apart in self.faces:
+            column = 8 + apart // 8
             outputs[0][10, column] = score
             outputs[1][10, column, :4] = [3, 3, *[np.log2(80 / 8) + 1] * 2]
         return outputs

@@ -41,8 +41,9 @@ def runs(sidecars: dict[str, Sidecar]) -> str | None:
 
 def _row(name: str, run: dict[str, Any]) -> list[str]:
     took = run["took"]
-    counts = run.get("faces") or _photos_and_faces(run["sets"])
-    faces = " + ".join(f"{counts[k]:,}" for k in ("train", "beside") if k in counts)
+    faces = run.get("faces")  # of the second look, a share of its plan
+    counts = faces if isinstance(faces, dict) else _photos_and_faces(run["sets"])
+    learned = " + ".join(f"{counts[k]:,}" for k in ("train", "beside") if k in counts)
     # The detector's runs name the sides of what they were shown by batch.
     sides = [run["side"]] if "side" in run else [side for side, _ in run["batches"]]
     return [
@@ -50,7 +51,7 @@ def _row(name: str, run: dict[str, Any]) -> list[str]:
         str(run.get("start") or "nothing"),
         f"{took['processor']}, {took['cores']} cores",
         ", ".join(map(str, sides)),
-        faces,
+        learned,
         str(run["epochs"]),
         f"{took['minutes']:.0f}",
         f"{took['memory_mib']:,}",
