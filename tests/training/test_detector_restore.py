@@ -57,7 +57,7 @@ def test_training_goes_on_from_what_normalization_found() -> None:
     shown = torch.from_numpy(seen(8)).permute(0, 3, 1, 2).float()
     with torch.no_grad():
         before, after = network.eval()(shown)[1], network.train()(shown)[1]
-    assert torch.allclose(before, after, atol=0.02)
+    assert torch.allclose(before, after, atol=0.03)
 
 
 def test_a_file_of_another_network_is_refused() -> None:
