@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -106,20 +107,29 @@ def test_only_what_is_in_doubt_is_asked_about() -> None:
     assert faces[2, 0] == np.float32(0.6)
 
 
-def test_a_run_starts_from_faceres_and_is_chosen_on_validation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+Train = Callable[[DoubtPlan, str], Path]
+"""Trains by a plan, into a folder of that name beside faceres.json, which it starts from."""
+
+
+@pytest.fixture
+def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     monkeypatch.setattr(doubt, "load", lambda *_: photo())
     start = write_faceres(tmp_path / "faceres.json", TINY.layers)
     first, second = look(tmp_path / "face"), look(tmp_path / "closer")
     source = Source(tmp_path, tmp_path / "yunet.onnx", tmp_path)
 
-    def train(plan: DoubtPlan) -> Path:
+    def run(plan: DoubtPlan, name: str) -> Path:
         return doubt.train_doubt(
-            plan, source, tmp_path / "run", first=first, closer=second, start=start
+            plan, source, tmp_path / name, first=first, closer=second, start=start
         )
 
-    best = train(TINY)
+    return run
+
+
+def test_a_run_starts_from_faceres_and_is_chosen_on_validation(
+    train: Train, tmp_path: Path
+) -> None:
+    best = train(TINY, "run")
     assert read_doubt_plan(best.parent / "experiment.json") == TINY
     record = json.loads((best.parent / "experiment.json").read_text())
     assert record["start"] == "faceres"
@@ -129,30 +139,20 @@ def test_a_run_starts_from_faceres_and_is_chosen_on_validation(
     assert chance.shape == (1,)
     assert 0 < chance[0] < 1
     with pytest.raises(DataError, match="other seed"):
-        train(dataclasses.replace(TINY, seed=2))
-    write_faceres(start, TINY.layers, seed=1)  # its weights lie in the file beside it
+        train(dataclasses.replace(TINY, seed=2), "run")
+    write_faceres(
+        tmp_path / "faceres.json", TINY.layers, seed=1
+    )  # its weights lie in the file beside it
     with pytest.raises(DataError, match="other start"):
-        train(TINY)
+        train(TINY, "run")
 
 
-def test_an_interrupted_run_comes_to_the_same_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_run_comes_to_the_same_end(train: Train) -> None:
     """Also what dropout leaves out."""
-    monkeypatch.setattr(doubt, "load", lambda *_: photo())
-    start = write_faceres(tmp_path / "faceres.json", TINY.layers)
-    first, second = look(tmp_path / "face"), look(tmp_path / "closer")
-    source = Source(tmp_path, tmp_path / "yunet.onnx", tmp_path)
     plan = dataclasses.replace(TINY, epochs=2)
-
-    def train(folder: Path) -> None:
-        doubt.train_doubt(plan, source, folder, first=first, closer=second, start=start)
-
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    train(whole)
-    cut_after_an_epoch(lambda: train(cut))
-    train(cut)
-    ends = [torch.load(folder / "last.pt")["average"] for folder in (whole, cut)]
+    whole = train(plan, "whole")
+    cut_after_an_epoch(lambda: train(plan, "cut"))
+    ends = [torch.load(best.parent / "last.pt")["average"] for best in (whole, train(plan, "cut"))]
     for name, value in ends[0].items():
         assert torch.equal(value, ends[1][name]), name
 
