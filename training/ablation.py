@@ -216,9 +216,15 @@ def _composition(task: str, source: Source) -> Iterator[dict[str, Any]]:
             + (", flipped" if member["flip"] else "")
             for member in found["members"]
         )
-        rows = [(name, "a teacher alone", value) for name, value in found["alone"].items()]
-        for name, what, value in (*rows, ("ensemble", f"as searched: {members}", found["valid"])):
-            yield {"task": task, "name": name, "what": what, "valid": {kind: abs(value)}}
+        rows = [
+            (name, "a teacher alone", value, [name.partition(",")[0]])
+            for name, value in found["alone"].items()
+        ]
+        every = [Path(member["run"]).name for member in found["members"]]
+        rows.append(("ensemble", f"as searched: {members}", found["valid"], every))
+        for name, what, value, runs in rows:
+            record = {"task": task, "name": name, "what": what, "valid": {kind: abs(value)}}
+            yield record | _seed([source.runs / run for run in runs])
     folders = _of_the_recipe(source.runs, task)
     if not folders:
         return
@@ -235,6 +241,14 @@ def _composition(task: str, source: Source) -> Iterator[dict[str, Any]]:
             "minutes": _minutes(folder),
         }
     yield from _stopped(task, folders)
+
+
+def _seed(folders: list[Path]) -> dict[str, int]:
+    """The seed that runs have in common, if they are there and it is one."""
+    if not all((folder / "experiment.json").exists() for folder in folders):
+        return {}
+    seeds = {read_plan(folder).seed for folder in folders}
+    return {"seed": seeds.pop()} if len(seeds) == 1 else {}
 
 
 def _stopped(task: str, folders: list[Path]) -> Iterator[dict[str, Any]]:

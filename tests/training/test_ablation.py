@@ -5,6 +5,7 @@ import importlib.util
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -180,6 +181,31 @@ def test_ensemble_and_its_members_stand_beside(source: Source) -> None:
     # Where the runs are gone, what was found remains.
     (source.runs / "ensemble-emotion.json").unlink()
     assert list(ablate("emotion", source, records)) == records
+
+
+def test_a_searched_ensemble_takes_the_place_of_an_earlier_one_of_its_seed(source: Source) -> None:
+    trained = next(ablate("emotion", source, []))
+    done = source.runs / "ablation" / f"emotion-{trained['key']}"
+    plan = json.loads((done / "experiment.json").read_text())
+    for name, seed in {"one": 3, "two": 3, "three": 4}.items():
+        shutil.copytree(done, source.runs / name)
+        (source.runs / name / "experiment.json").write_text(json.dumps(plan | {"seed": seed}))
+    path = source.runs / "ensemble-emotion.json"
+
+    def search(*names: str) -> None:
+        members = [{"run": name, "flip": False, "weight": 0.5} for name in names]
+        path.write_text(json.dumps({"members": members, "valid": 0.9, "alone": {"one": 0.8}}))
+
+    search("one", "two")
+    member, together = list(ablate("emotion", source, []))[:2]
+    assert (member["seed"], together["seed"]) == (3, 3)
+    earlier: list[dict[str, Any]] = [{**member, "valid": {"accuracy": 0.7}}]
+    of_another_seed = {**together, "seed": 2}
+    known = list(ablate("emotion", source, [*earlier, of_another_seed]))
+    assert of_another_seed in known
+    assert earlier[0] not in known
+    search("one", "three")
+    assert "seed" not in list(ablate("emotion", source, []))[1]
 
 
 def test_the_device_s_run_stands_there_with_those_of_other_seeds(source: Source) -> None:

@@ -14,12 +14,11 @@ from device.vision.runtime import ModelError, read_sidecar
 from tests.training.tiny import lay_out
 from tests.vision.faces import MODELS
 from training.__main__ import main
-from training.data import Sample, base
+from training.data import Sample
 from training.report import measure_report, report_text
 from training.report.ablation import ablation
 from training.report.card import card
-from training.report.copies import overview
-from training.report.emotion import emotion, ferplus, scenes
+from training.report.emotion import scenes
 from training.report.measure import OURS, SECTIONS, Bench
 from training.report.rest import cost
 from training.report.robustness import pick
@@ -79,37 +78,6 @@ def test_every_section_is_measured_and_told(measured: Path) -> None:
     assert "other model files" not in text
     assert "{" not in text
     assert "nan" not in text
-
-
-def test_faces_that_another_set_has_copies_of_are_left_out_and_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = lay_out(tmp_path, monkeypatch)
-    for name, rows in {
-        "utkface": "1.jpg,ferplus/hopper.png\n2.jpg,ferplus/hopper.png\n",
-        "ferplus": "fer1.png,rafdb/test_5_aligned.jpg\n",
-    }.items():
-        (base.SPLITS / f"{name}_near_test.csv").write_text(f"file,near\n{rows}")
-    section = SECTIONS["ferplus"](Bench(MODELS, data))
-    assert section["copies"] == section["readers"][OURS]["count"] == 1
-    ours = read_sidecar(MODELS / "emotion.json")
-    assert "1 more, of which another data set that is learned from has a copy" in ferplus(
-        section, ours
-    )
-    del section["copies"]
-    assert "1 of them, of which another" in ferplus(section, ours)
-    whole = SECTIONS["emotion"](Bench(MODELS, data))
-    assert whole["readers"][OURS]["count"] == 2
-    assert "1 of them, of which another" in emotion(whole, ours)
-    assert "make 50.00 % of the figure at most" in emotion(whole, ours)
-    sidecars = {name: read_sidecar(MODELS / f"{name}.json") for name in NAMES}
-    assert "1 of RAF-DB's, 1 of FER+'s;" in overview(sidecars)
-    models = place_models(tmp_path / "models")
-    learned_otherwise(models, own=9)
-    assert SECTIONS["ferplus"](Bench(models, data))["readers"][OURS]["count"] == 2
-    sidecars = {name: read_sidecar(models / f"{name}.json") for name in NAMES}
-    assert "of which another" not in emotion(whole, sidecars["emotion"])
-    assert "there are none;" in overview(sidecars)
 
 
 def learned_otherwise(models: Path, **sets: int) -> None:

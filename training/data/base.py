@@ -89,16 +89,6 @@ def left_out(name: str, part: str) -> set[str]:
     return set().union(*(listed(f"{name}_near_{each}") for each in held_out))
 
 
-def copied(name: str, part: str, others: Collection[str]) -> set[str]:
-    """Files of a data set's held-out part of which the train part of another of these has a copy,
-    as the lists of near-duplicates say."""
-    found = set()
-    for other in set(others) - {name}:
-        with (SPLITS / f"{other}_near_{part}.csv").open(newline="") as file:
-            found |= {row["near"] for row in csv.DictReader(file)}
-    return {near.removeprefix(f"{name}/") for near in found if near.startswith(f"{name}/")}
-
-
 def listed_name(name: str, path: Path) -> str:
     """A picture as the lists name it: FairFace's with its folder."""
     return f"{path.parent.name}/{path.name}" if name == "fairface" else path.name

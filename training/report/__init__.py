@@ -29,12 +29,10 @@ HEAD = """\
 # The models, measured
 
 Written by `python -m training report`. Unless a section says otherwise, figures are of the int8 \
-TFLite files that lie here, \
-run by the device's own runtime, detection and crop, on test parts that no model was trained on \
-(but for copies of some faces, told below); ranges are 95 % bootstrap \
-intervals over faces (1,000 resamples). They stand in [report.json](report.json), the \
-detector's and what quantization costs in the sidecars beside it. What the \
-models must not be used for: [MODEL_CARD.md](MODEL_CARD.md)."""
+TFLite files that lie here, run by the device's own runtime, detection and crop, on test parts \
+that no model was trained on; ranges are 95 % bootstrap intervals over faces (1,000 resamples). \
+They stand in [report.json](report.json), the detector's and what quantization costs in the \
+sidecars beside it. What the models must not be used for: [MODEL_CARD.md](MODEL_CARD.md)."""
 
 
 def measure_report(

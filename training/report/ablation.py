@@ -58,6 +58,7 @@ def ablation(models: Path) -> str | None:
                 "Teachers, ensembles and the device's own networks are of whole trainings: "
                 "`python -m training ablate` takes them from the folder of runs where they are "
                 "there; those of other seeds or ensembles were run by hand, and stay as they were. "
+                "Each row is of faces as the detector of its time cut them. "
                 "Rows named *stopped* were not trained: they read in the logs of the device's "
                 "runs what early stopping would have kept, before classes are balanced. "
                 "All other rows it trains itself."

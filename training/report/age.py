@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.metrics import FEW
-from training.report import copies
 from training.report.measure import OURS
 from training.report.origins import acquainted, stranger
 from training.report.text import percent, table, years
@@ -26,7 +25,6 @@ def age(section: Section, sidecar: Sidecar) -> str:
                 f"UTKFace's test part, {ours['count']:,} faces of all ages. Eyes were found in "
                 f"{percent(section['found'])}. The interval claims to hold the true age of 80 %."
                 + stranger(sidecar, "utkface")
-                + copies.held_out(sidecar, "utkface", ours["count"])
             ),
             table(
                 [
@@ -90,7 +88,6 @@ def fairface(section: Section, sidecar: Sidecar) -> str:
                 "its share (`training/splits/fairface.csv`); ages are known as groups only. "
                 f"{acquainted(sidecar, 'fairface', 'the rest')} "
                 f"Eyes were found in {percent(section['found'])}."
-                + copies.elsewhere(sidecar, "fairface", section)
             ),
             table(
                 [

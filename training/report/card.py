@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from training.report.copies import overview
 from training.report.measure import OURS
 from training.report.text import megas, percent, plain, table, years
 
@@ -59,7 +58,10 @@ def card(sidecars: dict[str, Sidecar], measured: dict[str, Section]) -> str:
             FORBIDDEN,
             "## What they learned from, and the terms",
             *(_data(name, each) for name, each in sidecars.items()),
-            overview(sidecars),
+            (
+                "Copies of held-out faces, in the same data set or another, are left out of what "
+                "is learned from, as far as they were found (`training/splits`)."
+            ),
             "## Whom they fail",
             "\n".join([*_detector_limits(sidecars), *_limits(measured)]) or "Not measured yet.",
             "## How to repeat",

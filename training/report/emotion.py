@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from training.report import copies
 from training.report.measure import OURS
 from training.report.origins import acquainted, run_of, stranger
 from training.report.text import percent, points, share, table
@@ -28,7 +27,6 @@ def emotion(section: Section, sidecar: Sidecar) -> str:
                 f"RAF-DB's test part, {ours['count']:,} faces, seven classes. "
                 f"Eyes were found in {percent(section['found'])}; the template stands in elsewhere."
                 + stranger(sidecar, "rafdb")
-                + copies.held_out(sidecar, "rafdb", ours["count"])
             ),
             readers_table(section),
             f"{OURS}, class by class:",
@@ -61,7 +59,7 @@ def ferplus(section: Section, sidecar: Sidecar) -> str:
                 "that more than half of ten people saw (others are left out). "
                 f"{acquainted(sidecar, 'ferplus', 'the train part', labels)} `fer` learned from "
                 "the train part of these very pictures with their older labels. Eyes were found in "
-                f"{percent(section['found'])}." + copies.elsewhere(sidecar, "ferplus", section)
+                f"{percent(section['found'])}."
             ),
             readers_table(section),
             table(

@@ -10,10 +10,9 @@ import numpy as np
 
 from device.types import AgeGroup
 from device.vision.detect import CLOSER, DOUBT, FIRST, open_detector
-from device.vision.runtime import Model, read_sidecar
+from device.vision.runtime import Model
 from training.baselines import Baseline
 from training.data import DataError
-from training.data.base import copied, listed_name
 from training.data.emotion import kaggle_base, official_base
 from training.evaluate import (
     evaluate_scenes,
@@ -26,7 +25,6 @@ from training.evaluate import (
 from training.metrics import by_group, interval_metrics, mean_figure
 from training.pool import SETS
 from training.report.cost import cost
-from training.report.origins import learned_sets
 from training.report.robustness import robustness
 
 if TYPE_CHECKING:
@@ -89,21 +87,11 @@ def measure(bench: Bench, names: Sequence[str]) -> Iterator[tuple[str, Section |
 
 
 def _emotion(bench: Bench) -> Section:
-    chosen = bench.samples("rafdb")
-    return _read_emotions(bench, chosen)
+    return _read_emotions(bench, bench.samples("rafdb"))
 
 
 def _ferplus(bench: Bench) -> Section:
-    chosen = bench.samples("ferplus")
-    kept = _without_copies(bench, "emotion", chosen, "ferplus")
-    return {**_read_emotions(bench, kept), "copies": len(chosen) - len(kept)}
-
-
-def _without_copies(bench: Bench, task: str, chosen: list[Sample], name: str) -> list[Sample]:
-    """Faces of which no other data set that the task's model learned from has a copy."""
-    sidecar = read_sidecar(bench.models / f"{task}.json")
-    copies = copied(name, "test", learned_sets(sidecar))
-    return [sample for sample in chosen if listed_name(name, sample.path) not in copies]
+    return _read_emotions(bench, bench.samples("ferplus"))
 
 
 def _read_emotions(bench: Bench, chosen: list[Sample]) -> Section:
@@ -137,8 +125,7 @@ def _age(bench: Bench) -> Section:
 
 
 def _fairface(bench: Bench) -> Section:
-    whole = bench.samples("fairface")
-    chosen = _without_copies(bench, "age", whole, "fairface")
+    chosen = bench.samples("fairface")
     readings = read_faces(chosen, bench.detector(), bench.readers("age"))
     known = [years_of(sample) for sample in chosen]
     groups, labels = grouped(known)
@@ -150,7 +137,6 @@ def _fairface(bench: Bench) -> Section:
             name: interval_metrics(rows[:, 0], groups, labels)
             for name, rows in readings.rows.items()
         },
-        "copies": len(whole) - len(chosen),
         "groups": {
             **_people(chosen, inside),
             "age group": by_group(

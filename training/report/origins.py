@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from device.vision.runtime import ModelError
-from training.pool import SETS
 from training.publishers import PUBLISHERS, sets_of
 
 if TYPE_CHECKING:
@@ -21,11 +20,6 @@ def run_of(sidecar: Sidecar) -> dict[str, Any]:
             f"{sidecar.task}.json does not say what its model learned from: convert it again"
         ) from error
     return record
-
-
-def learned_sets(sidecar: Sidecar) -> set[str]:
-    """The published data sets that a model learned from, itself or through others."""
-    return {name for name in sets_of(run_of(sidecar)) if name in SETS}
 
 
 def acquainted(sidecar: Sidecar, name: str, part: str, labels: str = "") -> str:
@@ -44,4 +38,5 @@ def acquainted(sidecar: Sidecar, name: str, part: str, labels: str = "") -> str:
 def stranger(sidecar: Sidecar, name: str) -> str:
     """The same of the data set that the task has here, of which nothing need be said where the
     model learned from it."""
-    return "" if name in learned_sets(sidecar) else f" {acquainted(sidecar, name, '')}"
+    known = name in sets_of(run_of(sidecar))
+    return "" if known else f" {acquainted(sidecar, name, '')}"

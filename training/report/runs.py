@@ -26,9 +26,9 @@ def runs(sidecars: dict[str, Sidecar]) -> str | None:
             "## What training took",
             (
                 "`python -m training --help` tells the commands. Each row is of a model's last "
-                "training, or its teacher's, and minutes are of the epochs themselves: finding "
-                "eyes in a hundred thousand faces takes some ten more, once, teachers' answers to "
-                "them six to nine for each teacher, and what the first look proposes two."
+                "training, or its teacher's, and minutes are of the epochs themselves: what comes "
+                "before them, eyes to find and teachers to ask, takes minutes more, which "
+                "[README.md](README.md#from-data-to-these-files) tells."
             ),
             table(
                 ["run", "started from", "processor", "pixels", "faces", "epochs", "min", "MiB"],
